@@ -1,0 +1,2 @@
+export * from "./link.ts";
+export * from "./sc/connector-host.ts";

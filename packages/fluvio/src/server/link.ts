@@ -1,0 +1,143 @@
+/**
+ * What the SC and an SPU say to each other. Plain data, so that the same messages pass between objects of one process
+ * and, with `--spu N`, over the IPC channel of a child process.
+ */
+
+/** One partition as the SC wants it. */
+export interface ReplicaAssignment {
+  readonly topic: string;
+  readonly partition: number;
+  readonly retentionSeconds: number | undefined;
+  readonly segmentSizeBytes: number;
+  readonly maxPartitionSizeBytes: number;
+  /** Codec that batches must have, or `any`. */
+  readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd" | "any";
+  readonly system: boolean;
+}
+
+export interface ReplicaStatus {
+  readonly topic: string;
+  readonly partition: number;
+  readonly online: boolean;
+  readonly logStartOffset: number;
+  readonly highWatermark: number;
+  readonly logEndOffset: number;
+  readonly sizeBytes: number;
+  readonly lastTimestampMs: number | undefined;
+  /** Why it is not online, or what was found damaged. */
+  readonly problem: string | undefined;
+}
+
+export interface ConsumerOffsetUpdate {
+  readonly consumerId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export type ScToSpu =
+  /** Every partition this SPU leads. Partitions on disk that are not listed are kept but not served. */
+  | { readonly type: "replicas"; readonly replicas: readonly ReplicaAssignment[] }
+  /** Data of these partitions is to be deleted, their streams end with TopicDeleted. */
+  | {
+      readonly type: "removeReplicas";
+      readonly replicas: readonly { readonly topic: string; readonly partition: number }[];
+    }
+  /** Sent to the leader of the consumer offsets: drop the topic's entries. */
+  | { readonly type: "topicDeleted"; readonly topic: string }
+  /** A module was stored or deleted: compiled copies of it are stale. */
+  | { readonly type: "smartModuleChanged"; readonly name: string }
+  | { readonly type: "request"; readonly id: number; readonly request: SpuRequest }
+  | { readonly type: "reply"; readonly id: number; readonly reply: LinkReply }
+  | { readonly type: "shutdown" };
+
+export type SpuToSc =
+  | { readonly type: "hello"; readonly spuId: number; readonly publicPort: number; readonly processId: number }
+  | { readonly type: "replicaStatus"; readonly statuses: readonly ReplicaStatus[] }
+  | { readonly type: "request"; readonly id: number; readonly request: ScRequest }
+  | { readonly type: "reply"; readonly id: number; readonly reply: LinkReply };
+
+/** What an SPU asks the SC. */
+export type ScRequest =
+  /** Reply value: `{ name, payload }` (gzip of the wasm), or `undefined` when there is none. `name` may be `group/name@version`. */
+  | { readonly kind: "smartModule"; readonly name: string }
+  /** Forwarded to the SPU that leads `consumer-offset`-0. Reply value: `undefined`. */
+  | { readonly kind: "updateConsumerOffset"; readonly update: ConsumerOffsetUpdate }
+  /** Reply value: the stored offset or `undefined`. Forwarded likewise. */
+  | {
+      readonly kind: "fetchConsumerOffset";
+      readonly consumerId: string;
+      readonly topic: string;
+      readonly partition: number;
+    };
+
+/** What the SC asks an SPU (forwarded requests of other SPUs). */
+export type SpuRequest = Extract<ScRequest, { kind: "updateConsumerOffset" | "fetchConsumerOffset" }>;
+
+export type LinkReply =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string };
+
+/** One end of the channel. */
+export interface LinkEnd<Out, In> {
+  send(message: Out): void;
+  onMessage(listener: (message: In) => void): void;
+  /** Called once when the other end is gone. */
+  onClose(listener: () => void): void;
+  close(): void;
+}
+
+export type ScEnd = LinkEnd<ScToSpu, SpuToSc>;
+export type SpuEnd = LinkEnd<SpuToSc, ScToSpu>;
+
+/** Two ends in one process; messages are delivered in order, never synchronously inside `send`. */
+export function linkPair(): { readonly sc: ScEnd; readonly spu: SpuEnd } {
+  const sc = end<ScToSpu, SpuToSc>();
+  const spu = end<SpuToSc, ScToSpu>();
+  sc.connect(spu);
+  spu.connect(sc);
+  return { sc, spu };
+}
+
+interface Deliverable<In> {
+  deliver(message: In): void;
+  closedByPeer(): void;
+}
+
+function end<Out, In>(): LinkEnd<Out, In> & Deliverable<In> & { connect(peer: Deliverable<Out>): void } {
+  let peer: Deliverable<Out> | undefined;
+  const waiting: In[] = [];
+  let listener: ((message: In) => void) | undefined;
+  const closeListeners: (() => void)[] = [];
+  let closed = false;
+  return {
+    connect: (other) => {
+      peer = other;
+    },
+    send: (message) => {
+      const target = peer;
+      if (!closed && target !== undefined) queueMicrotask(() => target.deliver(message));
+    },
+    deliver: (message) => {
+      if (closed) return;
+      if (listener === undefined) waiting.push(message);
+      else listener(message);
+    },
+    onMessage: (next) => {
+      listener = next;
+      for (const message of waiting.splice(0)) next(message);
+    },
+    onClose: (next) => closeListeners.push(next),
+    closedByPeer: () => {
+      if (closed) return;
+      closed = true;
+      for (const next of closeListeners) next();
+    },
+    close: () => {
+      if (closed) return;
+      closed = true;
+      const target = peer;
+      if (target !== undefined) queueMicrotask(() => target.closedByPeer());
+    },
+  };
+}
