@@ -38,12 +38,19 @@ export interface ConsumerOffsetUpdate {
 export type ScToSpu =
   /** Every partition this SPU leads. Partitions on disk that are not listed are kept but not served. */
   | { readonly type: "replicas"; readonly replicas: readonly ReplicaAssignment[] }
-  /** Data of these partitions is to be deleted, their streams end with TopicDeleted. */
+  /**
+   * Data of these partitions is to be deleted, their streams end with TopicDeleted. Answered by `replicasRemoved`; sent
+   * again after a new `hello` until then. A later `replicas` that names one of them means a new, empty partition, so
+   * messages are worked off in order.
+   */
   | {
       readonly type: "removeReplicas";
       readonly replicas: readonly { readonly topic: string; readonly partition: number }[];
     }
-  /** Sent to the leader of the consumer offsets: drop the topic's entries. */
+  /**
+   * Sent to the leader of the consumer offsets: drop the topic's entries. Answered by `topicForgotten`; sent again after
+   * a new `hello` until then.
+   */
   | { readonly type: "topicDeleted"; readonly topic: string }
   /** A module was stored or deleted: compiled copies of it are stale. */
   | { readonly type: "smartModuleChanged"; readonly name: string }
@@ -54,6 +61,13 @@ export type ScToSpu =
 export type SpuToSc =
   | { readonly type: "hello"; readonly spuId: number; readonly publicPort: number; readonly processId: number }
   | { readonly type: "replicaStatus"; readonly statuses: readonly ReplicaStatus[] }
+  /** Their data is gone from disk (or never was there). */
+  | {
+      readonly type: "replicasRemoved";
+      readonly replicas: readonly { readonly topic: string; readonly partition: number }[];
+    }
+  /** The topic's consumer offsets are dropped, durably. */
+  | { readonly type: "topicForgotten"; readonly topic: string }
   | { readonly type: "request"; readonly id: number; readonly request: ScRequest }
   | { readonly type: "reply"; readonly id: number; readonly reply: LinkReply };
 
