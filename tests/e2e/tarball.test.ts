@@ -1,0 +1,98 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "./ports.ts";
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, "../..");
+
+/** The product as users get it: packed, installed into an empty prefix, driven through its binary. */
+describe("the tarball", () => {
+  let prefix: string;
+  let environment: NodeJS.ProcessEnv;
+
+  const fluvio = (args: readonly string[], input?: string) =>
+    new Promise<{ status: number | null; stdout: string; stderr: string }>((done) => {
+      const child = spawn(join(prefix, "node_modules/.bin/fluvio"), args, { env: environment, cwd: prefix });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.on("data", (data) => (stdout += data));
+      child.stderr.on("data", (data) => (stderr += data));
+      child.on("close", (status) => done({ status, stdout, stderr }));
+      child.stdin.end(input ?? "");
+    });
+
+  beforeAll(async () => {
+    prefix = await mkdtemp(join(tmpdir(), "fluvio-e2e-"));
+    environment = { ...process.env, HOME: prefix, FLUVIO_DIR: join(prefix, ".fluvio") };
+    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", prefix, "-w", "fluvio"], { cwd: root });
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    await writeFile(join(prefix, "package.json"), '{ "private": true, "type": "module" }');
+    await run("npm", ["install", "--omit=dev", join(prefix, filename)], { cwd: prefix });
+    const address = `127.0.0.1:${await freePort()}`;
+    const started = await fluvio([
+      "cluster",
+      "start",
+      "--sc-pub-addr",
+      address,
+      "--spu-base-port",
+      String(await freePort()),
+    ]);
+    expect(started.stderr + started.stdout).toContain("Successfully installed Local Fluvio cluster");
+    expect(started.status).toBe(0);
+  }, 180_000);
+
+  afterAll(async () => {
+    const stopped = await fluvio(["cluster", "delete", "--force"]);
+    expect(stopped.status).toBe(0);
+    await rm(prefix, { recursive: true, force: true });
+  }, 60_000);
+
+  test("a topic, records in, the same records out", async () => {
+    expect((await fluvio(["topic", "create", "hello"])).stdout).toBe('topic "hello" created\n');
+    expect((await fluvio(["produce", "hello"], "one\ntwo\nthree\n")).status).toBe(0);
+    const consumed = await fluvio(["consume", "hello", "-B", "-d"]);
+    expect(consumed).toEqual({ status: 0, stdout: "one\ntwo\nthree\n", stderr: "" });
+  });
+
+  test("the http connector that ships with it runs managed", async () => {
+    const { createServer } = await import("node:http");
+    const server = createServer((_, response) => response.end('{"fact":"cats sleep","length":10}')).listen(0, "127.0.0.1");
+    await new Promise((listening) => server.once("listening", listening));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the server has no port");
+    const file = join(prefix, "connect.yml");
+    await writeFile(
+      file,
+      `version: 0.3.0\nname: cats\ntype: http\ntopic: cats\ndirection: source\nparameters:\n  endpoint: http://127.0.0.1:${address.port}/\n  interval: 100ms\n`,
+    );
+    expect((await fluvio(["connector", "create", `--config=${file}`])).stderr).toBe("");
+    const consumed = await fluvio(["consume", "cats", "-B", "--end", "2"]);
+    expect(consumed.stdout).toBe('{"fact":"cats sleep","length":10}\n'.repeat(3));
+    expect((await fluvio(["connector", "delete", "cats"])).status).toBe(0);
+    server.close();
+  }, 60_000);
+
+  test("the library is imported by its main export, with types", async () => {
+    const script = join(prefix, "library.mjs");
+    await writeFile(
+      script,
+      `import { Fluvio } from "fluvio";
+       const fluvio = await Fluvio.connect();
+       const names = (await fluvio.admin().listTopics()).map((topic) => topic.name);
+       console.log(names.includes("hello"));
+       await fluvio[Symbol.asyncDispose]();`,
+    );
+    const { stdout } = await run(process.execPath, [script], { env: environment, cwd: prefix });
+    expect(stdout.trim()).toBe("true");
+    const manifest = JSON.parse(await readFile(join(prefix, "node_modules/fluvio/package.json"), "utf8")) as {
+      exports: Record<string, { types: string }>;
+    };
+    for (const entry of Object.values(manifest.exports)) {
+      if (typeof entry === "object") await readFile(join(prefix, "node_modules/fluvio", entry.types), "utf8");
+    }
+  });
+});

@@ -1,0 +1,52 @@
+# Shared by the suites: a cluster of their own in a temporary home, `fluvio` on the PATH, the cat-facts API on localhost.
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
+WASM=$ROOT/tests/fixtures/wasm
+
+free_port() {
+  node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+}
+
+start_everything() {
+  export HOME=$BATS_FILE_TMPDIR/home
+  export FLUVIO_DIR=$HOME/.fluvio
+  export PATH=$BATS_FILE_TMPDIR/bin:$PATH
+  mkdir -p "$HOME" "$BATS_FILE_TMPDIR/bin" "$BATS_FILE_TMPDIR/work"
+  ln -sf "$ROOT/packages/fluvio/bin/fluvio.js" "$BATS_FILE_TMPDIR/bin/fluvio"
+  fluvio cluster start --sc-pub-addr "127.0.0.1:$(free_port)" --spu-base-port "$(free_port)"
+
+  local port
+  port=$(free_port)
+  node "$ROOT/examples/cat-facts/server.mjs" --port "$port" > "$BATS_FILE_TMPDIR/api.log" 2>&1 3>&- &
+  echo $! > "$BATS_FILE_TMPDIR/api.pid"
+  export API="http://localhost:$port/fact"
+  until_succeeds curl -sf "$API"
+}
+
+stop_everything() {
+  kill "$(cat "$BATS_FILE_TMPDIR/api.pid")" || true
+  fluvio cluster delete --force
+}
+
+# Repeats a command until it succeeds, for at most 20 s: waiting for an event, with a deadline.
+until_succeeds() {
+  local deadline=$((SECONDS + 20))
+  until "$@" > /dev/null 2>&1; do
+    if [ $SECONDS -ge $deadline ]; then
+      echo "still failing after 20 s: $*" >&2
+      "$@"
+      return 1
+    fi
+  done
+}
+
+# The first N lines of a command that does not end by itself.
+first_lines() {
+  local count=$1
+  shift
+  timeout 30 "$@" | head -n "$count"
+}
+
+shows_running() {
+  fluvio connector list | grep -q "$1 *Running"
+}
