@@ -1,0 +1,166 @@
+import type {
+  CompressionType,
+  CustomSpuKey,
+  CustomSpuSpecInput,
+  MetadataOf,
+  MirrorSpecInput,
+  ObjectLabel,
+  SmartModuleMetadata,
+  SpuGroupSpecInput,
+  TableFormatSpecInput,
+  TopicSpecInput,
+} from "../protocol/index.ts";
+import type { AbortOptions } from "../transport/index.ts";
+
+/** Objects of the cluster by their label, as it reports them: `{ name, spec, status }`. */
+export type FluvioObject<L extends ObjectLabel> = MetadataOf<L>;
+
+/** Labels of which the cluster reports changes. */
+export type WatchLabel = Extract<
+  ObjectLabel,
+  "Topic" | "SPU" | "SpuGroup" | "Partition" | "SmartModule" | "TableFormat" | "ManagedConnector"
+>;
+
+/** What a topic should be; every property has a default. */
+export interface CreateTopicOptions extends AbortOptions {
+  /** Default 1. Not with `assignment` or `mirror`. */
+  readonly partitions?: number;
+  /** Default 1. */
+  readonly replicationFactor?: number;
+  readonly ignoreRackAssignment?: boolean;
+  /** SPU ids of each partition, the leader first; takes the place of `partitions` and `replicationFactor`. */
+  readonly assignment?: readonly { readonly id: number; readonly replicas: readonly number[] }[];
+  /** Makes a mirror topic with one partition for each of these remote clusters. */
+  readonly mirror?: { readonly remoteClusters: readonly string[]; readonly homeToRemote?: boolean };
+  /** Seconds that records are kept, or `infinite`. Default 7 days. */
+  readonly retentionSeconds?: number | "infinite";
+  readonly segmentSizeBytes?: number;
+  readonly maxPartitionSizeBytes?: number;
+  /** What producers may use. Default `any`. */
+  readonly compression?: CompressionType;
+  readonly deduplication?: {
+    readonly count: number;
+    readonly ageMs?: number;
+    readonly uses: string;
+    readonly with?: Readonly<Record<string, string>>;
+  };
+  readonly system?: boolean;
+  /** Only checks whether it could be created. */
+  readonly dryRun?: boolean;
+  /** How long the cluster may take. Default: the cluster's. */
+  readonly timeoutMs?: number;
+}
+
+/** Changes of a topic; what is absent stays. */
+export interface UpdateTopicOptions extends AbortOptions {
+  readonly retentionSeconds?: number | "infinite";
+  readonly segmentSizeBytes?: number;
+  readonly maxPartitionSizeBytes?: number;
+}
+
+export interface CreateOptions extends AbortOptions {
+  readonly dryRun?: boolean;
+}
+
+export interface CreateSmartModuleOptions extends CreateOptions {
+  /** Package name and parameters; the module is then stored under `<name>-<group>-<version>`. */
+  readonly meta?: SmartModuleMetadata;
+  /** False refuses when the name is taken (FLV_SMARTMODULE_ALREADY_EXISTS). Default true, as the protocol has it. */
+  readonly replace?: boolean;
+}
+
+export interface ListOptions extends AbortOptions {
+  /** SmartModules: leave the wasm out and give its size. */
+  readonly summary?: boolean;
+  /** Topics and partitions: the system's instead of the users'. */
+  readonly system?: boolean;
+}
+
+export interface WatchOptions extends AbortOptions {
+  readonly summary?: boolean;
+}
+
+/** One report of a watch. The first is always a full one. */
+export interface WatchEvent<L extends WatchLabel> {
+  /** `all`: `objects` replace everything known. `changes`: they were created or changed, `deleted` are gone. */
+  readonly kind: "all" | "changes";
+  readonly epoch: number;
+  readonly objects: readonly FluvioObject<L>[];
+  /** Names. */
+  readonly deleted: readonly string[];
+}
+
+/**
+ * Manages the cluster. Every call throws what the cluster answered as a FluvioError whose code tells the case
+ * (FLV_TOPIC_ALREADY_EXISTS, FLV_TOPIC_NOT_FOUND, FLV_PERMISSION_DENIED, …).
+ */
+export interface FluvioAdmin {
+  /**
+   * Objects of one kind. `filters` match as the cluster does: parts of the name for topics, SPUs, groups and table
+   * formats, `group/name@version` for SmartModules; partitions and mirrors ignore them. None: all.
+   */
+  list<L extends ObjectLabel>(
+    label: L,
+    filters?: readonly string[],
+    options?: ListOptions,
+  ): Promise<readonly FluvioObject<L>[]>;
+  /** All objects of one kind, then every change, until the caller stops or the connection is lost (throws). */
+  watch<L extends WatchLabel>(label: L, options?: WatchOptions): AsyncIterableIterator<WatchEvent<L>>;
+
+  /** Resolves with the topic's name when its partitions are online. */
+  createTopic(name: string, options?: CreateTopicOptions | TopicSpecInput): Promise<string>;
+  /** `force` allows a system topic. */
+  deleteTopic(name: string, options?: AbortOptions & { readonly force?: boolean }): Promise<string>;
+  listTopics(filters?: readonly string[], options?: ListOptions): Promise<readonly FluvioObject<"Topic">[]>;
+  /** The topic of exactly this name, system topics included. */
+  findTopic(name: string, options?: AbortOptions): Promise<FluvioObject<"Topic"> | undefined>;
+  addPartitions(topic: string, count: number, options?: AbortOptions): Promise<void>;
+  addMirror(
+    topic: string,
+    remoteCluster: string,
+    options?: AbortOptions & { readonly homeToRemote?: boolean },
+  ): Promise<void>;
+  updateTopic(name: string, changes: UpdateTopicOptions): Promise<void>;
+  listPartitions(options?: ListOptions): Promise<readonly FluvioObject<"Partition">[]>;
+
+  listSpus(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"SPU">[]>;
+  listCustomSpus(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"CustomSpu">[]>;
+  createCustomSpu(name: string, spec: CustomSpuSpecInput, options?: CreateOptions): Promise<void>;
+  deleteCustomSpu(key: CustomSpuKey | string | number, options?: AbortOptions): Promise<void>;
+  createSpuGroup(name: string, spec: SpuGroupSpecInput, options?: CreateOptions): Promise<void>;
+  listSpuGroups(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"SpuGroup">[]>;
+  deleteSpuGroup(name: string, options?: AbortOptions): Promise<void>;
+
+  /** @param wasm the module as built; it is compressed on the way. @returns the name it is stored under */
+  createSmartModule(name: string, wasm: Uint8Array, options?: CreateSmartModuleOptions): Promise<string>;
+  listSmartModules(filters?: readonly string[], options?: ListOptions): Promise<readonly FluvioObject<"SmartModule">[]>;
+  /** The wasm of a stored module, decompressed. @throws FLV_SMARTMODULE_NOT_FOUND */
+  downloadSmartModule(name: string, options?: AbortOptions): Promise<Uint8Array>;
+  deleteSmartModule(name: string, options?: AbortOptions): Promise<void>;
+
+  createTableFormat(spec: TableFormatSpecInput, options?: CreateOptions): Promise<void>;
+  listTableFormats(
+    filters?: readonly string[],
+    options?: AbortOptions,
+  ): Promise<readonly FluvioObject<"TableFormat">[]>;
+  deleteTableFormat(name: string, options?: AbortOptions): Promise<void>;
+
+  createMirror(name: string, spec: MirrorSpecInput, options?: CreateOptions): Promise<void>;
+  listMirrors(options?: AbortOptions): Promise<readonly FluvioObject<"Mirror">[]>;
+  deleteMirror(name: string, options?: AbortOptions): Promise<void>;
+
+  /** @param config the normalised connector file, JSON in UTF-8. @throws FLV_CONNECTOR_INVALID | FLV_CONNECTOR_ALREADY_EXISTS */
+  createConnector(name: string, config: Uint8Array, options?: CreateOptions): Promise<void>;
+  /** Replaces the configuration; the connector is restarted. @throws FLV_CONNECTOR_NOT_FOUND | FLV_CONNECTOR_INVALID */
+  updateConnector(name: string, config: Uint8Array, options?: AbortOptions): Promise<void>;
+  listConnectors(
+    filters?: readonly string[],
+    options?: AbortOptions,
+  ): Promise<readonly FluvioObject<"ManagedConnector">[]>;
+  deleteConnector(name: string, options?: AbortOptions): Promise<void>;
+  /** The connector's log in pieces; with `follow` it goes on until the caller stops. @throws FLV_CONNECTOR_NOT_FOUND */
+  connectorLogs(
+    name: string,
+    options?: AbortOptions & { readonly follow?: boolean },
+  ): AsyncIterableIterator<Uint8Array>;
+}

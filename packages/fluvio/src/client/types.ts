@@ -1,0 +1,250 @@
+import type { Logger } from "../protocol/index.ts";
+import type { AbortOptions, TlsOptions } from "../transport/index.ts";
+
+/** Text is encoded as UTF-8. */
+export type Data = string | Uint8Array;
+
+// ---- connecting --------------------------------------------------------------------------------------------------
+
+/** How long a broken connection is tried again. */
+export interface RetryPolicy {
+  /** First pause; it doubles up to `maxDelayMs`. */
+  readonly initialDelayMs: number;
+  readonly maxDelayMs: number;
+  /** After this long without success the error is given to the caller. */
+  readonly timeoutMs: number;
+}
+
+/** Where and how to connect. Without `address` the profile decides; without `profile` the active one. */
+export interface FluvioOptions extends AbortOptions {
+  /** `host:port` of the cluster (SC); the configuration file is then not read. */
+  readonly address?: string;
+  readonly profile?: string;
+  /** Configuration file. Default: `$FLV_PROFILE_PATH`, else `~/.fluvio/config`. */
+  readonly configPath?: string;
+  /** Overrides the profile's TLS. */
+  readonly tls?: TlsOptions;
+  /** Sent with every request; shows in the cluster's metrics. Default `fluvio`. */
+  readonly clientId?: string;
+  /** Prefer the SPUs' local endpoints. Default: as the profile says, else false. */
+  readonly useSpuLocalAddress?: boolean;
+  /** Longest wait for a TCP connection. Default 10 000. */
+  readonly connectTimeoutMs?: number;
+  /** Longest wait for one reply. Default 60 000. */
+  readonly requestTimeoutMs?: number;
+  /** Longest wait for metadata that the cluster has announced. Default 60 000. */
+  readonly metadataTimeoutMs?: number;
+  /** Largest frame accepted, bytes. Default 64 MiB. */
+  readonly maxFrameBytes?: number;
+  /** Applies when an open client loses its connection; the first connection is tried once. */
+  readonly retry?: Partial<RetryPolicy>;
+  readonly logger?: Logger;
+}
+
+// ---- SmartModules ------------------------------------------------------------------------------------------------
+
+/** One step of a SmartModule chain: a module stored in the cluster (`name`) or sent along (`wasm`). */
+export interface SmartModuleStep {
+  /** `name` or `group/name@version`; with `wasm` only a label for errors and metrics. */
+  readonly name?: string;
+  /** The module, not compressed; used instead of a stored one. */
+  readonly wasm?: Uint8Array;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly lookback?: { readonly last: number; readonly ageMs?: number };
+  /** First accumulator of an aggregate. Default empty. */
+  readonly aggregateInitial?: Data;
+}
+
+// ---- producing ---------------------------------------------------------------------------------------------------
+
+export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+export type Isolation = "readUncommitted" | "readCommitted";
+export type DeliverySemantic = "atMostOnce" | "atLeastOnce";
+
+/** Picks the partition of a record. `onlineCount` partitions of `partitionCount` take records at the moment. */
+export type Partitioner = (input: {
+  readonly topic: string;
+  readonly key: Uint8Array | undefined;
+  readonly value: Uint8Array;
+  readonly partitionCount: number;
+  /** Indexes of partitions that are online, ascending; never empty. */
+  readonly online: readonly number[];
+}) => number;
+
+/** Settings of one producer. */
+export interface ProducerOptions {
+  /** A batch is sent when it reaches this size, bytes before compression. Default 16 384. */
+  readonly batchSizeBytes?: number;
+  /**
+   * How long a batch waits for more records. Default 0: sent at once while nothing is in flight, else with whatever
+   * has gathered when the reply comes.
+   */
+  readonly lingerMs?: number;
+  /** Largest record and largest request, bytes. Default 1 048 576. */
+  readonly maxRequestSizeBytes?: number;
+  /** Batches kept per partition, waiting or in flight, before `send` waits. Default 100. */
+  readonly batchQueueSize?: number;
+  /** Requests in flight per partition. Default 8. */
+  readonly maxInFlight?: number;
+  /** Default: what the topic asks for, else `none`. Must agree with the topic when that fixes one. */
+  readonly compression?: CompressionName;
+  /** `readUncommitted` (default) acks when the leader has the records, `readCommitted` when they are committed. */
+  readonly isolation?: Isolation;
+  /** `atLeastOnce` (default) sends again after a lost connection; `atMostOnce` never does. */
+  readonly deliverySemantic?: DeliverySemantic;
+  /** How long the server may take to commit. Default 1500. */
+  readonly timeoutMs?: number;
+  /** Sending again after a lost connection. Default 20 ms doubling to 10 s, for 60 s. */
+  readonly retry?: Partial<RetryPolicy>;
+  /** A fixed partition for every record, or a function. Default: SipHash of the key, else round robin. */
+  readonly partitioner?: number | Partitioner;
+  /** Applied to records before they are stored. */
+  readonly smartmodules?: readonly SmartModuleStep[];
+  /** Where `smartmodules` run: on the server (default) or in this process, before batching. */
+  readonly smartmodulesAt?: "server" | "client";
+}
+
+/** Settings of one record. */
+export interface SendOptions extends AbortOptions {
+  readonly partition?: number;
+  /** Milliseconds since epoch. Default now. */
+  readonly timestampMs?: number;
+}
+
+/** A record to send; `key` undefined is no key, which differs from an empty one. */
+export interface ProducerRecord {
+  readonly key?: Data | undefined;
+  readonly value: Data;
+  readonly partition?: number;
+  readonly timestampMs?: number;
+}
+
+/** Where a record was stored. */
+export interface RecordMetadata {
+  readonly partition: number;
+  /** -1 when a SmartModule on the server dropped the whole batch. */
+  readonly offset: number;
+}
+
+/** What became of a queued record. */
+export interface ProduceOutput {
+  readonly partition: number;
+  /**
+   * Resolves when the record is acknowledged.
+   * @throws the batch's error: FLV_CONNECTION_CLOSED after all retries, or what the cluster answered
+   */
+  wait(): Promise<RecordMetadata>;
+}
+
+/** Sends records to one topic. Close it: what is queued is sent by `close`, `flush` and `await using`. */
+export interface TopicProducer extends AsyncDisposable {
+  readonly topic: string;
+  /**
+   * Queues a record and resolves as soon as there is room for it; the cluster's answer comes with the output.
+   * Bytes are copied before it returns.
+   * @throws FLV_RECORD_TOO_LARGE | FLV_PARTITION_NOT_FOUND | FLV_CONNECTION_CLOSED (producer closed)
+   */
+  send(key: Data | null | undefined, value: Data, options?: SendOptions): Promise<ProduceOutput>;
+  /** As `send` without a promise: `undefined` means that the queue is full and nothing was taken; await {@link ready}. */
+  trySend(key: Data | null | undefined, value: Data, options?: SendOptions): ProduceOutput | undefined;
+  /** Resolves when the queue that made {@link trySend} give `undefined` has room. */
+  ready(options?: AbortOptions): Promise<void>;
+  /** Queues many records, waiting for room where needed: the quickest way to send. */
+  sendAll(
+    records: Iterable<ProducerRecord | readonly [key: Data | null | undefined, value: Data]>,
+    options?: AbortOptions,
+  ): Promise<readonly ProduceOutput[]>;
+  /** A record without key to a fixed partition. */
+  sendRecord(value: Data, partition: number): Promise<ProduceOutput>;
+  /** Resolves when everything queued before is acknowledged; throws the first error since the last flush. */
+  flush(options?: AbortOptions): Promise<void>;
+  /** Flushes and ends the producer. Idempotent. */
+  close(): Promise<void>;
+}
+
+// ---- consuming ---------------------------------------------------------------------------------------------------
+
+/**
+ * Where to start. Relative positions are clamped to what is stored. The stored offset of a named consumer takes the
+ * place of `beginning` and `end`, not of `absolute`.
+ */
+export type StartOffset =
+  | "beginning"
+  | "end"
+  | { readonly absolute: number }
+  | { readonly fromBeginning: number }
+  | { readonly fromEnd: number };
+
+export type OffsetStrategy = "none" | "manual" | "auto";
+
+/** A topic, with all its partitions or some. */
+export interface TopicSelection {
+  readonly topic: string;
+  /** Default: all, and those added later. */
+  readonly partitions?: readonly number[];
+}
+
+/** Settings of one consumer. */
+export interface ConsumerOptions extends AbortOptions {
+  /** One topic, or several. */
+  readonly topic: string | readonly (string | TopicSelection)[];
+  /** Partitions of the one `topic`. Default all. */
+  readonly partitions?: number | readonly number[];
+  /** Default `end`: new records only. */
+  readonly offset?: StartOffset;
+  readonly isolation?: Isolation;
+  /** Bytes asked for at once, per partition. Default 1 048 588. A larger batch still comes whole. */
+  readonly maxBytes?: number;
+  /** End at what was stored when the consumer started. */
+  readonly disableContinuous?: boolean;
+  /** Applied on the server, in order. */
+  readonly smartmodules?: readonly SmartModuleStep[];
+  /** Name under which the position is kept in the cluster. */
+  readonly consumerId?: string;
+  /** Who commits. Default `none`, with a `consumerId` `manual`. `auto` commits what was yielded. */
+  readonly offsetStrategy?: OffsetStrategy;
+  /** How often `auto` stores the position. Default 10 000. */
+  readonly offsetFlushPeriodMs?: number;
+  /** Records were deleted before they were read: true throws FLV_OFFSET_EVICTED, false (default) goes on at the oldest with a warning. */
+  readonly strictOffset?: boolean;
+  /** Reconnecting when the cluster is away. Default 100 ms doubling to 10 s, for 30 minutes. */
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+/** A stored record. `key` and `value` are views of the received frame: copy them to keep them long. */
+export interface ConsumerRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since epoch; -1 when the record carries none. */
+  readonly timestampMs: number;
+  readonly key: Uint8Array | undefined;
+  readonly value: Uint8Array;
+}
+
+/**
+ * Records as they come. Iterate once, over records or over `batches()`; leaving the loop closes the consumer.
+ * Iterating throws what the cluster answered (FLV_SMARTMODULE_NOT_FOUND, FLV_TOPIC_DELETED, …).
+ */
+export interface Consumer extends AsyncIterable<ConsumerRecord>, AsyncDisposable {
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord>;
+  /** The same records in groups of one partition, in order: no promise per record. Groups are never empty. */
+  batches(): AsyncIterableIterator<readonly ConsumerRecord[]>;
+  /** Marks everything yielded so far as processed (`manual`). */
+  offsetCommit(): void;
+  /** Stores what was committed in the cluster. Resolves when stored; nothing is sent when nothing is new. */
+  offsetFlush(options?: AbortOptions): Promise<void>;
+  /** Ends the iteration; with `auto` the position is stored first. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The stored position of a named consumer. */
+export interface ConsumerOffset {
+  readonly consumerId: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of the last processed record. */
+  readonly offset: number;
+  /** Milliseconds since epoch. */
+  readonly modifiedTimeMs: number;
+}
