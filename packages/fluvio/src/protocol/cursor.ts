@@ -132,6 +132,11 @@ export class Reader {
     this.pos += count;
     return view;
   }
+  /** Goes past `count` bytes. */
+  skip(count: number, what = "bytes"): void {
+    this.need(count, what);
+    this.pos += count;
+  }
   /** 16-bit length + UTF-8; a length ≤ 0 (read as signed, as the original does) is the empty string. */
   string(): string {
     const length = this.i16();

@@ -1,5 +1,131 @@
-export type { Api } from "./api.ts";
-export { api } from "./api.ts";
+export { type Api, api } from "./api.ts";
+export {
+  ApiVersionEntry,
+  ApiVersionsRequest,
+  type ApiVersionsRequestInput,
+  ApiVersionsResponse,
+  type ApiVersionsResponseInput,
+  apiVersionsApi,
+  CLIENT_VERSION,
+  PLATFORM_VERSION,
+  PLATFORM_VERSION_MIN,
+  SC_API_VERSIONS,
+  SC_EXTENSION_API_VERSIONS,
+  SC_VERSION,
+  SPU_API_VERSIONS,
+  SPU_VERSION,
+} from "./apis/api-versions.ts";
+export {
+  CLIENT_ID_DEFAULT,
+  FRAME_BYTES_MAX_DEFAULT,
+  FRAME_LENGTH_BYTES,
+  RequestHeader,
+  ResponseHeader,
+  SC_PRIVATE_PORT_DEFAULT,
+  SC_PUBLIC_PORT_DEFAULT,
+  SPU_PORT_STEP,
+  SPU_PRIVATE_PORT_DEFAULT,
+  SPU_PUBLIC_PORT_DEFAULT,
+} from "./apis/header.ts";
+export {
+  ConnectorLogsRequest,
+  type ConnectorLogsRequestInput,
+  ConnectorLogsResponse,
+  type ConnectorLogsResponseInput,
+  connectorLogsApi,
+} from "./apis/sc/connector-logs.ts";
+export { CreateRequest, type CreateRequestInput, createApi } from "./apis/sc/create.ts";
+export { DeleteRequest, type DeleteRequestInput, deleteApi } from "./apis/sc/delete.ts";
+export { ListRequest, type ListRequestInput, ListResponse, type ListResponseInput, listApi } from "./apis/sc/list.ts";
+export {
+  MirroringRequest,
+  type MirroringRequestInput,
+  MirroringStatusResponse,
+  type MirroringStatusResponseInput,
+  mirroringApi,
+} from "./apis/sc/mirroring.ts";
+export { Status, type StatusInput } from "./apis/sc/status.ts";
+export { UpdateRequest, type UpdateRequestInput, updateApi } from "./apis/sc/update.ts";
+export {
+  WatchRequest,
+  type WatchRequestInput,
+  WatchResponse,
+  type WatchResponseInput,
+  watchApi,
+} from "./apis/sc/watch.ts";
+export {
+  DeleteConsumerOffsetRequest,
+  type DeleteConsumerOffsetRequestInput,
+  DeleteConsumerOffsetResponse,
+  type DeleteConsumerOffsetResponseInput,
+  deleteConsumerOffsetApi,
+  ReplicaKey,
+} from "./apis/spu/delete-consumer-offset.ts";
+export {
+  FetchRequest,
+  type FetchRequestInput,
+  FetchResponse,
+  type FetchResponseInput,
+  fetchApi,
+} from "./apis/spu/fetch.ts";
+export {
+  CONSUMER_OFFSET_TOPIC,
+  ConsumerOffset,
+  FetchConsumerOffsetsRequest,
+  type FetchConsumerOffsetsRequestInput,
+  FetchConsumerOffsetsResponse,
+  type FetchConsumerOffsetsResponseInput,
+  fetchConsumerOffsetsApi,
+} from "./apis/spu/fetch-consumer-offsets.ts";
+export {
+  FetchOffsetsRequest,
+  type FetchOffsetsRequestInput,
+  FetchOffsetsResponse,
+  type FetchOffsetsResponseInput,
+  fetchOffsetsApi,
+} from "./apis/spu/fetch-offsets.ts";
+export { FetchablePartitionResponse } from "./apis/spu/fetchable-partition.ts";
+export { Isolation, ProduceIsolation } from "./apis/spu/isolation.ts";
+export {
+  PartitionProduceData,
+  PartitionProduceResponse,
+  ProduceRequest,
+  type ProduceRequestInput,
+  ProduceResponse,
+  type ProduceResponseInput,
+  produceApi,
+} from "./apis/spu/produce.ts";
+export {
+  GENERIC_KIND,
+  SmartModuleExtraParams,
+  SmartModuleInvocation,
+  type SmartModuleInvocationInput,
+  SmartModuleInvocationKind,
+  SmartModuleLookback,
+} from "./apis/spu/smartmodule-invocation.ts";
+export { StartMirrorRequest, type StartMirrorRequestInput, startMirrorApi } from "./apis/spu/start-mirror.ts";
+export {
+  STREAM_FETCH_MAX_BYTES_DEFAULT,
+  StreamFetchRequest,
+  type StreamFetchRequestInput,
+  StreamFetchResponse,
+  type StreamFetchResponseInput,
+  streamFetchApi,
+} from "./apis/spu/stream-fetch.ts";
+export {
+  UpdateConsumerOffsetRequest,
+  type UpdateConsumerOffsetRequestInput,
+  UpdateConsumerOffsetResponse,
+  type UpdateConsumerOffsetResponseInput,
+  updateConsumerOffsetApi,
+} from "./apis/spu/update-consumer-offset.ts";
+export {
+  UpdateOffsetsRequest,
+  type UpdateOffsetsRequestInput,
+  UpdateOffsetsResponse,
+  type UpdateOffsetsResponseInput,
+  updateOffsetsApi,
+} from "./apis/spu/update-offsets.ts";
 export { type LengthPrefix, Reader, STRING_BYTES_MAX, Writer } from "./cursor.ts";
 export {
   assert,
@@ -9,6 +135,101 @@ export {
   flvError,
   isFluvioError,
 } from "./errors.ts";
+export { type LabelledInput, type LabelledOutput, labelled, type UnknownLabel } from "./labelled.ts";
 export { type Logger, silentLogger } from "./logger.ts";
+export { CompressionType, Deduplication, Duration, durationFromMs, durationToMs, metadata } from "./objects/common.ts";
+export {
+  type MetadataInputOf,
+  type MetadataOf,
+  OBJECTS,
+  type ObjectLabel,
+  type SpecOf,
+  type StatusOf,
+} from "./objects/index.ts";
+export {
+  ManagedConnectorSpec,
+  type ManagedConnectorSpecInput,
+  ManagedConnectorStatus,
+} from "./objects/managed-connector.ts";
+export {
+  HomePartitionConfig,
+  MirrorConfig,
+  MirrorSpec,
+  type MirrorSpecInput,
+  MirrorStatus,
+  PartitionMirrorConfig,
+  RemotePartitionConfig,
+} from "./objects/mirror.ts";
+export {
+  PARTITION_SIZE_ERROR,
+  PARTITION_SIZE_UNKNOWN,
+  type PartitionResolution,
+  PartitionSpec,
+  type PartitionSpecInput,
+  PartitionStatus,
+  parsePartitionName,
+  partitionName,
+  REPLICA_STATUS_UNKNOWN,
+  ReplicaStatus,
+} from "./objects/partition.ts";
+export {
+  CleanupPolicy,
+  RETENTION_SECONDS_DEFAULT,
+  RETENTION_SECONDS_INFINITE,
+  SEGMENT_SIZE_BYTES_DEFAULT,
+  TopicStorage,
+} from "./objects/retention.ts";
+export {
+  SmartModuleMetadata,
+  SmartModuleSpec,
+  type SmartModuleSpecInput,
+  SmartModuleStatus,
+} from "./objects/smartmodule.ts";
+export {
+  CustomSpuKey,
+  CustomSpuSpec,
+  type CustomSpuSpecInput,
+  Endpoint,
+  IngressPort,
+  SpuSpec,
+  type SpuSpecInput,
+  SpuStatus,
+} from "./objects/spu.ts";
+export { SpuGroupSpec, type SpuGroupSpecInput, SpuGroupStatus } from "./objects/spu-group.ts";
+export {
+  TableFormatColumn,
+  TableFormatSpec,
+  type TableFormatSpecInput,
+  TableFormatStatus,
+} from "./objects/table-format.ts";
+export {
+  partitionCount,
+  ReplicaSpec,
+  type TopicResolution,
+  TopicSpec,
+  type TopicSpecInput,
+  TopicStatus,
+  UpdateTopicAction,
+} from "./objects/topic.ts";
 export * as schema from "./schema.ts";
 export { type Codec, decode, encode, type Infer, type InputOf } from "./schema.ts";
+export {
+  renderInitError,
+  renderLookbackError,
+  renderRuntimeError,
+  type SmartModuleErrorKind,
+  type SmartModuleRuntimeErrorPayload,
+} from "./smartmodule-error.ts";
+export type { WireErrorContext } from "./wire-error-table.ts";
+export {
+  ErrorCode,
+  NO_ERROR,
+  toFluvioError,
+  type WireError,
+  type WireErrorInput,
+  type WireErrorName,
+  type WireErrorPayload,
+  wireError,
+  wireErrorNumber,
+  wireErrorSentence,
+} from "./wire-errors.ts";

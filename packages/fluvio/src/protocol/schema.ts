@@ -39,60 +39,52 @@ const primitive = <T>(
   layout,
 });
 
-export const u8 = primitive(
-  "u8",
-  0,
-  (r) => r.u8(),
-  (w, v) => w.u8(v),
-);
-export const i8 = primitive(
-  "i8",
-  0,
-  (r) => r.i8(),
-  (w, v) => w.u8(v),
-);
+/** A fixed-width integer; encoding refuses what would wrap around. */
+const integer = (
+  layout: string,
+  min: number,
+  max: number,
+  read: (r: Reader) => number,
+  write: (w: Writer, v: number) => void,
+): Codec<number> =>
+  primitive(layout, 0, read, (w, v) => {
+    if (!Number.isInteger(v) || v < min || v > max) {
+      throw flvError("FLV_INT_RANGE", `${v} is no ${layout} (${min} to ${max})`, { details: { value: v, min, max } });
+    }
+    write(w, v);
+  });
+
+export const u8 = integer("u8", 0, 0xff, readU8, writeU8);
+export const i8 = integer("i8", -0x80, 0x7f, (r) => r.i8(), writeU8);
+export const u16 = integer("u16", 0, 0xffff, (r) => r.u16(), writeI16);
+export const i16 = integer("i16", -0x8000, 0x7fff, (r) => r.i16(), writeI16);
+export const u32 = integer("u32", 0, 0xffffffff, (r) => r.u32(), writeI32);
+export const i32 = integer("i32", -0x80000000, 0x7fffffff, (r) => r.i32(), writeI32);
+export const u64 = integer("u64", 0, Number.MAX_SAFE_INTEGER, (r) => r.u64(), writeI64);
+export const i64 = integer("i64", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, (r) => r.i64(), writeI64);
 export const bool = primitive(
   "bool",
   false,
   (r) => r.bool(),
   (w, v) => w.bool(v),
 );
-export const u16 = primitive(
-  "u16",
-  0,
-  (r) => r.u16(),
-  (w, v) => w.i16(v),
-);
-export const i16 = primitive(
-  "i16",
-  0,
-  (r) => r.i16(),
-  (w, v) => w.i16(v),
-);
-export const u32 = primitive(
-  "u32",
-  0,
-  (r) => r.u32(),
-  (w, v) => w.i32(v),
-);
-export const i32 = primitive(
-  "i32",
-  0,
-  (r) => r.i32(),
-  (w, v) => w.i32(v),
-);
-export const u64 = primitive(
-  "u64",
-  0,
-  (r) => r.u64(),
-  (w, v) => w.i64(v),
-);
-export const i64 = primitive(
-  "i64",
-  0,
-  (r) => r.i64(),
-  (w, v) => w.i64(v),
-);
+
+function readU8(r: Reader): number {
+  return r.u8();
+}
+function writeU8(w: Writer, value: number): void {
+  w.u8(value);
+}
+function writeI16(w: Writer, value: number): void {
+  w.i16(value);
+}
+function writeI32(w: Writer, value: number): void {
+  w.i32(value);
+}
+function writeI64(w: Writer, value: number): void {
+  w.i64(value);
+}
+
 export const string = primitive(
   "str",
   "",
@@ -243,6 +235,14 @@ export function unknownTag(name: string, tag: number | string, position: number,
   return flvError("FLV_DECODE", `unknown ${name} ${tag} at byte ${position}${range}`, { details: { tag, position } });
 }
 
+/** Zero bytes. */
+export const nothing: Codec<Record<never, never>> = {
+  read: () => ({}),
+  write: () => {},
+  empty: () => ({}),
+  layout: "–",
+};
+
 type AnyFields = Readonly<Record<string, AnyCodec>>;
 type OmittableKeys<F extends AnyFields> = {
   [K in keyof F]: undefined extends InputOf<F[K]> ? K : F[K] extends { readonly versioned: true } ? K : never;
@@ -333,6 +333,26 @@ export function union<const V extends AnyVariants>(name: string, variants: V): C
     layout: `${name} (${Object.entries(variants)
       .map(([type, [tag, codec]]) => `${tag} ${type} ${codec.layout}`)
       .join("; ")})`,
+  };
+}
+
+/** The same layout, read as `value` by versions that do not carry the field. */
+export function defaulting<T, I>(value: T, inner: Codec<T, I>): Codec<T, I> {
+  return { ...inner, empty: () => value };
+}
+
+/** The same layout, seen as another type. */
+export function mapped<T, I, U>(
+  inner: Codec<T, I>,
+  layout: string,
+  fromWire: (value: T) => U,
+  toWire: (value: U) => I,
+): Codec<U> {
+  return {
+    read: (r, version) => fromWire(inner.read(r, version)),
+    write: (w, value, version) => inner.write(w, toWire(value), version),
+    empty: () => fromWire(inner.empty()),
+    layout,
   };
 }
 

@@ -1,0 +1,58 @@
+import type { Codec, Infer, InputOf } from "../schema.ts";
+import { array, bool, bytes, enumeration, map, nothing, optional, since, string, struct, u8, u32 } from "../schema.ts";
+
+/** Package name and parameters of a module, from its SmartModule.toml. */
+export const SmartModuleMetadata = struct({
+  package: struct({
+    name: string,
+    group: string,
+    /** Semver, as is `apiVersion`. */
+    version: string,
+    apiVersion: string,
+    description: optional(string),
+    license: optional(string),
+    visibility: since(19, enumeration("SmartModuleVisibility", "private", "public")),
+    repository: optional(string),
+  }),
+  params: map(string, struct({ description: optional(string), optional: bool })),
+});
+export type SmartModuleMetadata = Infer<typeof SmartModuleMetadata>;
+
+const SmartModuleWasm = struct({
+  format: enumeration("SmartModuleWasmFormat", "binary", "text"),
+  /** The module as a gzip stream; empty in a summary. */
+  payload: bytes,
+});
+
+const CurrentSmartModuleSpec = struct({
+  meta: optional(SmartModuleMetadata),
+  /** Only in summaries: bytes of the gzip payload that was left out. */
+  summary: optional(struct({ wasmLength: u32 })),
+  wasm: SmartModuleWasm,
+});
+
+/** The layout before version 10. Its kinds, source reference and parameters carry nothing that is used. */
+const OldSmartModuleSpec = struct({
+  inputKind: u8,
+  outputKind: u8,
+  sourceCode: optional(struct({ language: u8, payload: string })),
+  wasm: SmartModuleWasm,
+  parameters: optional(array(struct({ name: string }))),
+});
+
+export type SmartModuleSpec = Infer<typeof CurrentSmartModuleSpec>;
+export type SmartModuleSpecInput = InputOf<typeof CurrentSmartModuleSpec>;
+export const SmartModuleSpec: Codec<SmartModuleSpec, SmartModuleSpecInput> = {
+  ...CurrentSmartModuleSpec,
+  read: (r, version) => {
+    if (version >= 10) return CurrentSmartModuleSpec.read(r, version);
+    return { meta: undefined, summary: undefined, wasm: OldSmartModuleSpec.read(r, version).wasm };
+  },
+  write: (w, spec, version) => {
+    if (version >= 10) CurrentSmartModuleSpec.write(w, spec, version);
+    else OldSmartModuleSpec.write(w, { inputKind: 0, outputKind: 0, wasm: spec.wasm }, version);
+  },
+};
+
+export const SmartModuleStatus = nothing;
+export type SmartModuleStatus = Infer<typeof SmartModuleStatus>;

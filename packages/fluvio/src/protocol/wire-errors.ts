@@ -1,0 +1,80 @@
+import { type FluvioError, flvError } from "./errors.ts";
+import { type Codec, type Infer, type InputOf, unknownTag } from "./schema.ts";
+import { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
+
+type Table = typeof WIRE_ERRORS;
+/** Name of an error code, as the original spells it. */
+export type WireErrorName = keyof Table;
+type Flatten<T> = { readonly [K in keyof T]: T[K] };
+
+/** An error code with its payload; `{ name: "None" }` is success. */
+export type WireError = {
+  [K in WireErrorName]: Flatten<{ name: K } & Infer<Table[K]["payload"]>>;
+}[WireErrorName];
+/** As {@link WireError}, for encoding. */
+export type WireErrorInput = {
+  [K in WireErrorName]: Flatten<{ name: K } & InputOf<Table[K]["payload"]>>;
+}[WireErrorName];
+/** Payload of the code `K`. */
+export type WireErrorPayload<K extends WireErrorName> = InputOf<Table[K]["payload"]>;
+
+const ROWS: Readonly<Record<string, WireErrorRow>> = WIRE_ERRORS as unknown as Readonly<Record<string, WireErrorRow>>;
+const NAMES_BY_NUMBER: ReadonlyMap<number, string> = new Map(
+  Object.entries(ROWS).map(([name, { number }]) => [number, name]),
+);
+
+/** Success. */
+export const NO_ERROR: WireError = { name: "None" };
+
+function rowOf(name: string): WireErrorRow {
+  const row = Object.hasOwn(ROWS, name) ? ROWS[name] : undefined;
+  if (row === undefined) throw flvError("FLV_ENCODE", `"${name}" is no error code of the wire`);
+  return row;
+}
+
+/** An `i16` number, then the payload of that code. */
+export const ErrorCode: Codec<WireError, WireErrorInput> = {
+  read: (r, version) => {
+    const number = r.i16();
+    if (number === 0) return NO_ERROR;
+    const name = NAMES_BY_NUMBER.get(number);
+    if (name === undefined) throw unknownTag("ErrorCode", number, r.pos - 2);
+    return { name, ...(rowOf(name).payload.read(r, version) as object) } as WireError;
+  },
+  write: (w, value, version) => {
+    const row = rowOf(value.name);
+    w.i16(row.number);
+    row.payload.write(w, value, version);
+  },
+  empty: () => NO_ERROR,
+  layout: "ErrorCode",
+};
+
+/** Makes the wire's error `name`; codes with a payload need it. */
+export function wireError<K extends WireErrorName>(
+  name: K,
+  ...payload: keyof WireErrorPayload<K> extends never ? [] : [WireErrorPayload<K>]
+): Extract<WireError, { name: K }> {
+  return { name, ...payload[0] } as unknown as Extract<WireError, { name: K }>;
+}
+
+/** The number of an error code. */
+export function wireErrorNumber(name: WireErrorName): number {
+  return rowOf(name).number;
+}
+
+/** What a user reads of an error: the sentence alone, without a hint. */
+export function wireErrorSentence(error: WireError, context: WireErrorContext = {}): string {
+  return rowOf(error.name).sentence(error, context);
+}
+
+/** The error to throw for one that came over the wire. `details` holds its name, number, payload and the context. */
+export function toFluvioError(error: WireError, context: WireErrorContext = {}): FluvioError {
+  const row = rowOf(error.name);
+  const { name, ...payload } = error;
+  return flvError(row.code, row.sentence(error, context), {
+    details: { ...context, ...payload, wireError: name, wireNumber: row.number },
+    retriable: row.retriable,
+    ...(row.hint === undefined ? {} : { hint: row.hint }),
+  });
+}
