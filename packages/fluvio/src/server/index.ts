@@ -1,2 +1,3 @@
+export { type Clock, systemClock } from "./clock.ts";
 export * from "./link.ts";
 export * from "./sc/connector-host.ts";
