@@ -93,7 +93,7 @@ const LIST_SMARTMODULES = "List the SmartModules with `fluvio smartmodule list`.
 
 /**
  * Every error code of the wire, once: number, payload, what a user gets of it. Names are the original's, its spelling
- * included. A code that is not here is undecodable for every peer: what has no code goes as `Other`.
+ * included. No payload field may be called `name`. A code that is not here is undecodable for every peer: what has no code goes as `Other`.
  */
 export const WIRE_ERRORS = {
   UnknownServerError: plain(-1, "FLV_SERVER", "unknown server error"),
@@ -202,9 +202,9 @@ export const WIRE_ERRORS = {
   SmartModuleNotFound: row(
     6001,
     "FLV_SMARTMODULE_NOT_FOUND",
-    struct({ name: string }),
-    ({ name }, context) => {
-      const known = name || context.name;
+    struct({ smartmodule: string }),
+    ({ smartmodule }, context) => {
+      const known = smartmodule || context.name;
       return known === undefined ? "SmartModule not found" : `SmartModule ${known} was not found`;
     },
     { hint: LIST_SMARTMODULES },
@@ -212,9 +212,9 @@ export const WIRE_ERRORS = {
   SmartModuleInvalid: row(
     6002,
     "FLV_SMARTMODULE_INVALID",
-    struct({ error: string, name: optional(string) }),
-    ({ error, name }) =>
-      withDetail(name === undefined ? "SmartModule is invalid" : `SmartModule ${name} is invalid`, error),
+    struct({ error: string, smartmodule: optional(string) }),
+    ({ error, smartmodule }) =>
+      withDetail(smartmodule === undefined ? "SmartModule is invalid" : `SmartModule ${smartmodule} is invalid`, error),
   ),
   SmartModuleInvalidExports: row(
     6003,
@@ -297,14 +297,14 @@ export const WIRE_ERRORS = {
   SystemSpecDeletionAttempt: row(
     12001,
     "FLV_SYSTEM_OBJECT",
-    struct({ kind: string, name: string }),
-    ({ kind, name }) => `System ${kind} "${name}" is not deleted without force`,
+    struct({ kind: string, object: string }),
+    ({ kind, object }) => `System ${kind} "${object}" is not deleted without force`,
     { hint: "Delete it with `--system --force` if you are sure." },
   ),
   SystemSpecUpdatingAttempt: row(
     12002,
     "FLV_SYSTEM_OBJECT",
-    struct({ kind: string, name: string }),
-    ({ kind, name }) => `System ${kind} "${name}" cannot be changed`,
+    struct({ kind: string, object: string }),
+    ({ kind, object }) => `System ${kind} "${object}" cannot be changed`,
   ),
 } as const;
