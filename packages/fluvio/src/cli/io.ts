@@ -1,0 +1,117 @@
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import type { FluvioClient } from "../client/index.ts";
+import type { Noun } from "./command.ts";
+import { connectTarget } from "./connection.ts";
+import type { GlobalOptions } from "./globals.ts";
+import { createOutput, type Output } from "./output/stream.ts";
+
+/** Everything a command may touch of the process it runs in. */
+export interface Io {
+  readonly stdin: Readable;
+  readonly stdinIsTty: boolean;
+  /** Data, tables and messages of success. */
+  readonly stdout: Output;
+  /** Errors, progress and status lines. */
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly globals: GlobalOptions;
+  /** The whole command table, for help, completions and metadata. */
+  readonly nouns: readonly Noun[];
+  /** Aborted by the first Ctrl-C, SIGTERM or broken pipe; a command then ends in good order. */
+  readonly signal: AbortSignal;
+  /** `$FLV_PROFILE_PATH`, else `config` in {@link baseDir}. */
+  readonly configPath: string;
+  /** `$FLUVIO_DIR`, else `~/.fluvio`. */
+  readonly baseDir: string;
+  /** Whether the standard streams are the ones of the process, so that a child can inherit them. */
+  readonly ownsProcess: boolean;
+  now(): number;
+  /** The cluster that the global options or the profile name; connects once, closed when the command has ended. */
+  connect(): Promise<FluvioClient>;
+}
+
+/** What a test or an embedding program can replace; the rest comes from the process. */
+export interface IoParts {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly stdinIsTty: boolean;
+  readonly stdoutIsTty: boolean;
+  readonly stderrIsTty: boolean;
+  readonly columns: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+  now(): number;
+}
+
+export interface OpenIo {
+  readonly io: Io;
+  /** Closes what the command opened and lets the output drain. */
+  close(): Promise<void>;
+}
+
+export interface IoContext {
+  readonly globals: GlobalOptions;
+  readonly nouns: readonly Noun[];
+  readonly stop: AbortController;
+}
+
+export function openIo(parts: Partial<IoParts>, { globals, nouns, stop }: IoContext): OpenIo {
+  const env = parts.env ?? process.env;
+  const stdoutStream = parts.stdout ?? process.stdout;
+  const stderrStream = parts.stderr ?? process.stderr;
+  const columns = parts.columns ?? process.stdout.columns ?? 80;
+  const output = (stream: Writable, isTty: boolean) =>
+    createOutput(stream, {
+      isTty,
+      columns,
+      colors: isTty && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb",
+      onBroken: () => stop.abort(),
+    });
+  const stdout = output(
+    stdoutStream,
+    parts.stdoutIsTty ?? (parts.stdout === undefined && process.stdout.isTTY === true),
+  );
+  const stderr = output(
+    stderrStream,
+    parts.stderrIsTty ?? (parts.stderr === undefined && process.stderr.isTTY === true),
+  );
+  const baseDir = env.FLUVIO_DIR ?? join(env.HOME ?? homedir(), ".fluvio");
+  const configPath = env.FLV_PROFILE_PATH ?? join(baseDir, "config");
+  let client: Promise<FluvioClient> | undefined;
+  const io: Io = {
+    stdin: parts.stdin ?? process.stdin,
+    stdinIsTty: parts.stdinIsTty ?? (parts.stdin === undefined && process.stdin.isTTY === true),
+    stdout,
+    stderr,
+    env,
+    cwd: parts.cwd ?? process.cwd(),
+    globals,
+    nouns,
+    signal: stop.signal,
+    configPath,
+    baseDir,
+    ownsProcess: parts.stdin === undefined && parts.stdout === undefined,
+    now: parts.now ?? Date.now,
+    connect: () => {
+      client ??= connectTarget(globals, { configPath, env, signal: stop.signal });
+      return client;
+    },
+  };
+  const close = async () => {
+    // A connection that failed has told its error to the command already.
+    await client?.then((open) => open.close()).catch(() => {});
+    await stdout.flush();
+    await stderr.flush();
+  };
+  return { io, close };
+}
+
+/** Directory of the running `fluvio` program. */
+export function programDir(): string {
+  return dirname(process.argv[1] ?? ".");
+}

@@ -1,0 +1,49 @@
+import { Readable, Writable } from "node:stream";
+import type { IoParts } from "../io.ts";
+import { main } from "../main.ts";
+
+export interface CliResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions extends Partial<Omit<IoParts, "stdin" | "stdout" | "stderr">> {
+  /** What is piped in. Default nothing. */
+  readonly input?: string | Uint8Array | Readable;
+  /** Called with everything written to standard output so far, after each write. */
+  onStdout?(all: string): void;
+}
+
+/** Runs a command line in this process with captured output. */
+export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
+  const { input, onStdout, ...parts } = options;
+  const stdout = collect(onStdout);
+  const stderr = collect();
+  const stdin =
+    input instanceof Readable
+      ? input
+      : Readable.from(input === undefined || input.length === 0 ? [] : [Buffer.from(input)]);
+  const exitCode = await main(argv, {
+    env: {},
+    columns: 80,
+    ...parts,
+    stdin,
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+  });
+  return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function collect(onWrite?: (all: string) => void) {
+  const chunks: Buffer[] = [];
+  const text = () => Buffer.concat(chunks).toString();
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(Buffer.from(chunk));
+      onWrite?.(text());
+      done();
+    },
+  });
+  return { stream, text };
+}
