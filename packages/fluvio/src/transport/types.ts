@@ -1,4 +1,6 @@
-import type { Api } from "../protocol/index.ts";
+import { type Api, FRAME_BYTES_MAX_DEFAULT } from "../protocol/index.ts";
+
+export { FRAME_BYTES_MAX_DEFAULT };
 
 export interface AbortOptions {
   /** Ends the wait; it rejects with `signal.reason` and leaves the connection usable. */
@@ -18,8 +20,13 @@ export type TlsOptions =
       readonly key: string;
     };
 
-/** Largest frame accepted by default; configurable wherever a connection is opened or accepted. */
-export const FRAME_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
+/** A way to serve and to connect: TCP (with or without TLS), or memory. */
+export interface Transport {
+  /** @throws FLV_PORT_IN_USE | FLV_ARGUMENT */
+  serve(options: ServeOptions): Promise<FrameServer>;
+  /** Connects and performs the ApiVersions handshake. @throws FLV_CONNECT | FLV_TLS | FLV_TIMEOUT */
+  connect(options: ConnectOptions): Promise<Connection>;
+}
 
 // ---- client side -------------------------------------------------------------------------------------------------
 
@@ -95,6 +102,8 @@ export interface ServeOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly maxFrameBytes?: number;
+  /** Bytes of unfinished calls on one connection before it is not read any further. Default 16 MiB. */
+  readonly maxUnfinishedBytes?: number;
   readonly tls?: {
     readonly cert: string;
     readonly key: string;
@@ -105,7 +114,8 @@ export interface ServeOptions {
    * Called for each frame in order of arrival, without waiting for earlier ones; `body` is the frame after the header,
    * a view that stays valid as long as it is referenced. Replies go out with `connection.send`, the first 4 bytes
    * being the correlation id. While the bytes of unfinished calls on a connection exceed a bound, its socket is not
-   * read. A throw or rejection closes that connection.
+   * read; a call is finished when its promise settles, so a stream must not keep its promise open: its own
+   * acknowledgements might then never be read. A throw or rejection closes that connection.
    */
   handle(header: RequestHeader, body: Uint8Array, connection: ServerConnection): Promise<void> | void;
   onError?(error: unknown, connection: ServerConnection): void;
