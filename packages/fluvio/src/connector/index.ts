@@ -1,1 +1,24 @@
-export {};
+export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
+export {
+  type ConnectorConfig,
+  decodeConfig,
+  encodeConfig,
+  type ParameterValue,
+  REDACTED,
+  redactSecrets,
+  type TransformStep,
+} from "./config.ts";
+export {
+  type ConfigSchema,
+  type ConnectorDefinition,
+  defineSource,
+  type SourceContext,
+  type SourceDefinition,
+  type SourceRecord,
+} from "./define.ts";
+export { describeConfig } from "./describe.ts";
+export * as field from "./fields.ts";
+export type { ConnectorResolution, ConnectorStatus, ConnectorSupervisor } from "./host.ts";
+export { loadConnectorFile } from "./load.ts";
+export { parseSecretsFile } from "./secrets.ts";
+export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";

@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { flvError } from "../protocol/index.ts";
+import type { ConnectorConfig } from "./config.ts";
+import type { ConnectorDefinition } from "./define.ts";
+import { nearest, problem } from "./problem.ts";
+
+/** A connector that ships with the product. */
+export interface CatalogueEntry {
+  /** Names accepted in connector files. */
+  readonly types: readonly string[];
+  readonly direction: "source" | "sink";
+  /** Folder of the connector. */
+  readonly folder: string;
+}
+
+/** The connectors that ship with the product. */
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  { types: ["http-source", "http"], direction: "source", folder: "http" },
+];
+
+/**
+ * The entry for a connector's type.
+ * @throws FLV_CONNECTOR_INVALID for an unknown type (listing what exists) or a direction that is not the connector's
+ */
+export function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
+  const entry = CATALOGUE.find((one) => one.types.includes(config.type));
+  if (entry === undefined) {
+    const names = CATALOGUE.flatMap((one) => one.types);
+    const guess = nearest(config.type, names);
+    const hint = `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Connectors: ${names.join(", ")}`;
+    throw problem({ file }, `unknown connector type \`${config.type}\``, hint, { key: "type", value: config.type });
+  }
+  if (config.direction !== undefined && config.direction !== entry.direction) {
+    const sentence = `\`direction: ${config.direction}\`, but ${config.type} is a ${entry.direction}`;
+    throw problem({ file }, sentence, `Remove the line or write \`direction: ${entry.direction}\``, {
+      key: "direction",
+    });
+  }
+  return entry;
+}
+
+/** Loads the code of a connector. @throws FLV_CONNECTOR_INVALID as {@link catalogueEntry} */
+export async function loadDefinition(config: ConnectorConfig, file: string): Promise<ConnectorDefinition> {
+  const entry = catalogueEntry(config, file);
+  const module = (await import(modulePath(entry.folder))) as { readonly connector?: ConnectorDefinition };
+  if (module.connector === undefined) throw new Error(`connector ${entry.folder} exports no \`connector\``);
+  return module.connector;
+}
+
+/** Connectors are compiled to a folder beside this one; when this file runs from source, to the package's `dist`. */
+function modulePath(folder: string): string {
+  for (const base of ["../connectors", "../../dist/connectors"]) {
+    const url = new URL(`${base}/${folder}/index.js`, import.meta.url);
+    if (existsSync(fileURLToPath(url))) return pathToFileURL(fileURLToPath(url)).href;
+  }
+  throw flvError("FLV_FILE", `Connector ${folder} is not installed`, { hint: "Build the packages: npm run build" });
+}

@@ -1,0 +1,76 @@
+import type { z } from "zod";
+import { COMMON_PARAMETERS } from "./common-parameters.ts";
+import type { ConnectorConfig, ParameterValue } from "./config.ts";
+import type { ConfigSchema, SourceDefinition } from "./define.ts";
+import { fieldMeta } from "./fields.ts";
+import { canonicalKey, problem, unknownKey } from "./problem.ts";
+
+/**
+ * Checks a connector's own options against its schema and converts them.
+ * @param file as the user named it, for messages
+ * @throws FLV_CONNECTOR_INVALID with the first offending key, its value and the nearest valid name
+ */
+export function checkOptions<S extends ConfigSchema>(
+  definition: SourceDefinition<S>,
+  config: ConnectorConfig,
+  file: string,
+): z.output<S> {
+  const place = { file };
+  const shape: Readonly<Record<string, z.ZodType>> = definition.config.shape;
+  const byKey = new Map<string, string>();
+  for (const [key, field] of Object.entries(shape)) {
+    for (const one of [key, ...fieldMeta(field).aliases]) byKey.set(canonicalKey(one), key);
+  }
+  const given: Record<string, ParameterValue> = {};
+  const writtenAs = new Map<string, string>();
+  for (const [written, value] of Object.entries(config.parameters)) {
+    const canonical = canonicalKey(written);
+    const key = byKey.get(canonical);
+    if (key !== undefined) {
+      if (writtenAs.has(key)) {
+        throw problem(
+          place,
+          `\`parameters.${written}\` and \`parameters.${writtenAs.get(key)}\` are the same option`,
+          "Keep one",
+        );
+      }
+      writtenAs.set(key, written);
+      given[key] = value;
+      continue;
+    }
+    if (COMMON_PARAMETERS.has(canonical)) continue;
+    const removed = Object.entries(definition.removed ?? {}).find(([name]) => canonicalKey(name) === canonical);
+    if (removed !== undefined) {
+      throw problem(place, `\`parameters.${written}\` no longer exists`, removed[1], { key: `parameters.${written}` });
+    }
+    throw unknownKey(place, "parameters", written, [...Object.keys(shape), ...COMMON_PARAMETERS.keys()]);
+  }
+  const result = definition.config.safeParse(given);
+  if (result.success) return result.data;
+  throw explain(result.error, shape, given, writtenAs, file);
+}
+
+function explain(
+  error: z.ZodError,
+  shape: Readonly<Record<string, z.ZodType>>,
+  given: Readonly<Record<string, ParameterValue>>,
+  writtenAs: ReadonlyMap<string, string>,
+  file: string,
+) {
+  const issue = error.issues[0];
+  const key = String(issue?.path[0] ?? "");
+  const field = shape[key];
+  const path = `parameters.${writtenAs.get(key) ?? key}`;
+  const about = field === undefined ? { description: "", kind: "" } : fieldMeta(field);
+  const hint =
+    about.description === "" ? `\`${key}\` is ${about.kind}` : `\`${key}\` (${about.kind}): ${about.description}`;
+  const value = given[key];
+  if (value === undefined) {
+    return problem({ file }, `missing required option \`${path}\``, hint, { key: path });
+  }
+  const shown = typeof value === "string" ? JSON.stringify(value) : `a ${Array.isArray(value) ? "list" : "map"}`;
+  return problem({ file }, `\`${path}\` is ${shown}, which ${issue?.message ?? "is not valid"}`, hint, {
+    key: path,
+    value,
+  });
+}

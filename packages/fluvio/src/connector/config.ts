@@ -1,0 +1,78 @@
+import { assert } from "../protocol/index.ts";
+
+/** A value of a connector option after loading: text, or lists and maps of it. */
+export type ParameterValue = string | readonly ParameterValue[] | { readonly [key: string]: ParameterValue };
+
+/** One SmartModule of a `transforms` list. */
+export interface TransformStep {
+  readonly uses: string;
+  /** Parameters; lists and maps reach the module as JSON text. */
+  readonly with: Readonly<Record<string, string>>;
+  readonly lookback?: { readonly last: number; readonly age?: string };
+}
+
+export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/**
+ * A connector file in one form, whichever way it was written: this is what the cluster stores and shows. Durations
+ * and sizes stay as they were written (and have been checked). It is itself a valid connector file.
+ */
+export interface ConnectorConfig {
+  readonly name: string;
+  /** As written, e.g. `http` or `http-source`. */
+  readonly type: string;
+  readonly topic: string;
+  /** `latest` when the file has none. */
+  readonly version: string;
+  readonly direction?: "source" | "sink";
+  /** Absent options take the cluster's defaults. */
+  readonly "topic-options"?: {
+    readonly partitions?: string;
+    readonly replication?: string;
+    readonly retention?: string;
+    readonly "segment-size"?: string;
+    readonly "max-partition-size"?: string;
+    readonly compression?: string;
+  };
+  /** The connector's own options and the common ones, in the order of the file. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  /** By name. A value that lives elsewhere (environment, hidden by the cluster) is {@link REDACTED}. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly producer?: {
+    readonly linger?: string;
+    readonly "batch-size"?: string;
+    readonly compression?: Compression;
+  };
+  readonly consumer?: Readonly<Record<string, ParameterValue>>;
+  readonly transforms: readonly TransformStep[];
+}
+
+/** Stands for a secret's value wherever it is shown or written down. */
+export const REDACTED = "[REDACTED]";
+
+/** The configuration without the values of its secrets. */
+export function redactSecrets(config: ConnectorConfig): ConnectorConfig {
+  const hidden = Object.fromEntries(Object.keys(config.secrets).map((name) => [name, REDACTED]));
+  return { ...config, secrets: hidden };
+}
+
+/** As stored by the cluster: JSON in UTF-8. */
+export function encodeConfig(config: ConnectorConfig): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(config));
+}
+
+/** Inverse of {@link encodeConfig}. For bytes that this product wrote; files of users go through `loadConnectorFile`. */
+export function decodeConfig(bytes: Uint8Array): ConnectorConfig {
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  assert(
+    typeof value === "object" && value !== null && "name" in value,
+    "a stored connector configuration is an object",
+  );
+  return value as ConnectorConfig;
+}
+
+/** `source` for the source connectors of either era: by the suffix, by `direction`, else by the type's own nature. */
+export function baseType(type: string): string {
+  return type.replace(/-(source|sink)$/, "");
+}

@@ -1,0 +1,148 @@
+import { z } from "zod";
+import { parseSizeBytes } from "../client/index.ts";
+import { parseDuration } from "./durations.ts";
+
+/**
+ * Fields of a connector's configuration. A connector file carries text (numbers and booleans are converted to their
+ * text when it is loaded), so each field here starts from text and gives the value the connector works with.
+ */
+
+interface FieldText {
+  /** One sentence: what the option does. */
+  readonly doc: string;
+  /** Further names under which the option is accepted. */
+  readonly aliases?: readonly string[];
+}
+
+type FieldMeta = { readonly description: string; readonly kind: string; readonly aliases: readonly string[] };
+
+const metaOf = (text: FieldText, kind: string): FieldMeta => ({
+  description: text.doc,
+  kind,
+  aliases: text.aliases ?? [],
+});
+
+/** What is known of a field for messages and the reference: its kind in words, its documentation, its other names. */
+export function fieldMeta(schema: z.ZodType): FieldMeta {
+  const meta = schema.meta() ?? {};
+  return {
+    description: typeof meta.description === "string" ? meta.description : "",
+    kind: typeof meta["kind"] === "string" ? meta["kind"] : "text",
+    aliases: Array.isArray(meta["aliases"]) ? meta["aliases"].filter((one) => typeof one === "string") : [],
+  };
+}
+
+function converted<T>(expected: string, convert: (text: string) => T | undefined) {
+  return z.string(`is not ${expected}`).transform((text, context): T => {
+    let result: T | undefined;
+    try {
+      result = convert(text);
+    } catch {
+      // The parser's own sentence does not know the file and the key; the issue below is put into one that does.
+      result = undefined;
+    }
+    if (result !== undefined) return result;
+    context.addIssue({ code: "custom", message: `is not ${expected}` });
+    return z.NEVER;
+  });
+}
+
+/** The parts of a field that only matter when the key is absent. */
+interface Fallback {
+  /** Text taken when the key is absent; without it the key is required. */
+  readonly default?: string;
+}
+
+function withFallback<S extends z.ZodType<unknown, string>>(schema: S, text: FieldText & Fallback, kind: string) {
+  const full = text.default === undefined ? schema : schema.prefault(text.default as z.input<S>);
+  return full.meta(metaOf(text, kind)) as unknown as z.ZodType<z.output<S>>;
+}
+
+/** Any text. */
+export function text(options: FieldText & Fallback): z.ZodType<string> {
+  return withFallback(z.string("is not text"), options, "text");
+}
+
+/** Text that may be absent. */
+export function optionalText(options: FieldText): z.ZodType<string | undefined> {
+  return z.string("is not text").optional().meta(metaOf(options, "text"));
+}
+
+/** A span of time in milliseconds: `10s`, `1 m`, `150ms`; a bare number means seconds. */
+export function duration(options: FieldText & Fallback & { readonly minMs?: number }): z.ZodType<number> {
+  const min = options.minMs ?? 0;
+  const expected = `a duration${min > 0 ? ` of at least ${min} ms` : ""} such as 10s, 1m or 150ms`;
+  const schema = converted(expected, (given) => {
+    const ms = parseDuration(given);
+    return Number.isFinite(ms) && ms >= min ? ms : undefined;
+  });
+  return withFallback(schema, options, "duration");
+}
+
+/** A size in bytes: `1 MB`, `2KB`, `1KiB`, `512`. */
+export function byteSize(options: FieldText & Fallback): z.ZodType<number> {
+  const schema = converted("a size such as 64KB, 1 MB or 1MiB", (given) => {
+    const bytes = parseSizeBytes(given);
+    return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+  });
+  return withFallback(schema, options, "size");
+}
+
+/** A whole number within bounds. */
+export function integer(
+  options: FieldText & Fallback & { readonly min: number; readonly max: number },
+): z.ZodType<number> {
+  const schema = converted(`a whole number from ${options.min} to ${options.max}`, (given) => {
+    const parsed = /^-?\d+$/.test(given.trim()) ? Number(given) : Number.NaN;
+    return parsed >= options.min && parsed <= options.max ? parsed : undefined;
+  });
+  return withFallback(schema, options, "integer");
+}
+
+/** `true` or `false`. */
+export function flag(options: FieldText & Fallback): z.ZodType<boolean> {
+  const schema = converted("true or false", (given) =>
+    given === "true" ? true : given === "false" ? false : undefined,
+  );
+  return withFallback(schema, options, "true or false");
+}
+
+/** One of a few words, whatever their case. */
+export function oneOf<const W extends string>(
+  words: readonly W[],
+  options: FieldText & { readonly default?: W },
+): z.ZodType<W> {
+  const expected = `one of ${words.join(", ")}`;
+  const schema = converted(expected, (given) => words.find((word) => word.toLowerCase() === given.toLowerCase()));
+  return withFallback(schema, options, expected);
+}
+
+/** An absolute http or https URL. */
+export function httpUrl(options: FieldText): z.ZodType<URL> {
+  const schema = converted("an http or https URL such as https://example.com/data", (given) => {
+    const url = new URL(given);
+    return url.protocol === "http:" || url.protocol === "https:" ? url : undefined;
+  });
+  return withFallback(schema, options, "URL");
+}
+
+/** `name:value` pairs, written as a list of texts, one text, or a map. Split at the first colon. */
+export function pairs(options: FieldText): z.ZodType<readonly (readonly [string, string])[]> {
+  const given = z.union(
+    [z.string(), z.array(z.string()), z.record(z.string(), z.string())],
+    "is not a list of `name: value` pairs",
+  );
+  return given
+    .prefault([])
+    .transform((value, context): readonly (readonly [string, string])[] => {
+      if (typeof value === "object" && !Array.isArray(value)) return Object.entries(value);
+      const found: (readonly [string, string])[] = [];
+      for (const line of typeof value === "string" ? [value] : value) {
+        const colon = line.indexOf(":");
+        if (colon > 0) found.push([line.slice(0, colon).trim(), line.slice(colon + 1).trim()]);
+        else context.addIssue({ code: "custom", message: `has ${JSON.stringify(line)}, which is not \`name:value\`` });
+      }
+      return found;
+    })
+    .meta(metaOf(options, "list of name:value")) as unknown as z.ZodType<readonly (readonly [string, string])[]>;
+}

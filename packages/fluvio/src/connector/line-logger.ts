@@ -1,0 +1,49 @@
+import { isFluvioError, type Logger } from "../protocol/index.ts";
+import type { LogLevel } from "./common-parameters.ts";
+import { REDACTED } from "./config.ts";
+
+const ORDER: readonly LogLevel[] = ["error", "warn", "info", "debug"];
+
+export interface LineLoggerOptions {
+  readonly level: LogLevel;
+  /** Takes one whole line, newline included. */
+  readonly write: (line: string) => void;
+  /** Texts that must never appear, i.e. the values of secrets. */
+  readonly hidden?: readonly string[];
+  readonly now?: () => Date;
+}
+
+/** Writes `TIME LEVEL message key=value …` lines, for people and for `grep`. */
+export function lineLogger(options: LineLoggerOptions, bindings: Readonly<Record<string, unknown>> = {}): Logger {
+  const hidden = (options.hidden ?? []).filter((text) => text.length > 0);
+  const now = options.now ?? (() => new Date());
+  const at = (level: LogLevel) => (details: object, message: string) => {
+    if (ORDER.indexOf(level) > ORDER.indexOf(options.level)) return;
+    const pairs = Object.entries({ ...bindings, ...details }).map(([key, value]) => ` ${key}=${show(value)}`);
+    let line = `${now().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${pairs.join("")}`;
+    for (const text of hidden) line = line.replaceAll(text, REDACTED);
+    options.write(`${line.replaceAll("\n", "\\n")}\n`);
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (more) => lineLogger(options, { ...bindings, ...more }),
+  };
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value);
+  if (value instanceof Error) return JSON.stringify(errorText(value));
+  return JSON.stringify(value) ?? "undefined";
+}
+
+/** An error in one line: code, sentence, hint, and the sentences of its causes. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const head = isFluvioError(error) ? `${error.code}: ${error.message}` : error.message || error.name;
+  const hint = isFluvioError(error) && error.hint !== undefined ? ` (${error.hint})` : "";
+  const cause = error.cause === undefined || error.cause === error ? "" : `: ${errorText(error.cause)}`;
+  return `${head}${hint}${cause}`;
+}

@@ -1,0 +1,97 @@
+import { readFile } from "node:fs/promises";
+import { isFluvioError } from "../protocol/index.ts";
+import { logLevel } from "./common-parameters.ts";
+import { HEARTBEAT_INTERVAL_MS, type RunnerMessage } from "./ipc.ts";
+import { errorText, lineLogger } from "./line-logger.ts";
+import { loadConnectorFile } from "./load.ts";
+import { type RunCounters, runConnector } from "./runner.ts";
+import { parseSecretsFile, resolveSecrets } from "./secrets.ts";
+
+/*
+ * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH]`.
+ * Secrets come from the file, the secrets file or the environment, never from arguments.
+ */
+
+/** A process that is told to stop and does not is ended after this long. */
+const STOP_TIMEOUT_MS = 15_000;
+
+// The reader of the log may be gone before us.
+process.stderr.on("error", () => {});
+process.exit(await main(process.argv.slice(2)));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseArguments(argv);
+  if (options === undefined) {
+    process.stderr.write("the following required arguments were not provided: --config <PATH>\n");
+    return 1;
+  }
+  let logger = lineLogger({ level: "info", write: (line) => process.stderr.write(line) });
+  const counters: RunCounters = { records: 0, recordErrors: 0 };
+  const heartbeat = setInterval(() => report({ type: "heartbeat", ...counters }), HEARTBEAT_INTERVAL_MS);
+  heartbeat.unref();
+  try {
+    const content = await readFile(options.config, "utf8");
+    const config = loadConnectorFile(content, options.config);
+    const fromFile =
+      options.secrets === undefined
+        ? new Map<string, string>()
+        : parseSecretsFile(await readFile(options.secrets, "utf8"), options.secrets);
+    const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], options.config);
+    logger = lineLogger({
+      level: logLevel(config, process.env["RUST_LOG"]),
+      write: (line) => process.stderr.write(line),
+      hidden: Object.values(secrets),
+    });
+    logger.info({}, `Reading config file from: ${options.config}`);
+    const { endpoint } = options;
+    await runConnector(
+      { config, file: options.config, secrets, endpoint, logger, signal: stopSignal(() => logger), report },
+      counters,
+    );
+    return 0;
+  } catch (error) {
+    logger.error({}, errorText(error));
+    const permanent = isFluvioError(error) && error.code === "FLV_CONNECTOR_INVALID";
+    await reportAndWait({ type: "failed", reason: errorText(error), permanent });
+    return 1;
+  }
+}
+
+interface Arguments {
+  readonly config: string;
+  readonly endpoint: string | undefined;
+  readonly secrets: string | undefined;
+}
+
+function parseArguments(argv: readonly string[]): Arguments | undefined {
+  const after = (flag: string): string | undefined => {
+    const at = argv.indexOf(flag);
+    return at < 0 ? undefined : argv[at + 1];
+  };
+  const config = after("--config");
+  return config === undefined ? undefined : { config, endpoint: after("--endpoint"), secrets: after("--secrets") };
+}
+
+function report(message: RunnerMessage): void {
+  if (process.connected === true) process.send?.(message, undefined, undefined, () => {});
+}
+
+async function reportAndWait(message: RunnerMessage): Promise<void> {
+  if (process.connected !== true) return;
+  await new Promise<void>((sent) => process.send?.(message, undefined, undefined, () => sent()));
+}
+
+/** Aborts on SIGTERM and SIGINT. Without its supervisor the process ends at once: a connector never outlives its cluster. */
+function stopSignal(logger: () => { info(details: object, message: string): void }): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) return;
+    logger().info({}, "Stop signal received, shutting down connector.");
+    controller.abort();
+    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  if (process.send !== undefined) process.once("disconnect", () => process.exit(1));
+  return controller.signal;
+}

@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "../protocol/index.ts";
+import type { ConnectorStatus } from "./host.ts";
+import { isRunnerMessage, type RunnerMessage } from "./ipc.ts";
+import type { RotatingLog } from "./rotating-log.ts";
+import type { StartGate } from "./start-gate.ts";
+
+export interface ChildCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Secrets are in here, and nowhere else. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface SupervisionLimits {
+  /** First pause before a restart; it doubles up to `restartDelayMaxMs`. */
+  readonly restartDelayMs: number;
+  readonly restartDelayMaxMs: number;
+  /** A connector that ran this long begins with the first pause again. */
+  readonly stableAfterMs: number;
+  /** A process that says nothing for this long is ended and started again. */
+  readonly heartbeatTimeoutMs: number;
+  /** A process that does not end this long after SIGTERM is killed. */
+  readonly stopTimeoutMs: number;
+}
+
+export interface SupervisedOptions {
+  readonly name: string;
+  readonly command: ChildCommand;
+  readonly log: RotatingLog;
+  readonly gate: StartGate;
+  readonly limits: SupervisionLimits;
+  readonly logger: Logger;
+  /** Between 0 and 1, spreads restarts. */
+  readonly random: () => number;
+  onStatus(status: ConnectorStatus): void;
+}
+
+/** How one life of the process ended. */
+interface Ending {
+  readonly outcome: "finished" | "failed" | "invalid";
+  readonly reason: string;
+}
+
+/** Keeps one connector's process alive until it is stopped, has nothing more to give, or can never work. */
+export class SupervisedConnector {
+  readonly #options: SupervisedOptions;
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+  #status: ConnectorStatus = { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options;
+    this.#done = this.#keepAlive().catch((error: unknown) => {
+      options.logger.error({ connector: options.name, error: String(error) }, "supervision of a connector ended");
+      this.#report({ resolution: "failed", reason: String(error), processId: undefined });
+    });
+  }
+
+  get status(): ConnectorStatus {
+    return this.#status;
+  }
+
+  /** Ends the process (SIGTERM, it drains; SIGKILL when it does not) and resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+  }
+
+  #report(change: Partial<ConnectorStatus>): void {
+    this.#status = { ...this.#status, ...change };
+    this.#options.onStatus(this.#status);
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { limits, name, logger } = this.#options;
+    const signal = this.#stop.signal;
+    let failures = 0;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const ending = await this.#live(signal);
+      if (signal.aborted) break;
+      if (ending.outcome !== "failed") {
+        const resolution = ending.outcome === "finished" ? "stopped" : "invalid";
+        this.#report({ resolution, reason: ending.reason, processId: undefined });
+        return;
+      }
+      failures = performance.now() - startedMs > limits.stableAfterMs ? 1 : failures + 1;
+      const ceilingMs = Math.min(limits.restartDelayMaxMs, limits.restartDelayMs * 2 ** (failures - 1));
+      const delayMs = Math.round(ceilingMs * (0.5 + this.#options.random() / 2));
+      this.#report({ resolution: "failed", reason: ending.reason, processId: undefined });
+      logger.warn({ connector: name, reason: ending.reason, restartInMs: delayMs }, "connector failed");
+      await this.#note(`connector failed, starting again in ${delayMs} ms: ${ending.reason}`);
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      if (!signal.aborted) this.#report({ restarts: this.#status.restarts + 1 });
+    }
+    this.#report({ resolution: "stopped", reason: "", processId: undefined });
+  }
+
+  /** A line of the supervisor's own in the connector's log. */
+  async #note(text: string): Promise<void> {
+    const line = `${new Date().toISOString()} WARN  ${text}\n`;
+    await this.#options.log.append(new TextEncoder().encode(line)).catch((error: unknown) => this.#logFailed(error));
+  }
+
+  #logFailed(error: unknown): void {
+    this.#options.logger.warn(
+      { connector: this.#options.name, error: String(error) },
+      "connector log cannot be written",
+    );
+  }
+
+  /** One life of the process. */
+  async #live(signal: AbortSignal): Promise<Ending> {
+    if (this.#status.resolution !== "failed") this.#report({ resolution: "pending" });
+    let leaveGate: () => void;
+    try {
+      leaveGate = await this.#options.gate.enter(signal);
+    } catch {
+      return { outcome: "finished", reason: "" };
+    }
+    try {
+      return await this.#process(signal, leaveGate);
+    } finally {
+      leaveGate();
+    }
+  }
+
+  async #process(signal: AbortSignal, started: () => void): Promise<Ending> {
+    const { command, limits } = this.#options;
+    const child = spawn(command.file, [...command.args], {
+      env: command.env,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    const timers = {
+      heartbeat: undefined as NodeJS.Timeout | undefined,
+      kill: undefined as NodeJS.Timeout | undefined,
+    };
+    let ending: Ending | undefined;
+    const alive = (): void => {
+      clearTimeout(timers.heartbeat);
+      timers.heartbeat = setTimeout(() => {
+        ending = { outcome: "failed", reason: `no sign of life for ${limits.heartbeatTimeoutMs} ms` };
+        child.kill("SIGKILL");
+      }, limits.heartbeatTimeoutMs);
+    };
+    const stop = (): void => {
+      child.kill("SIGTERM");
+      timers.kill = setTimeout(() => child.kill("SIGKILL"), limits.stopTimeoutMs);
+    };
+    alive();
+    child.on("message", (message: unknown) => {
+      alive();
+      if (isRunnerMessage(message)) ending = this.#heard(message, child, started) ?? ending;
+    });
+    signal.addEventListener("abort", stop, { once: true });
+    const output = Promise.all([this.#copy(child.stdout), this.#copy(child.stderr)]);
+    const exit = await exited(child);
+    clearTimeout(timers.heartbeat);
+    clearTimeout(timers.kill);
+    signal.removeEventListener("abort", stop);
+    await output;
+    return ending ?? { outcome: "failed", reason: exit };
+  }
+
+  #heard(message: RunnerMessage, child: ChildProcess, started: () => void): Ending | undefined {
+    if (message.type === "running") {
+      started();
+      this.#report({ resolution: "running", reason: "", processId: child.pid });
+    }
+    if (message.type === "finished") return { outcome: "finished", reason: "arrived at the end of its stream" };
+    if (message.type === "failed") return { outcome: message.permanent ? "invalid" : "failed", reason: message.reason };
+    return undefined;
+  }
+
+  async #copy(stream: AsyncIterable<Uint8Array> | null): Promise<void> {
+    if (stream === null) return;
+    try {
+      for await (const chunk of stream) {
+        await this.#options.log.append(chunk).catch((error: unknown) => this.#logFailed(error));
+      }
+    } catch {
+      // The pipe broke with the process; its end is handled where the process is.
+    }
+  }
+}
+
+/** Resolves with how the process ended, in words. */
+function exited(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => {
+      resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
+    });
+  });
+}
