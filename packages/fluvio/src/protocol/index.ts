@@ -126,6 +126,31 @@ export {
   type UpdateOffsetsResponseInput,
   updateOffsetsApi,
 } from "./apis/spu/update-offsets.ts";
+export {
+  BATCH_BYTES_MAX,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  BATCH_PREAMBLE_BYTES,
+  type BatchHeader,
+  type BatchHeaderFields,
+  batchSizeBytes,
+  patchBatch,
+  RECORD_BYTES_MIN,
+  readBatchHeader,
+  type SplitBatches,
+  splitBatches,
+  validateBatch,
+  writeBatchHeader,
+} from "./batch.ts";
+export { BatchBuilder, type BatchBuilderOptions } from "./batch-builder.ts";
+export {
+  BATCH_COMPRESSIONS,
+  type BatchCompression,
+  compress,
+  DECOMPRESSED_BYTES_MAX_DEFAULT,
+  decompress,
+} from "./compression.ts";
+export { crc32c } from "./crc.ts";
 export { type LengthPrefix, Reader, STRING_BYTES_MAX, Writer } from "./cursor.ts";
 export {
   assert,
@@ -211,8 +236,20 @@ export {
   TopicStatus,
   UpdateTopicAction,
 } from "./objects/topic.ts";
+export { encodeRecords } from "./record-writer.ts";
+export {
+  type BatchRecord,
+  type DecodeBatchOptions,
+  decodeBatch,
+  decodeRecords,
+  RecordCursor,
+  type RecordNumbering,
+  recordsSection,
+  type SectionRecord,
+} from "./records.ts";
 export * as schema from "./schema.ts";
 export { type Codec, decode, encode, type Infer, type InputOf } from "./schema.ts";
+export { type Hash64, hashKey, partitionForKey } from "./siphash.ts";
 export {
   renderInitError,
   renderLookbackError,
@@ -220,7 +257,7 @@ export {
   type SmartModuleErrorKind,
   type SmartModuleRuntimeErrorPayload,
 } from "./smartmodule-error.ts";
-export type { WireErrorContext } from "./wire-error-table.ts";
+export { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
 export {
   ErrorCode,
   NO_ERROR,

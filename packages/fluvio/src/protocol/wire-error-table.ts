@@ -64,7 +64,8 @@ function about(
 }
 
 function withDetail(words: string, detail: string | undefined): string {
-  return detail === undefined || detail === "" || detail === words ? words : `${words}: ${detail}`;
+  if (detail === undefined || detail === "") return words;
+  return detail.startsWith(words) ? detail : `${words}: ${detail}`;
 }
 
 function subject(of: "topic" | "partition" | "name", context: WireErrorContext): string | undefined {
