@@ -1,0 +1,154 @@
+import { flvError, isFluvioError, type Logger } from "../../protocol/index.ts";
+import type { Replica, ReplicaEnd } from "./replica-manager.ts";
+import {
+  ACKNOWLEDGE_NOTHING,
+  ACKNOWLEDGE_TOPIC_DELETED,
+  acknowledge,
+  moveLimit,
+  nothingRead,
+  type StreamFlow,
+  sendDone,
+  startFlow,
+  takeSend,
+} from "./stream-flow.ts";
+import type { StreamData, StreamSource } from "./stream-source.ts";
+
+export interface ConsumerStreamOptions {
+  readonly streamId: number;
+  readonly replica: Replica;
+  readonly readCommitted: boolean;
+  /** Whose offsets the stream's connection may store. */
+  readonly consumerId: string | undefined;
+  readonly logger: Logger;
+  /** Writes one reply; resolves when the socket has room again. */
+  sendData(data: StreamData): Promise<void>;
+  sendError(error: unknown): Promise<void>;
+  /** Called once, when nothing more will be sent. */
+  ended(): void;
+}
+
+/**
+ * One stream: wakes when its partition's log advances or the client acknowledges, sends one reply and waits for its
+ * acknowledgement. A slow consumer costs one reply's memory at most. Nothing polls.
+ */
+export class ConsumerStream {
+  readonly options: ConsumerStreamOptions;
+  private flow: StreamFlow | undefined;
+  private source: StreamSource | undefined;
+  private isEnded = false;
+  private readonly stopEnd: () => void;
+  private stopAdvance: (() => void) | undefined;
+
+  /** The stream is known from now on; nothing is sent before {@link start}. */
+  constructor(options: ConsumerStreamOptions) {
+    this.options = options;
+    this.stopEnd = options.replica.onEnd((why) => this.partitionEnded(why));
+  }
+
+  /** Begins at `offset`, of which {@link checkStart} has no complaint. */
+  start(offset: number, source: StreamSource): void {
+    if (this.isEnded) {
+      source.close();
+      return;
+    }
+    this.source = source;
+    this.flow = startFlow(offset, this.limit());
+    this.stopAdvance = this.options.replica.log.onAdvance(() => this.advanced());
+    this.pump();
+  }
+
+  /** The client wants `offset` next. */
+  acknowledge(offset: number): void {
+    if (this.flow === undefined || this.isEnded || offset === ACKNOWLEDGE_NOTHING) return;
+    if (offset === ACKNOWLEDGE_TOPIC_DELETED) {
+      this.fail(topicDeleted(this.options.replica.id.topic));
+      return;
+    }
+    acknowledge(this.flow, offset);
+    this.pump();
+  }
+
+  /** Says why in one last reply, then ends. */
+  fail(error: unknown): void {
+    if (this.isEnded) return;
+    this.end();
+    this.options.sendError(error).catch((cause: unknown) => {
+      this.options.logger.debug({ cause: String(cause) }, "a stream's error was not delivered");
+    });
+  }
+
+  /** Ends without a word: the connection is gone. */
+  end(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.stopEnd();
+    this.stopAdvance?.();
+    this.source?.close();
+    this.options.ended();
+  }
+
+  private limit(): number {
+    const { log } = this.options.replica;
+    return this.options.readCommitted ? log.highWatermark : log.logEndOffset;
+  }
+
+  private advanced(): void {
+    if (this.flow === undefined) return;
+    moveLimit(this.flow, this.limit());
+    this.pump();
+  }
+
+  private pump(): void {
+    if (this.flow === undefined || this.source === undefined || this.isEnded) return;
+    const from = takeSend(this.flow);
+    if (from === undefined) return;
+    this.sendFrom(this.flow, this.source, from, this.flow.limit).then(
+      () => this.pump(),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  private async sendFrom(flow: StreamFlow, source: StreamSource, from: number, limit: number): Promise<void> {
+    const data = await source.next(from, limit);
+    if (this.isEnded) return;
+    if (data === undefined) {
+      nothingRead(flow, from, limit);
+      return;
+    }
+    await this.options.sendData(data);
+    sendDone(flow);
+  }
+
+  private partitionEnded(why: ReplicaEnd): void {
+    const { id } = this.options.replica;
+    if (why === "deleted") this.fail(topicDeleted(id.topic));
+    else this.fail(flvError("FLV_NOT_LEADER", `${id.topic}-${id.partition} is no longer led by this SPU`));
+  }
+}
+
+function topicDeleted(topic: string): Error {
+  return flvError("FLV_TOPIC_DELETED", `Topic deleted: ${topic}`, { details: { topic } });
+}
+
+/** @throws FLV_OFFSET_EVICTED below the oldest offset (details.nextAvailable) | FLV_OFFSET_OUT_OF_RANGE beyond the log end */
+export function checkStart(replica: Replica, offset: number): void {
+  const { logStartOffset, logEndOffset } = replica.log;
+  const { topic, partition } = replica.id;
+  if (offset < logStartOffset) {
+    throw flvError("FLV_OFFSET_EVICTED", `offset ${offset} of ${topic}-${partition} is gone`, {
+      details: { topic, partition, offset, nextAvailable: logStartOffset },
+      hint: `the oldest offset is ${logStartOffset}`,
+    });
+  }
+  if (offset > logEndOffset) {
+    throw flvError("FLV_OFFSET_OUT_OF_RANGE", `offset ${offset} is beyond the end of ${topic}-${partition}`, {
+      details: { topic, partition, offset, logEndOffset },
+      hint: `the next offset to be written is ${logEndOffset}`,
+    });
+  }
+}
+
+/** Whether an error says no more than that the other side went away. */
+export function isGone(error: unknown): boolean {
+  return isFluvioError(error) && (error.code === "FLV_CONNECTION_CLOSED" || error.code === "FLV_ABORTED");
+}

@@ -1,0 +1,119 @@
+import { flvError, silentLogger } from "../../protocol/index.ts";
+import { serve } from "../../transport/index.ts";
+import { systemClock } from "../clock.ts";
+import type { ScToSpu } from "../link.ts";
+import { ChainFactory } from "./chains.ts";
+import { ConsumerOffsets } from "./consumer-offsets.ts";
+import { SPU_LIMITS_DEFAULT, type SpuLimits } from "./limits.ts";
+import { ModuleCache, type StoredModule } from "./module-cache.ts";
+import { ReplicaManager } from "./replica-manager.ts";
+import { ScClient } from "./sc-client.ts";
+import { SpuService } from "./service.ts";
+import type { Spu, SpuOptions } from "./types.ts";
+
+const RETENTION_CHECK_MS_DEFAULT = 60_000;
+const DRAIN_MS_DEFAULT = 5_000;
+
+/**
+ * Starts an SPU: listens, says `hello` to the SC, serves the partitions it is told to.
+ * @throws FLV_PORT_IN_USE | FLV_ARGUMENT | FLV_TLS
+ */
+export async function createSpu(options: SpuOptions): Promise<Spu> {
+  const logger = (options.logger ?? silentLogger).child({ spu: options.id });
+  const clock = options.clock ?? systemClock;
+  const limits: SpuLimits = { ...SPU_LIMITS_DEFAULT, ...options.limits };
+  const { link } = options;
+  const sc = new ScClient(link, limits.scTimeoutMs, logger);
+  const modules = new ModuleCache((name) => fetchModule(sc, name), limits.smartModuleBytesMax);
+  const consumerOffsets = new ConsumerOffsets({
+    sc,
+    clock,
+    logger,
+    forgotten: (topic) => link.send({ type: "topicForgotten", topic }),
+  });
+  const replicas = new ReplicaManager({
+    storage: options.storage,
+    flush: options.flush ?? "always",
+    clock,
+    logger,
+    retentionCheckMs: options.retentionCheckMs ?? RETENTION_CHECK_MS_DEFAULT,
+    report: (statuses) => link.send({ type: "replicaStatus", statuses }),
+    opened: (replica) => consumerOffsets.opened(replica),
+    ended: (id) => consumerOffsets.ended(id),
+    removed: (id) => link.send({ type: "replicasRemoved", replicas: [id] }),
+    beforeRetention: (replica) => consumerOffsets.beforeRetention(replica),
+  });
+  const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
+  const service = new SpuService({ replicas, chains, consumerOffsets, limits, clock, logger });
+  const server = await serve({
+    host: options.host,
+    port: options.port,
+    ...(options.maxFrameBytes === undefined ? {} : { maxFrameBytes: options.maxFrameBytes }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    handle: (header, body, connection) => service.handle(header, body, connection),
+    onError: (error, { id, remoteAddress }) => {
+      logger.info({ connection: id, remoteAddress, error: String(error) }, "a connection was closed");
+    },
+  });
+
+  let closing: Promise<void> | undefined;
+  let markClosed: () => void = () => {};
+  const closed = new Promise<void>((resolve) => {
+    markClosed = resolve;
+  });
+  const close = (drainMs = DRAIN_MS_DEFAULT): Promise<void> => {
+    closing ??= (async () => {
+      await server.close(drainMs);
+      await replicas.close();
+      sc.close();
+      markClosed();
+    })();
+    return closing;
+  };
+
+  const onMessage = (message: Exclude<ScToSpu, { type: "request" | "reply" }>): void => {
+    switch (message.type) {
+      case "replicas":
+        replicas.assign(message.replicas);
+        return;
+      case "removeReplicas":
+        replicas.remove(message.replicas);
+        return;
+      case "topicDeleted":
+        consumerOffsets.topicDeleted(message.topic);
+        return;
+      case "smartModuleChanged":
+        modules.invalidate();
+        return;
+      case "shutdown":
+        void close();
+    }
+  };
+  link.send({ type: "hello", spuId: options.id, publicPort: server.port, processId: process.pid });
+  sc.listen({
+    onMessage,
+    onRequest: (request) => consumerOffsets.answer(request),
+    onClose: () => void close(),
+  });
+
+  return {
+    id: options.id,
+    port: server.port,
+    get connectionCount() {
+      return server.connectionCount;
+    },
+    closed,
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
+
+async function fetchModule(sc: ScClient, name: string): Promise<StoredModule | undefined> {
+  const value = await sc.request({ kind: "smartModule", name });
+  if (value === undefined || value === null) return undefined;
+  const { name: stored, payload } = value as Partial<StoredModule>;
+  if (typeof stored !== "string" || !(payload instanceof Uint8Array)) {
+    throw flvError("FLV_SERVER", `the SC's answer for SmartModule ${name} has no payload`);
+  }
+  return { name: stored, payload };
+}

@@ -1,0 +1,91 @@
+import { assert, flvError, isFluvioError } from "../../protocol/index.ts";
+import type { RecordError, SmartChain } from "../../smartengine/index.ts";
+import type { PartitionLog } from "../../storage/index.ts";
+import type { SpuLimits } from "./limits.ts";
+
+/** What one reply of a stream carries. */
+export interface StreamData {
+  /** Whole batches in order, for the wire as they are; views of shared buffers. */
+  readonly pieces: readonly Uint8Array[];
+  /** What the client is to acknowledge after SmartModules; 0 for stored data, where batches say it themselves. */
+  readonly nextFilterOffset: number;
+  /** A record that a SmartModule refused; the stream goes on behind the batch that holds it. */
+  readonly error: RecordError | undefined;
+}
+
+/** Where a stream's replies come from. Calls follow one another. */
+export interface StreamSource {
+  /**
+   * The next reply from `offset` on, of batches below `limit`; `undefined` when there is none.
+   * @throws what {@link PartitionLog.read} and {@link SmartChain.process} throw: the end of the stream
+   */
+  next(offset: number, limit: number): Promise<StreamData | undefined>;
+  close(): void;
+}
+
+/** Stored batches as they are. At least one whole batch a reply, however small `maxBytes`. */
+export function rawSource(log: PartitionLog, maxBytes: number): StreamSource {
+  return {
+    next: async (offset, limit) => {
+      const slice = await log.read(offset, { maxBytes, upToOffset: limit });
+      if (slice.sizeBytes === 0) return undefined;
+      return { pieces: slice.pieces, nextFilterOffset: 0, error: undefined };
+    },
+    close: () => {},
+  };
+}
+
+/**
+ * What a chain makes of the stored batches. Batches of which nothing survives are passed over until there is a
+ * record, an error, the limit or enough of them; then the client is told, so that it knows how far the stream is.
+ */
+export function chainSource(
+  log: PartitionLog,
+  chain: SmartChain,
+  maxBytes: number,
+  limits: SpuLimits,
+  closed: () => void,
+): StreamSource {
+  let open = true;
+  const next = async (offset: number, limit: number): Promise<StreamData | undefined> => {
+    const silent: Uint8Array[] = [];
+    let silentBytes = 0;
+    let at = offset;
+    while (open && at < limit && silentBytes < limits.chainSilentBytesMax) {
+      const slice = await log.read(at, { maxBytes: limits.chainReadBytes, upToOffset: limit });
+      if (slice.sizeBytes === 0) break;
+      const output = await chain
+        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes })
+        .catch((error: unknown) => {
+          throw asProcessError(error);
+        });
+      assert(output.nextOffset > at, "a chain gets on with every step, or the stream would stand still");
+      at = output.nextOffset;
+      if (output.recordCount > 0 || output.error !== undefined) {
+        return { pieces: [...silent, output.batches], nextFilterOffset: at, error: output.error };
+      }
+      silent.push(output.batches);
+      silentBytes += slice.sizeBytes;
+    }
+    if (at === offset) return undefined;
+    return { pieces: silent, nextFilterOffset: at, error: undefined };
+  };
+  return {
+    next,
+    close: () => {
+      if (!open) return;
+      open = false;
+      closed();
+    },
+  };
+}
+
+/** A trap or a limit while records are worked off: clients know it by its first words. */
+function asProcessError(error: unknown): unknown {
+  if (!isFluvioError(error)) return error;
+  return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule err ${error.message}`, {
+    details: error.details,
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
