@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
 export * from "./link.ts";
-export * from "./sc/connector-host.ts";
-export { createSpu, SPU_LIMITS_DEFAULT, type Spu, type SpuLimits, type SpuOptions } from "./spu/index.ts";
+export type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "./sc/connector-host.ts";
+export { type MetadataStore, openMetadataStore } from "./sc/metadata-store.ts";
+export { createSc, type Sc, type ScOptions, TOPIC_WAIT_MS_DEFAULT } from "./sc/sc.ts";

@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { flvError } from "../../protocol/index.ts";
+
+/** What a lock file holds: who has the folder. A process id alone is reused, so its start is kept beside it. */
+interface LockHolder {
+  readonly processId: number;
+  readonly startedAt: string;
+}
+
+/** How often a stale lock is moved away before giving up; more than once only when two starts race. */
+const ATTEMPTS_MAX = 5;
+
+/**
+ * Makes a data folder this process's own, so that two clusters never write to it. The lock of a process that is gone
+ * (kill -9, power loss) is taken over.
+ * @returns the way to give it back
+ * @throws FLV_CLUSTER_RUNNING when another cluster has it | FLV_FILE when the folder cannot be written
+ */
+export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
+  const path = join(dataDir, "cluster.lock");
+  const own: LockHolder = { processId: process.pid, startedAt: (await processStart(process.pid)) ?? ownStart() };
+  await makeDataDir(dataDir);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    if (await create(path, dataDir, own)) return () => rm(path, { force: true });
+    const holder = await readHolder(path);
+    if (holder !== undefined && (await isAlive(holder))) {
+      throw flvError(
+        "FLV_CLUSTER_RUNNING",
+        `The data folder ${dataDir} is in use by another cluster (process ${holder.processId})`,
+        {
+          details: { dataDir, processId: holder.processId },
+          hint: "Stop that cluster with `fluvio cluster shutdown`, or choose another folder with --data-dir.",
+        },
+      );
+    }
+    await removeStale(path, holder);
+  }
+  throw flvError("FLV_CLUSTER_RUNNING", `The data folder ${dataDir} is being taken by another cluster`, {
+    details: { dataDir },
+    hint: "Try again, or choose another folder with --data-dir.",
+    retriable: true,
+  });
+}
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+  } catch (cause) {
+    throw notWritable(dataDir, cause);
+  }
+}
+
+/** False when the lock exists. A link, so that the lock is never seen half written. */
+async function create(path: string, dataDir: string, own: LockHolder): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(draft, JSON.stringify(own));
+    await link(draft, path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw notWritable(dataDir, cause);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Of several starts that judged the same lock stale, one moves it away; a fresh lock moved by mistake is put back. */
+async function removeStale(path: string, stale: LockHolder | undefined): Promise<void> {
+  const moved = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, moved);
+  } catch {
+    // another start was faster
+    return;
+  }
+  const holder = await readHolder(moved);
+  if (holder !== undefined && JSON.stringify(holder) !== JSON.stringify(stale)) await link(moved, path).catch(() => {});
+  await rm(moved, { force: true });
+}
+
+function notWritable(dataDir: string, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return flvError("FLV_FILE", `The data folder ${dataDir} cannot be written: ${reason}`, {
+    details: { dataDir },
+    hint: "Give this user write permission, or choose another folder with --data-dir.",
+    cause,
+  });
+}
+
+async function readHolder(path: string): Promise<LockHolder | undefined> {
+  try {
+    const holder = JSON.parse(await readFile(path, "utf8")) as Partial<LockHolder>;
+    if (typeof holder.processId !== "number" || typeof holder.startedAt !== "string") return undefined;
+    return { processId: holder.processId, startedAt: holder.startedAt };
+  } catch {
+    // no lock of ours, or just gone: both count as stale
+    return undefined;
+  }
+}
+
+async function isAlive(holder: LockHolder): Promise<boolean> {
+  if (holder.processId === process.pid) {
+    return holder.startedAt === ((await processStart(process.pid)) ?? ownStart());
+  }
+  try {
+    process.kill(holder.processId, 0);
+  } catch (error) {
+    // EPERM: it exists and belongs to another user
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  const startedAt = await processStart(holder.processId);
+  return startedAt === undefined || startedAt === holder.startedAt;
+}
+
+function ownStart(): string {
+  return String(Math.round(performance.timeOrigin));
+}
+
+/** Start of a process in the kernel's clock ticks; `undefined` where the system does not tell. */
+async function processStart(processId: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${processId}/stat`, "utf8");
+    // the second field is the command in parentheses and may hold blanks; the start is the 22nd
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

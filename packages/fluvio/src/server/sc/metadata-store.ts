@@ -1,0 +1,215 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Database, open, type RootDatabase } from "lmdb";
+import {
+  type Codec,
+  decode,
+  encode,
+  flvError,
+  type MetadataOf,
+  OBJECTS,
+  type ObjectLabel,
+} from "../../protocol/index.ts";
+
+/** Version of the layout below; a store with a higher one was written by a later release and is not touched. */
+const SCHEMA_VERSION = 1;
+/** Objects are stored as the wire has them, in this version of the admin protocol. */
+const OBJECT_VERSION = 19;
+
+/** Data of a partition that an SPU has still to delete, or (`offsets`) consumer offsets of a deleted topic. */
+export type Removal =
+  | { readonly kind: "replica"; readonly topic: string; readonly partition: number; readonly spuId: number }
+  | { readonly kind: "offsets"; readonly topic: string };
+
+export type MetadataChange =
+  | {
+      readonly [L in ObjectLabel]: { readonly type: "put"; readonly label: L; readonly object: MetadataOf<L> };
+    }[ObjectLabel]
+  | { readonly type: "delete"; readonly label: ObjectLabel; readonly name: string }
+  | { readonly type: "putPayload"; readonly name: string; readonly payload: Uint8Array }
+  | { readonly type: "deletePayload"; readonly name: string }
+  | { readonly type: "putRemoval"; readonly removal: Removal }
+  | { readonly type: "deleteRemoval"; readonly removal: Removal };
+
+/** What the SC remembers over restarts. */
+export interface MetadataStore extends AsyncDisposable {
+  /** True when it was created by this opening. */
+  readonly isNew: boolean;
+  load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[];
+  removals(): readonly Removal[];
+  /** Payload of a SmartModule, a copy; `undefined` when there is none. */
+  payload(name: string): Uint8Array | undefined;
+  /**
+   * All of the changes or none; resolves when they are on disk. Calls made at the same time share one sync.
+   * @throws FLV_STORAGE | FLV_DISK_FULL
+   */
+  commit(changes: readonly MetadataChange[]): Promise<void>;
+}
+
+/** A change with its bytes made, so that nothing can fail inside the transaction. */
+type Write = {
+  readonly db: Database<Uint8Array, string>;
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+};
+
+/**
+ * Opens the metadata under `<dataDir>/metadata`, creating it when absent.
+ * @throws FLV_FILE when the folder cannot be written | FLV_CLUSTER_START when a later release wrote it | FLV_STORAGE when it is damaged
+ */
+export async function openMetadataStore(dataDir: string): Promise<MetadataStore> {
+  const path = join(dataDir, "metadata");
+  const root = await openEnvironment(path);
+  try {
+    const schema = root.openDB<Uint8Array, string>({ name: "schema", encoding: "binary" });
+    const isNew = await checkSchema(schema, path);
+    return new LmdbMetadataStore(root, path, isNew);
+  } catch (error) {
+    await root.close();
+    throw error;
+  }
+}
+
+async function openEnvironment(path: string): Promise<RootDatabase> {
+  try {
+    await mkdir(path, { recursive: true });
+    // with overlappingSync a commit would resolve before it is on disk
+    return open({ path, noSubdir: false, maxDbs: 8, overlappingSync: false });
+  } catch (cause) {
+    throw flvError("FLV_FILE", `The metadata folder ${path} cannot be opened: ${messageOf(cause)}`, {
+      details: { path },
+      hint: "Check that this user may write to the data folder, or choose another one with --data-dir.",
+      cause,
+    });
+  }
+}
+
+/** True when the store is new. */
+async function checkSchema(schema: Database<Uint8Array, string>, path: string): Promise<boolean> {
+  const stored = schema.get("version");
+  if (stored === undefined) {
+    await schema.put("version", new TextEncoder().encode(String(SCHEMA_VERSION)));
+    return true;
+  }
+  const version = Number(new TextDecoder().decode(stored));
+  if (version === SCHEMA_VERSION) return false;
+  throw flvError(
+    "FLV_CLUSTER_START",
+    `The metadata in ${path} has layout ${version}, this release knows ${SCHEMA_VERSION}`,
+    {
+      details: { path, found: version, known: SCHEMA_VERSION },
+      hint: "A later release of fluvio wrote it: start that release, or choose another data folder with --data-dir.",
+    },
+  );
+}
+
+class LmdbMetadataStore implements MetadataStore {
+  readonly isNew: boolean;
+  readonly #root: RootDatabase;
+  readonly #path: string;
+  readonly #objects: Database<Uint8Array, string>;
+  readonly #payloads: Database<Uint8Array, string>;
+  readonly #removals: Database<Uint8Array, string>;
+
+  constructor(root: RootDatabase, path: string, isNew: boolean) {
+    this.#root = root;
+    this.#path = path;
+    this.isNew = isNew;
+    this.#objects = root.openDB({ name: "objects", encoding: "binary" });
+    this.#payloads = root.openDB({ name: "payloads", encoding: "binary" });
+    this.#removals = root.openDB({ name: "removals", encoding: "binary" });
+  }
+
+  load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[] {
+    const objects: MetadataOf<L>[] = [];
+    // "0" follows "/" in every encoding: the range holds the keys of this label only
+    for (const { key, value } of this.#objects.getRange({ start: `${label}/`, end: `${label}0` })) {
+      try {
+        const codec = OBJECTS[label] as Codec<unknown, unknown>;
+        objects.push(decode(codec, value, OBJECT_VERSION) as MetadataOf<L>);
+      } catch (cause) {
+        throw flvError("FLV_STORAGE", `The metadata in ${this.#path} is damaged at ${key}`, {
+          details: { path: this.#path, key },
+          hint: "Restore the metadata folder from a copy; the records of the topics are kept elsewhere and not touched.",
+          cause,
+        });
+      }
+    }
+    return objects;
+  }
+
+  removals(): readonly Removal[] {
+    return [...this.#removals.getRange({})].map(({ value }) => JSON.parse(new TextDecoder().decode(value)) as Removal);
+  }
+
+  payload(name: string): Uint8Array | undefined {
+    const payload = this.#payloads.get(name);
+    return payload === undefined ? undefined : Uint8Array.from(payload);
+  }
+
+  async commit(changes: readonly MetadataChange[]): Promise<void> {
+    const writes = changes.map((change) => this.#write(change));
+    try {
+      await this.#root.transaction(() => {
+        // puts inside a transaction are done at once; the transaction's promise speaks for them
+        for (const { db, key, value } of writes) {
+          if (value === undefined) void db.remove(key);
+          else void db.put(key, value);
+        }
+      });
+    } catch (cause) {
+      const full = /MDB_MAP_FULL|ENOSPC|[Nn]o space/.test(messageOf(cause));
+      throw flvError(
+        full ? "FLV_DISK_FULL" : "FLV_STORAGE",
+        `Metadata could not be written to ${this.#path}: ${messageOf(cause)}`,
+        {
+          details: { path: this.#path },
+          hint: full
+            ? "Free some space on the disk, then try again."
+            : "Check the disk and the data folder's permissions.",
+          retriable: true,
+          cause,
+        },
+      );
+    }
+  }
+
+  #write(change: MetadataChange): Write {
+    switch (change.type) {
+      case "put": {
+        const codec = OBJECTS[change.label] as Codec<unknown, unknown>;
+        const value = encode(codec, change.object, OBJECT_VERSION);
+        return { db: this.#objects, key: `${change.label}/${change.object.name}`, value };
+      }
+      case "delete":
+        return { db: this.#objects, key: `${change.label}/${change.name}`, value: undefined };
+      case "putPayload":
+        return { db: this.#payloads, key: change.name, value: change.payload };
+      case "deletePayload":
+        return { db: this.#payloads, key: change.name, value: undefined };
+      case "putRemoval":
+        return {
+          db: this.#removals,
+          key: removalKey(change.removal),
+          value: new TextEncoder().encode(JSON.stringify(change.removal)),
+        };
+      case "deleteRemoval":
+        return { db: this.#removals, key: removalKey(change.removal), value: undefined };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+/** Names a removal. */
+export function removalKey(removal: Removal): string {
+  return removal.kind === "offsets"
+    ? `offsets/${removal.topic}`
+    : `replica/${removal.spuId}/${removal.topic}-${removal.partition}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

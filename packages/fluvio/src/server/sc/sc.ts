@@ -1,0 +1,129 @@
+import { type Logger, PLATFORM_VERSION, silentLogger } from "../../protocol/index.ts";
+import { type FrameServer, type ServeOptions, serve } from "../../transport/index.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { ScEnd } from "../link.ts";
+import type { AdminParts } from "./admin-requests.ts";
+import type { ConnectorHost } from "./connector-host.ts";
+import { Connectors } from "./connectors.ts";
+import type { MetadataStore } from "./metadata-store.ts";
+import { PartitionTracker } from "./partition-tracker.ts";
+import { PlainObjects } from "./plain-objects.ts";
+import { PublicApi } from "./public-api.ts";
+import { Removals } from "./removals.ts";
+import { checkNoPartitionHomeless } from "./scheduler.ts";
+import { SmartModules } from "./smartmodules.ts";
+import { SpuLinks } from "./spu-links.ts";
+import { type OwnSpus, SpuRegistry } from "./spus.ts";
+import { loadStores, type ScContext, type Stores } from "./stores.ts";
+import { Topics } from "./topics.ts";
+
+/** How long creating a topic waits for its partitions. */
+export const TOPIC_WAIT_MS_DEFAULT = 90_000;
+
+export interface ScOptions {
+  /** Stays the caller's, who closes it after the SC. */
+  readonly metadata: MetadataStore;
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  /** The SPUs that this cluster runs; their links come by {@link Sc.attachSpu}. */
+  readonly spus: OwnSpus;
+  readonly logger?: Logger;
+  /** What clients are told the cluster is; a semantic version. */
+  readonly platformVersion?: string;
+  /** Runs managed connectors; without one, creating them is refused. Stays the caller's. */
+  readonly connectorHost?: ConnectorHost;
+  readonly clock?: Clock;
+  readonly maxFrameBytes?: number;
+  readonly tls?: NonNullable<ServeOptions["tls"]>;
+  readonly topicWaitMs?: number;
+}
+
+/** The streaming controller: the cluster's metadata and who leads what. */
+export interface Sc extends AsyncDisposable {
+  readonly port: number;
+  readonly connectionCount: number;
+  /** The objects, for whoever runs in the same process. */
+  readonly stores: Stores;
+  /** Takes the link to one of the cluster's SPUs, a new one after it was restarted. */
+  attachSpu(spuId: number, link: ScEnd): void;
+  /** Lets requests in flight finish for at most `drainMs`, then closes every connection. */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * Starts the controller.
+ * @throws FLV_CLUSTER_START when a partition lives on an SPU that the cluster does not run | FLV_PORT_IN_USE | FLV_STORAGE
+ */
+export async function createSc(options: ScOptions): Promise<Sc> {
+  const { metadata, logger = silentLogger, clock = systemClock } = options;
+  const stores = loadStores(metadata);
+  checkNoPartitionHomeless(stores.partitions.values(), options.spus.ids);
+  const context: ScContext = { metadata, stores, clock, logger };
+  const spus = new SpuRegistry(context, options.spus);
+  const partitions = new PartitionTracker(context);
+  const removals = new Removals(metadata, clock);
+  // modules announce changes over the links, the links look modules up
+  const links = new SpuLinks({
+    context,
+    spus,
+    partitions,
+    removals,
+    findSmartModule: (name) => smartModules.find(name),
+  });
+  const smartModules: SmartModules = new SmartModules(context, links);
+  const topicWaitMs = options.topicWaitMs ?? TOPIC_WAIT_MS_DEFAULT;
+  const topics = new Topics({ context, spus, partitions, removals, links, topicWaitMs });
+  const connectors = new Connectors(context, topics, options.connectorHost);
+  await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
+  const parts: AdminParts = { context, topics, spus, smartModules, plain: new PlainObjects(context), connectors };
+  const server = await listen(options, parts, logger);
+  connectors.start();
+  return controller({ server, links, partitions, spus, stores });
+}
+
+function listen(options: ScOptions, parts: AdminParts, logger: Logger): Promise<FrameServer> {
+  const api = new PublicApi({ parts, platformVersion: options.platformVersion ?? PLATFORM_VERSION });
+  return serve({
+    host: options.host,
+    port: options.port,
+    ...(options.maxFrameBytes === undefined ? {} : { maxFrameBytes: options.maxFrameBytes }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    handle: (header, body, connection) => api.handle(header, body, connection),
+    onError: (error, connection) =>
+      logger.warn({ error: String(error), client: connection.remoteAddress }, "connection closed for an error"),
+  });
+}
+
+interface Running {
+  readonly server: FrameServer;
+  readonly links: SpuLinks;
+  readonly partitions: PartitionTracker;
+  readonly spus: SpuRegistry;
+  readonly stores: Stores;
+}
+
+function controller({ server, links, partitions, spus, stores }: Running): Sc {
+  let closing: Promise<void> | undefined;
+  const close = (drainMs?: number): Promise<void> => {
+    closing ??= (async () => {
+      // whoever waits for a partition is told so, instead of holding up the end
+      partitions.close();
+      await server.close(drainMs);
+    })();
+    return closing;
+  };
+  return {
+    port: server.port,
+    get connectionCount() {
+      return server.connectionCount;
+    },
+    stores,
+    attachSpu: (spuId, link) => {
+      if (spus.isOwn(spuId)) links.attach(spuId, link);
+      else link.close();
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
