@@ -1,1 +1,15 @@
-export * from "./types.ts";
+export { createSmartEngine, ENGINE_LIMITS_DEFAULT, type SmartEngineOptions } from "./engine.ts";
+export type {
+  ChainStep,
+  EngineLimits,
+  Lookback,
+  ModuleInspection,
+  ModuleMetrics,
+  ProcessInput,
+  ProcessOutput,
+  RecordError,
+  SmartChain,
+  SmartEngine,
+  SmartModuleFailure,
+  SmartModuleKind,
+} from "./types.ts";

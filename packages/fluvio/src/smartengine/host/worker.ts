@@ -1,0 +1,116 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { isFluvioError } from "../../protocol/index.ts";
+import type { ErrorMessage, WorkerData, WorkerReply, WorkerRequest, WorkerResults } from "../messages.ts";
+import { ChainRunner } from "./chain-runner.ts";
+import { batchCodecs } from "./codec.ts";
+import { probeModule } from "./probe.ts";
+import { historySection, rebatch } from "./rebatch.ts";
+import type { GuestStream } from "./wasi.ts";
+
+/** The thread's side of the engine: runs one chain at a time, one request at a time. */
+class ChainThread {
+  private readonly clock: BigInt64Array;
+  private readonly reply: (reply: WorkerReply, transfer?: readonly ArrayBuffer[]) => void;
+  private chain: ChainRunner | undefined;
+
+  constructor(clock: BigInt64Array, reply: (reply: WorkerReply, transfer?: readonly ArrayBuffer[]) => void) {
+    this.clock = clock;
+    this.reply = reply;
+  }
+
+  async handle(request: WorkerRequest): Promise<void> {
+    try {
+      const value = await this.perform(request);
+      this.reply({ type: "result", value }, transferable(value));
+    } catch (error) {
+      this.reply({ type: "error", error: errorMessage(error) });
+    }
+  }
+
+  private async perform(request: WorkerRequest): Promise<WorkerResults[keyof WorkerResults]> {
+    switch (request.op) {
+      case "probe":
+        return this.timed(() => probeModule(request.name, request.module, request.limits));
+      case "build":
+        this.chain = this.build(request);
+        return { takesHistory: this.chain.takesHistory };
+      case "process":
+        return rebatch(request, this.running(), batchCodecs);
+      case "records":
+        return this.running().runRecords(request.records, request.baseTimestampMs);
+      case "lookBack": {
+        const section = await historySection(request.batches, request.fromOffset, request.notBeforeMs, batchCodecs);
+        this.running().lookBack(request.index, section);
+        return undefined;
+      }
+      case "accumulators":
+        return this.running().accumulators;
+      case "metrics":
+        return this.running().takeMetrics();
+      case "drop":
+        this.chain = undefined;
+        return undefined;
+    }
+  }
+
+  private build(request: Extract<WorkerRequest, { op: "build" }>): ChainRunner {
+    return new ChainRunner(request.steps, {
+      limits: request.limits,
+      enterGuest: (step) => this.enter(step),
+      leaveGuest: () => this.leave(),
+      onOutput: (module: string, stream: GuestStream, line: string) =>
+        this.reply({ type: "output", module, stream, line }),
+    });
+  }
+
+  private running(): ChainRunner {
+    if (this.chain === undefined) throw new Error("no chain was built on this thread");
+    return this.chain;
+  }
+
+  private timed<T>(run: () => T): T {
+    this.enter(0);
+    try {
+      return run();
+    } finally {
+      this.leave();
+    }
+  }
+
+  private enter(step: number): void {
+    Atomics.store(this.clock, 1, BigInt(step));
+    Atomics.store(this.clock, 0, process.hrtime.bigint());
+  }
+
+  private leave(): void {
+    Atomics.store(this.clock, 0, 0n);
+  }
+}
+
+/** Results with bytes give their buffer away. */
+function transferable(value: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] {
+  if (value === undefined) return [];
+  if ("batches" in value) return [value.batches.buffer as ArrayBuffer];
+  if ("records" in value) return [value.records.buffer as ArrayBuffer];
+  return [];
+}
+
+function errorMessage(error: unknown): ErrorMessage {
+  if (isFluvioError(error)) {
+    return { code: error.code, message: error.message, details: error.details, hint: error.hint };
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    code: "FLV_SMARTMODULE_RUNTIME",
+    message: `the SmartModule engine failed: ${text}`,
+    details: {},
+    hint: undefined,
+  };
+}
+
+const port = parentPort;
+if (port !== null) {
+  const { guestClock } = workerData as WorkerData;
+  const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
+  port.on("message", (request: WorkerRequest) => void thread.handle(request));
+}

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { invalid, KINDS } from "./host/abi.ts";
+import { Wasi } from "./host/wasi.ts";
+import { capMemory } from "./host/wasm-binary.ts";
+import type { SmartModuleKind } from "./types.ts";
+
+/** A compiled module whose imports and exports are those of a SmartModule. */
+export interface CheckedModule {
+  readonly module: WebAssembly.Module;
+  readonly kind: SmartModuleKind;
+  readonly exports: readonly string[];
+  readonly imports: readonly string[];
+}
+
+/** Identifies a module by its bytes. */
+export function contentHash(wasm: Uint8Array): string {
+  return createHash("sha256").update(wasm).digest("base64");
+}
+
+/**
+ * Compiles a module, with its memory capped, and checks what it imports and exports. No code of it runs.
+ * @throws FLV_SMARTMODULE_INVALID with the reason | FLV_SMARTMODULE_MEMORY_LIMIT when it starts above the limit
+ */
+export async function compileModule(name: string, wasm: Uint8Array, memoryBytesMax: number): Promise<CheckedModule> {
+  if (!isWasm(wasm)) throw invalid(name, whyNotWasm(wasm), "Give the .wasm file that the build made");
+  const capped = capMemory(name, wasm, memoryBytesMax);
+  let module: WebAssembly.Module;
+  try {
+    module = await WebAssembly.compile(capped);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.replace(/^WebAssembly\.compile\(\): /, "") : String(cause);
+    throw invalid(
+      name,
+      `it does not compile: ${reason}`,
+      "Build the module again; the file may be cut or damaged",
+      cause,
+    );
+  }
+  const imports = WebAssembly.Module.imports(module);
+  checkImports(name, imports);
+  const exports = WebAssembly.Module.exports(module);
+  const kind = checkExports(name, exports);
+  return {
+    module,
+    kind,
+    exports: exports.map((entry) => entry.name),
+    imports: imports.map((entry) => `${entry.module}.${entry.name}`),
+  };
+}
+
+function isWasm(wasm: Uint8Array): boolean {
+  return wasm.length >= 8 && wasm[0] === 0 && wasm[1] === 0x61 && wasm[2] === 0x73 && wasm[3] === 0x6d;
+}
+
+function whyNotWasm(wasm: Uint8Array): string {
+  if (wasm.length === 0) return "it is empty";
+  if (wasm[0] === 0x1f && wasm[1] === 0x8b) return "it is still compressed with gzip";
+  const start = Buffer.from(wasm.buffer, wasm.byteOffset, Math.min(wasm.length, 64)).toString("latin1");
+  if (/^\s*\(\s*module/.test(start)) return "it is WebAssembly text, not a binary";
+  return "it is no WebAssembly: it does not begin with the bytes 00 61 73 6d";
+}
+
+function checkImports(name: string, imports: readonly WebAssembly.ImportDescriptor[]): void {
+  const wasi = new Wasi(() => {});
+  let hasCopyRecords = false;
+  for (const entry of imports) {
+    const label = `${entry.module}.${entry.name}`;
+    if (entry.name === "copy_records" && !hasCopyRecords) {
+      hasCopyRecords = entry.kind === "function";
+      if (hasCopyRecords) continue;
+    }
+    if (entry.kind !== "function" || wasi.function(entry.module, entry.name) === undefined) {
+      throw invalid(
+        name,
+        `it imports ${label} (${entry.kind}), which a SmartModule does not get`,
+        "Only copy_records and the functions of WASI preview 1 are there; in AssemblyScript compile with --use abort=",
+      );
+    }
+  }
+  if (!hasCopyRecords) {
+    throw invalid(name, "it does not import copy_records", "Build it with a SmartModule SDK, which adds that import");
+  }
+}
+
+function checkExports(name: string, exports: readonly WebAssembly.ExportDescriptor[]): SmartModuleKind {
+  const functions = new Set(exports.filter((entry) => entry.kind === "function").map((entry) => entry.name));
+  const kind = KINDS.find((candidate) => functions.has(candidate));
+  if (kind === undefined) {
+    throw invalid(
+      name,
+      `it exports none of ${KINDS.join(", ")}`,
+      "Mark one function as the transform, such as #[smartmodule(filter)]",
+    );
+  }
+  if (!functions.has("alloc")) throw invalid(name, "it does not export the function alloc", SDK_HINT);
+  if (!exports.some((entry) => entry.name === "memory" && entry.kind === "memory")) {
+    throw invalid(name, "it does not export its memory", SDK_HINT);
+  }
+  return kind;
+}
+
+const SDK_HINT = "Build it with a SmartModule SDK, which adds that export";
