@@ -5,6 +5,11 @@ const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true });
 const WRITER_INITIAL_BYTES = 256;
 /** Byte strings from this size on become a chunk of their own instead of being copied. */
 const CHUNK_BYTES_MIN = 2048;
+/**
+ * Most items of lists and maps in one message. An item can be two bytes on the wire and a hundred in memory, so the
+ * length of a frame alone does not bound what decoding it takes.
+ */
+export const READER_ITEMS_MAX = 1 << 20;
 /** Longest string that every peer reads back (its length is written as u16 but read as i16). */
 export const STRING_BYTES_MAX = 32767;
 
@@ -16,7 +21,8 @@ export class Reader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   pos: number;
-  readonly end: number;
+  end: number;
+  private items = 0;
 
   constructor(bytes: Uint8Array, pos = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -132,10 +138,26 @@ export class Reader {
     this.pos += count;
     return view;
   }
-  /** Goes past `count` bytes. */
-  skip(count: number, what = "bytes"): void {
+  /**
+   * Lets `read` see the next `count` bytes only, and goes past them whether it takes them all or not.
+   */
+  within<T>(count: number, what: string, read: () => T): T {
     this.need(count, what);
-    this.pos += count;
+    const outerEnd = this.end;
+    const innerEnd = this.pos + count;
+    this.end = innerEnd;
+    const value = read();
+    this.end = outerEnd;
+    this.pos = innerEnd;
+    return value;
+  }
+  /** Counts one more item of a list or map. @throws FLV_DECODE above {@link READER_ITEMS_MAX} */
+  countItem(): void {
+    if (++this.items > READER_ITEMS_MAX) {
+      throw flvError("FLV_DECODE", `a message holds more than ${READER_ITEMS_MAX} items`, {
+        details: { max: READER_ITEMS_MAX, position: this.pos },
+      });
+    }
   }
   /** 16-bit length + UTF-8; a length ≤ 0 (read as signed, as the original does) is the empty string. */
   string(): string {

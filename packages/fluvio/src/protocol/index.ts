@@ -10,7 +10,6 @@ export {
   PLATFORM_VERSION,
   PLATFORM_VERSION_MIN,
   SC_API_VERSIONS,
-  SC_EXTENSION_API_VERSIONS,
   SC_VERSION,
   SPU_API_VERSIONS,
   SPU_VERSION,
@@ -151,7 +150,7 @@ export {
   decompress,
 } from "./compression.ts";
 export { crc32c } from "./crc.ts";
-export { type LengthPrefix, Reader, STRING_BYTES_MAX, Writer } from "./cursor.ts";
+export { type LengthPrefix, READER_ITEMS_MAX, Reader, STRING_BYTES_MAX, Writer } from "./cursor.ts";
 export {
   assert,
   FluvioError,

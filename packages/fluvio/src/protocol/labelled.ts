@@ -1,9 +1,7 @@
-import { Reader } from "./cursor.ts";
 import { flvError } from "./errors.ts";
-import type { Codec, Infer, InputOf } from "./schema.ts";
+import type { AnyCodec, Codec, Infer, InputOf } from "./schema.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: the bound of a generic parameter; every use infers the real types
-type AnyBodies = Readonly<Record<string, Codec<any, any>>>;
+type AnyBodies = Readonly<Record<string, AnyCodec>>;
 
 /** What stands for an object of a type we do not know. Its body is skipped. */
 export interface UnknownLabel {
@@ -37,11 +35,8 @@ export function labelled<const B extends AnyBodies>(
       const label = r.string();
       const codec = Object.hasOwn(bodies, label) ? bodies[label] : undefined;
       const length = version >= LENGTH_SINCE ? r.u32() : r.remaining;
-      const start = r.pos;
-      r.skip(length, `the body of ${name} "${label}"`);
+      const body: unknown = r.within(length, `the body of ${name} "${label}"`, () => codec?.read(r, version));
       if (codec === undefined) return { label: "unknown", unknownLabel: label, body: undefined };
-      const inner = new Reader(r.bytes, start, r.pos);
-      const body: unknown = codec.read(inner, version);
       return { label, body } as LabelledOutput<B>;
     },
     write: (w, value, version) => {
@@ -55,6 +50,6 @@ export function labelled<const B extends AnyBodies>(
       w.endLength(prefix);
     },
     empty: () => ({ label: "unknown", unknownLabel: "", body: undefined }),
-    layout: name,
+    shape: { kind: "labelled", name, bodies },
   };
 }

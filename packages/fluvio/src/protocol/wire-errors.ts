@@ -47,7 +47,7 @@ export const ErrorCode: Codec<WireError, WireErrorInput> = {
     row.payload.write(w, value, version);
   },
   empty: () => NO_ERROR,
-  layout: "ErrorCode",
+  shape: { kind: "special", name: "ErrorCode", text: "`i16` number, then the payload of that code" },
 };
 
 /** Makes the wire's error `name`; codes with a payload need it. */

@@ -46,7 +46,7 @@ function entry(apiKey: number, minVersion: number, maxVersion: number): ApiVersi
   return { apiKey, minVersion, maxVersion };
 }
 
-/** What a controller lists: the table of the original. */
+/** What a controller lists: the table of the original. Extensions are not listed. */
 export const SC_API_VERSIONS: readonly ApiVersionEntry[] = [
   entry(1001, 9, 19),
   entry(1002, 1, 19),
@@ -55,9 +55,6 @@ export const SC_API_VERSIONS: readonly ApiVersionEntry[] = [
   entry(1005, 14, 19),
   entry(1006, 1, 19),
 ];
-
-/** Extensions that our controller lists after {@link SC_API_VERSIONS}; a client learns from it that they are there. */
-export const SC_EXTENSION_API_VERSIONS: readonly ApiVersionEntry[] = [entry(30001, 0, 0)];
 
 /** What an SPU lists: the table of the original, which leaves out 1006, 1007, 1008 and 2000. */
 export const SPU_API_VERSIONS: readonly ApiVersionEntry[] = [

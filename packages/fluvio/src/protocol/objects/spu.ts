@@ -56,5 +56,5 @@ export const CustomSpuKey: Codec<CustomSpuKey> = {
     else i32.write(w, key.id, version);
   },
   empty: () => ({ type: "name", name: "" }),
-  layout: 'CustomSpuKey (str "Name", str; or str "Id", i32)',
+  shape: { kind: "special", name: "CustomSpuKey", text: '`str` "Name" + `str`, or `str` "Id" + `i32`' },
 };

@@ -29,6 +29,7 @@ export const connectorLogsApi = api({
   key: 30001,
   minVersion: 0,
   maxVersion: 0,
+  fallbackVersion: 0,
   request: ConnectorLogsRequest,
   response: ConnectorLogsResponse,
 });

@@ -9,7 +9,8 @@ export const Isolation: Codec<Isolation> = enumeration("Isolation", "readUncommi
 /** In Produce it is a number of its own: below 0 committed, else uncommitted. Written as -1 and 1. */
 export const ProduceIsolation: Codec<Isolation> = mapped(
   i16,
-  "i16 (-1 readCommitted, 1 readUncommitted)",
+  "ProduceIsolation",
+  "`i16`: below 0 readCommitted, else readUncommitted; written as -1 and 1",
   (value) => (value < 0 ? "readCommitted" : "readUncommitted"),
   (value) => (value === "readCommitted" ? -1 : 1),
 );

@@ -14,7 +14,7 @@ const TimeoutMs: Codec<number> = {
     if (value < 0) throw flvError("FLV_DECODE", `timeout of ${value} ms at byte ${r.pos - 4} is negative`);
     return value;
   },
-  layout: "i32 ms, not negative",
+  shape: { kind: "special", name: "TimeoutMs", text: "`i32` milliseconds, not negative" },
 };
 
 export const PartitionProduceData = struct({ partitionIndex: u32, records: recordSet });
