@@ -12,7 +12,6 @@ import {
   mirroringApi,
   NO_ERROR,
   SC_API_VERSIONS,
-  SC_EXTENSION_API_VERSIONS,
   updateApi,
   Writer,
   watchApi,
@@ -94,7 +93,7 @@ export class PublicApi {
     }
     return {
       errorCode: NO_ERROR,
-      apiKeys: [...SC_API_VERSIONS, ...SC_EXTENSION_API_VERSIONS],
+      apiKeys: SC_API_VERSIONS,
       platformVersion: this.#platformVersion,
     };
   }
