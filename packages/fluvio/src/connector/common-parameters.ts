@@ -30,6 +30,11 @@ const MODULE_PARAMETERS = [
   "smart-module",
 ];
 
+/** Whether an option names a SmartModule, by path or by name. */
+export function isModuleParameter(key: string): boolean {
+  return MODULE_PARAMETERS.includes(canonicalKey(key));
+}
+
 /** A SmartModule that a connector applies, not yet loaded. */
 export interface ModuleReference {
   /** Registered name, or path of a wasm file. */
@@ -60,8 +65,8 @@ export function moduleReferences(config: ConnectorConfig, file: string): readonl
   }
   const named: ModuleReference[] = [];
   for (const [key, value] of Object.entries(config.parameters)) {
+    if (!isModuleParameter(key)) continue;
     const canonical = canonicalKey(key);
-    if (!MODULE_PARAMETERS.includes(canonical)) continue;
     const aggregates = canonical === "aggregate" || canonical === "smartmodule" || canonical === "smart-module";
     named.push({
       uses: oneText(value, key, file),

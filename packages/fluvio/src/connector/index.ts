@@ -1,4 +1,5 @@
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
+export { isModuleParameter } from "./common-parameters.ts";
 export {
   type ConnectorConfig,
   decodeConfig,

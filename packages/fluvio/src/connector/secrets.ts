@@ -38,7 +38,7 @@ export function fillSecrets(
   secrets: Readonly<Record<string, string>>,
   file: string,
 ): Readonly<Record<string, ParameterValue>> {
-  const valueOf = (name: string, path: string): string => {
+  const secretValue = (name: string, path: string): string => {
     const value = secrets[name];
     if (value !== undefined) return value;
     const guess = nearest(name, Object.keys(secrets));
@@ -47,11 +47,11 @@ export function fillSecrets(
   };
   const fill = (value: ParameterValue, path: string): ParameterValue => {
     if (typeof value === "string") {
-      return value.replace(/\$\{\{\s*secrets\.([A-Za-z_]\w*)\s*\}\}/g, (_, name: string) => valueOf(name, path));
+      return value.replace(/\$\{\{\s*secrets\.([A-Za-z_]\w*)\s*\}\}/g, (_, name: string) => secretValue(name, path));
     }
     if (Array.isArray(value)) return value.map((item, index) => fill(item, `${path}[${index}]`));
     const name = secretReference(value as { readonly [key: string]: ParameterValue });
-    if (name !== undefined) return valueOf(name, path);
+    if (name !== undefined) return secretValue(name, path);
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner, `${path}.${key}`)]));
   };
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key, fill(value, `parameters.${key}`)]));

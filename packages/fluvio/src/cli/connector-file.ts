@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import {
+  type ConnectorConfig,
+  encodeConfig,
+  isModuleParameter,
+  loadConnectorFile,
+  parseSecretsFile,
+  REDACTED,
+  validateConnector,
+} from "../connector/index.ts";
+import { readUserFile } from "./files.ts";
+import type { Io } from "./io.ts";
+
+/**
+ * Reads and checks a connector file and makes it what the cluster stores: secrets that the file only declares get
+ * their values from `secretsPath` or the environment, paths of SmartModules become absolute.
+ * @throws FLV_FILE | FLV_CONNECTOR_INVALID with file, line and key
+ */
+export async function readConnectorFile(
+  io: Io,
+  path: string,
+  secretsPath: string | undefined,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+  const decode = async (file: string) => new TextDecoder().decode(await readUserFile(io, file));
+  const loaded = loadConnectorFile(await decode(path), path);
+  const given =
+    secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
+  const config = withAbsolutePaths(
+    withSecrets(loaded, (name) => given.get(name) ?? io.env[name]),
+    io.cwd,
+  );
+  await validateConnector(config, path);
+  return { name: config.name, bytes: encodeConfig(config) };
+}
+
+function withSecrets(config: ConnectorConfig, lookup: (name: string) => string | undefined): ConnectorConfig {
+  const secrets = Object.entries(config.secrets).map(([name, value]): [string, string] => [
+    name,
+    value === "" || value === REDACTED ? (lookup(name) ?? value) : value,
+  ]);
+  return { ...config, secrets: Object.fromEntries(secrets) };
+}
+
+/** The connector runs elsewhere than the command: a path that names a file here is made absolute. */
+function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
+  const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] => {
+    if (!isModuleParameter(key) || typeof value !== "string") return [key, value];
+    const absolute = resolve(cwd, value);
+    return [key, existsSync(absolute) ? absolute : value];
+  });
+  return { ...config, parameters: Object.fromEntries(parameters) };
+}
