@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { flvError } from "../../protocol/index.ts";
+import { type FileSystem, systemErrorCode } from "./file-system.ts";
+import { LOCK_FILE, TEMPORARY_SUFFIX } from "./names.ts";
+
+/** The holder touches the file this often; one that cannot be looked up directly is dead after the second time. */
+const HEARTBEAT_MS = 2000;
+const STALE_MS = 10_000;
+
+interface Holder {
+  readonly pid: number;
+  /** Tells one process of that number from a later one; empty where the system does not say. */
+  readonly startedAt: string;
+  /** Machine and its process numbering: within the same, the holder can be looked up. */
+  readonly realm: string;
+  /** Tells two holds of one process apart. */
+  readonly token: string;
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Makes this process the only one that writes in a directory. A lock whose holder is gone is taken over.
+ * @throws FLV_DATA_LOCKED when another one holds it
+ */
+export async function lockDirectory(fileSystem: FileSystem, directory: string): Promise<DirectoryLock> {
+  const path = join(directory, LOCK_FILE);
+  const token = randomUUID();
+  const own = await describeProcess(fileSystem, token);
+  const temporary = `${path}.${token}${TEMPORARY_SUFFIX}`;
+  await fileSystem.writeFile(temporary, new TextEncoder().encode(JSON.stringify(own)));
+  try {
+    while (!(await tryLink(fileSystem, temporary, path))) await removeIfStale(fileSystem, path, own);
+  } finally {
+    await fileSystem.remove(temporary);
+  }
+  const heartbeat = setInterval(() => {
+    // A beat that fails is repeated by the next.
+    fileSystem.touch(path).catch(() => {});
+  }, HEARTBEAT_MS).unref();
+  return {
+    release: async () => {
+      clearInterval(heartbeat);
+      if ((await readHolder(fileSystem, path))?.token === token) await fileSystem.remove(path);
+    },
+  };
+}
+
+/** A link appears whole or not at all, unlike a file that is created and then written. */
+async function tryLink(fileSystem: FileSystem, temporary: string, path: string): Promise<boolean> {
+  try {
+    await fileSystem.link(temporary, path);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function removeIfStale(fileSystem: FileSystem, path: string, own: Holder): Promise<void> {
+  const holder = await readHolder(fileSystem, path);
+  const stat = await fileSystem.stat(path);
+  if (!stat) return;
+  if (holder && (await isAlive(fileSystem, holder, own, Date.now() - stat.modifiedMs))) {
+    throw flvError("FLV_DATA_LOCKED", `The data folder is in use by process ${holder.pid}`, {
+      details: { lockFile: path, pid: holder.pid },
+      hint: "stop the cluster that uses it, or choose another data folder",
+    });
+  }
+  // Renamed first: of two that find a stale lock only one takes it away, and a new lock is never removed by mistake.
+  const stale = `${path}.${randomUUID()}${TEMPORARY_SUFFIX}`;
+  try {
+    await fileSystem.rename(path, stale);
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return;
+    throw error;
+  }
+  if ((await readHolder(fileSystem, stale))?.token !== holder?.token) await tryLink(fileSystem, stale, path);
+  await fileSystem.remove(stale);
+}
+
+async function readHolder(fileSystem: FileSystem, path: string): Promise<Holder | undefined> {
+  const bytes = await fileSystem.readFile(path);
+  if (!bytes) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+async function describeProcess(fileSystem: FileSystem, token: string): Promise<Holder> {
+  const boot = await readText(fileSystem, "/proc/sys/kernel/random/boot_id");
+  // Containers number their processes themselves; the first process differs between them.
+  const realm = `${hostname()} ${boot} ${await startTime(fileSystem, 1)}`;
+  return { pid: process.pid, startedAt: await startTime(fileSystem, process.pid), realm, token };
+}
+
+async function isAlive(fileSystem: FileSystem, holder: Holder, own: Holder, silentMs: number): Promise<boolean> {
+  if (holder.realm !== own.realm) return silentMs < STALE_MS;
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // EPERM: it is there and belongs to someone else.
+    if (systemErrorCode(error) !== "EPERM") return false;
+  }
+  return (await startTime(fileSystem, holder.pid)) === holder.startedAt;
+}
+
+/** When a process started, in the system's own unit; empty where there is no /proc. */
+async function startTime(fileSystem: FileSystem, pid: number): Promise<string> {
+  const stat = await readText(fileSystem, `/proc/${pid}/stat`);
+  // The name in parentheses may hold spaces; the start time is the 20th field behind it.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+async function readText(fileSystem: FileSystem, path: string): Promise<string> {
+  try {
+    const bytes = await fileSystem.readFile(path);
+    return bytes ? new TextDecoder().decode(bytes).trim() : "";
+  } catch {
+    return "";
+  }
+}
