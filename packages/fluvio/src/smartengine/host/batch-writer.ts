@@ -1,5 +1,10 @@
-import { HEADER_BYTES, type OutputHeader, writeBatchHeader } from "./batch-header.ts";
-import type { BatchCodecs } from "./codec.ts";
+import {
+  type BatchCompression,
+  type BatchHeaderFields,
+  compress,
+  BATCH_HEADER_BYTES as HEADER_BYTES,
+  writeBatchHeader,
+} from "../../protocol/index.ts";
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
 
 const DELTA_MAX = 0x7fffffff;
@@ -13,7 +18,7 @@ export interface SourceBatch {
   readonly endOffset: number;
   /** Offset that its records' deltas count from. */
   readonly baseOffset: number;
-  readonly codec: number;
+  readonly compression: BatchCompression;
   readonly firstTimestampMs: number;
   readonly maxTimestampMs: number;
 }
@@ -28,16 +33,14 @@ export class BatchWriter {
   private used = 0;
   /** Start of the batch whose header is not written yet. */
   private openStart = 0;
-  private open: OutputHeader | undefined;
+  private open: OpenBatch | undefined;
   /** Offset after everything accounted for. */
   private nextOffset: number;
-  private readonly codecs: BatchCodecs;
   recordCount = 0;
 
-  constructor(sizeHint: number, fromOffset: number, codecs: BatchCodecs) {
+  constructor(sizeHint: number, fromOffset: number) {
     this.bytes = new Uint8Array(sizeHint);
     this.nextOffset = fromOffset;
-    this.codecs = codecs;
   }
 
   /** Bytes written so far, the header of the last batch included. */
@@ -57,7 +60,7 @@ export class BatchWriter {
     this.open = {
       baseOffset: source.fromOffset,
       lastOffsetDelta: source.endOffset - source.fromOffset - 1,
-      codec: source.codec,
+      compression: source.compression,
       firstTimestampMs: source.firstTimestampMs,
       maxTimestampMs: source.maxTimestampMs,
     };
@@ -74,7 +77,7 @@ export class BatchWriter {
    * none left, its last one again.
    * @param section uncompressed records section
    */
-  async addSection(source: SourceBatch, section: Uint8Array, recordCount: number): Promise<void> {
+  addSection(source: SourceBatch, section: Uint8Array, recordCount: number): void {
     const scan = new RecordScan(section, COUNT_BYTES, section.length);
     const lastOffset = source.endOffset - 1;
     let run: Run | undefined;
@@ -83,7 +86,7 @@ export class BatchWriter {
       scan.next();
       const offset = Math.min(Math.max(source.baseOffset + scan.offsetDelta, previous + 1), lastOffset);
       if (run !== undefined && offset > previous + 1) {
-        await this.addRun(run, source);
+        this.addRun(run, source);
         run = undefined;
       }
       run ??= this.startRun(offset, source);
@@ -93,7 +96,7 @@ export class BatchWriter {
       if (timestampMs > run.maxTimestampMs) run.maxTimestampMs = timestampMs;
       previous = offset;
     }
-    if (run !== undefined) await this.addRun(run, source);
+    if (run !== undefined) this.addRun(run, source);
     this.cover(source.endOffset, source);
   }
 
@@ -124,11 +127,11 @@ export class BatchWriter {
     this.used = at + restBytes;
   }
 
-  private async addRun(run: Run, source: SourceBatch): Promise<void> {
+  private addRun(run: Run, source: SourceBatch): void {
     const sectionStart = this.openStart + HEADER_BYTES;
     new DataView(this.bytes.buffer).setInt32(sectionStart, run.count);
-    if (source.codec !== 0) {
-      const packed = await this.codecs.compress(source.codec, this.bytes.subarray(sectionStart, this.used));
+    if (source.compression !== "none") {
+      const packed = compress(source.compression, this.bytes.subarray(sectionStart, this.used));
       this.used = sectionStart;
       this.room(packed.length);
       this.bytes.set(packed, this.used);
@@ -140,7 +143,7 @@ export class BatchWriter {
     this.open = {
       baseOffset: run.baseOffset,
       lastOffsetDelta: this.nextOffset - run.baseOffset - 1,
-      codec: source.codec,
+      compression: source.compression,
       firstTimestampMs: source.firstTimestampMs,
       maxTimestampMs: run.maxTimestampMs,
     };
@@ -171,7 +174,7 @@ export class BatchWriter {
     this.open = {
       baseOffset: this.nextOffset,
       lastOffsetDelta,
-      codec: 0,
+      compression: "none",
       firstTimestampMs: source.firstTimestampMs,
       maxTimestampMs: source.firstTimestampMs,
     };
@@ -180,7 +183,7 @@ export class BatchWriter {
 
   private close(): void {
     if (this.open !== undefined && !this.untouched) {
-      writeBatchHeader(this.bytes, this.openStart, this.used, this.open, this.codecs.crc32c);
+      writeBatchHeader(this.bytes.subarray(this.openStart, this.used), this.open);
     }
     this.open = undefined;
     this.untouched = false;
@@ -199,6 +202,8 @@ export class BatchWriter {
     return this.bytes.subarray(0, this.used);
   }
 }
+
+type OpenBatch = BatchHeaderFields & { readonly baseOffset: number };
 
 interface Run {
   readonly baseOffset: number;

@@ -1,10 +1,8 @@
-import { flvError } from "../../protocol/index.ts";
+import { type BatchHeader, flvError, readBatchHeader, recordsSection } from "../../protocol/index.ts";
 import type { ProcessResult } from "../messages.ts";
 import type { RecordError } from "../types.ts";
-import { readBatchHeader, type StoredBatch } from "./batch-header.ts";
 import { BatchWriter, type SourceBatch } from "./batch-writer.ts";
 import type { ChainOutput } from "./chain-runner.ts";
-import type { BatchCodecs } from "./codec.ts";
 import { RecordScan, writeVarint } from "./record-scan.ts";
 
 const COUNT_BYTES = 4;
@@ -26,29 +24,29 @@ export interface RebatchInput {
 }
 
 /** Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout. */
-export async function rebatch(input: RebatchInput, chain: Transform, codecs: BatchCodecs): Promise<ProcessResult> {
+export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
   const { batches, fromOffset, maxOutputBytes } = input;
   let nextOffset = fromOffset;
   let writer: BatchWriter | undefined;
   let error: RecordError | undefined;
   for (let pos = 0; pos < batches.length && error === undefined; ) {
-    const stored = readBatchHeader(batches, pos);
-    pos = stored.end;
+    const stored = storedBatch(batches, pos);
+    pos += stored.batch.length;
     if (stored.endOffset <= fromOffset) continue;
     const source = sourceOf(stored, fromOffset);
-    const section = await recordsFrom(batches, stored, fromOffset, codecs);
+    const section = recordsFrom(stored, fromOffset);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
     if (writer !== undefined && writer.sizeBytes + section.length > maxOutputBytes) break;
-    writer ??= new BatchWriter(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset, codecs);
+    writer ??= new BatchWriter(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
     const output = chain.run({
       records: section,
-      baseOffset: stored.baseOffset,
-      baseTimestampMs: stored.firstTimestampMs,
+      baseOffset: source.baseOffset,
+      baseTimestampMs: source.firstTimestampMs,
     });
-    if (stored.baseOffset === source.fromOffset && isUnchanged(output, section, source)) {
-      writer.addWhole(source, batches.subarray(stored.start, stored.end), output.recordCount);
+    if (source.baseOffset === source.fromOffset && isUnchanged(output, section, source)) {
+      writer.addWhole(source, stored.batch, output.recordCount);
     } else {
-      await writer.addSection(source, output.section, output.recordCount);
+      writer.addSection(source, output.section, output.recordCount);
     }
     chain.release();
     nextOffset = stored.endOffset;
@@ -63,24 +61,19 @@ export async function rebatch(input: RebatchInput, chain: Transform, codecs: Bat
 }
 
 /** History for look_back: the records of all batches from an offset and a time on, as one records section. */
-export async function historySection(
-  batches: Uint8Array,
-  fromOffset: number,
-  notBeforeMs: number | undefined,
-  codecs: BatchCodecs,
-): Promise<Uint8Array> {
+export function historySection(batches: Uint8Array, fromOffset: number, notBeforeMs: number | undefined): Uint8Array {
   const parts: Uint8Array[] = [];
   let count = 0;
   for (let pos = 0; pos < batches.length; ) {
-    const stored = readBatchHeader(batches, pos);
-    pos = stored.end;
-    if (stored.endOffset <= fromOffset) continue;
-    const section = await uncompressed(batches, stored, codecs);
+    const { batch, header, endOffset } = storedBatch(batches, pos);
+    pos += batch.length;
+    if (endOffset <= fromOffset) continue;
+    const section = recordsSection(batch, header);
     const scan = new RecordScan(section, COUNT_BYTES, section.length);
     for (let i = countOf(section); i > 0; i--) {
       scan.next();
-      if (stored.baseOffset + scan.offsetDelta < fromOffset) continue;
-      if (notBeforeMs !== undefined && stored.firstTimestampMs + scan.timestampDelta < notBeforeMs) continue;
+      if (header.baseOffset + scan.offsetDelta < fromOffset) continue;
+      if (notBeforeMs !== undefined && header.firstTimestampMs + scan.timestampDelta < notBeforeMs) continue;
       parts.push(section.subarray(scan.start, scan.pos));
       count += 1;
     }
@@ -88,13 +81,32 @@ export async function historySection(
   return joined(count, parts);
 }
 
-function sourceOf(stored: StoredBatch, fromOffset: number): SourceBatch {
-  const { baseOffset, endOffset, codec, firstTimestampMs, maxTimestampMs } = stored;
+interface StoredBatch {
+  readonly batch: Uint8Array;
+  readonly header: BatchHeader;
+  /** Offset after the last one that the batch covers. */
+  readonly endOffset: number;
+}
+
+/** The whole batch at `pos`. @throws FLV_BATCH_CORRUPT when none is there */
+function storedBatch(batches: Uint8Array, pos: number): StoredBatch {
+  const header = readBatchHeader(batches, pos);
+  const batch = batches.subarray(pos, pos + header.sizeBytes);
+  if (batch.length < header.sizeBytes || header.lastOffsetDelta < -1) {
+    throw flvError("FLV_BATCH_CORRUPT", `the batch at offset ${header.baseOffset} is cut short or has no offsets`, {
+      details: { offset: header.baseOffset, sizeBytes: header.sizeBytes, lastOffsetDelta: header.lastOffsetDelta },
+    });
+  }
+  return { batch, header, endOffset: header.baseOffset + header.lastOffsetDelta + 1 };
+}
+
+function sourceOf({ header, endOffset }: StoredBatch, fromOffset: number): SourceBatch {
+  const { baseOffset, compression, firstTimestampMs, maxTimestampMs } = header;
   return {
     fromOffset: Math.max(baseOffset, fromOffset),
     endOffset,
     baseOffset,
-    codec,
+    compression,
     firstTimestampMs,
     maxTimestampMs,
   };
@@ -109,34 +121,23 @@ function isUnchanged(output: ChainOutput, section: Uint8Array, source: SourceBat
   );
 }
 
-async function uncompressed(batches: Uint8Array, stored: StoredBatch, codecs: BatchCodecs): Promise<Uint8Array> {
-  const bytes = batches.subarray(stored.sectionStart, stored.end);
-  const section = stored.codec === 0 ? bytes : await codecs.decompress(stored.codec, bytes);
+/** The uncompressed records section without the records below `fromOffset`. */
+function recordsFrom({ batch, header }: StoredBatch, fromOffset: number): Uint8Array {
+  const section = recordsSection(batch, header);
   if (section.length < COUNT_BYTES) {
-    throw flvError("FLV_BATCH_CORRUPT", `the batch at offset ${stored.baseOffset} has no record count`, {
-      details: { offset: stored.baseOffset },
+    throw flvError("FLV_BATCH_CORRUPT", `the batch at offset ${header.baseOffset} has no record count`, {
+      details: { offset: header.baseOffset },
     });
   }
-  return section;
-}
-
-/** The uncompressed records section without the records below `fromOffset`. */
-async function recordsFrom(
-  batches: Uint8Array,
-  stored: StoredBatch,
-  fromOffset: number,
-  codecs: BatchCodecs,
-): Promise<Uint8Array> {
-  const section = await uncompressed(batches, stored, codecs);
-  const spreadMs = stored.maxTimestampMs - stored.firstTimestampMs;
+  const spreadMs = header.maxTimestampMs - header.firstTimestampMs;
   const narrowed = Math.abs(spreadMs) > INT32_MAX ? clampTimestamps(section) : section;
-  if (stored.baseOffset >= fromOffset) return narrowed;
+  if (header.baseOffset >= fromOffset) return narrowed;
   const scan = new RecordScan(narrowed, COUNT_BYTES, narrowed.length);
   let left = countOf(narrowed);
   let keptFrom = COUNT_BYTES;
   while (left > 0) {
     scan.next();
-    if (stored.baseOffset + scan.offsetDelta >= fromOffset) break;
+    if (header.baseOffset + scan.offsetDelta >= fromOffset) break;
     keptFrom = scan.pos;
     left -= 1;
   }

@@ -2,7 +2,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { isFluvioError } from "../../protocol/index.ts";
 import type { ErrorMessage, WorkerData, WorkerReply, WorkerRequest, WorkerResults } from "../messages.ts";
 import { ChainRunner } from "./chain-runner.ts";
-import { batchCodecs } from "./codec.ts";
 import { probeModule } from "./probe.ts";
 import { historySection, rebatch } from "./rebatch.ts";
 import type { GuestStream } from "./wasi.ts";
@@ -18,16 +17,16 @@ class ChainThread {
     this.reply = reply;
   }
 
-  async handle(request: WorkerRequest): Promise<void> {
+  handle(request: WorkerRequest): void {
     try {
-      const value = await this.perform(request);
+      const value = this.perform(request);
       this.reply({ type: "result", value }, transferable(value));
     } catch (error) {
       this.reply({ type: "error", error: errorMessage(error) });
     }
   }
 
-  private async perform(request: WorkerRequest): Promise<WorkerResults[keyof WorkerResults]> {
+  private perform(request: WorkerRequest): WorkerResults[keyof WorkerResults] {
     switch (request.op) {
       case "probe":
         return this.timed(() => probeModule(request.name, request.module, request.limits));
@@ -35,11 +34,11 @@ class ChainThread {
         this.chain = this.build(request);
         return { takesHistory: this.chain.takesHistory };
       case "process":
-        return rebatch(request, this.running(), batchCodecs);
+        return rebatch(request, this.running());
       case "records":
         return this.running().runRecords(request.records, request.baseTimestampMs);
       case "lookBack": {
-        const section = await historySection(request.batches, request.fromOffset, request.notBeforeMs, batchCodecs);
+        const section = historySection(request.batches, request.fromOffset, request.notBeforeMs);
         this.running().lookBack(request.index, section);
         return undefined;
       }
@@ -112,5 +111,5 @@ const port = parentPort;
 if (port !== null) {
   const { guestClock } = workerData as WorkerData;
   const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
-  port.on("message", (request: WorkerRequest) => void thread.handle(request));
+  port.on("message", (request: WorkerRequest) => thread.handle(request));
 }
