@@ -61,7 +61,7 @@ export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 export type Isolation = "readUncommitted" | "readCommitted";
 export type DeliverySemantic = "atMostOnce" | "atLeastOnce";
 
-/** Picks the partition of a record. `onlineCount` partitions of `partitionCount` take records at the moment. */
+/** Picks the partition of a record. */
 export type Partitioner = (input: {
   readonly topic: string;
   readonly key: Uint8Array | undefined;
@@ -122,7 +122,10 @@ export interface ProducerRecord {
 /** Where a record was stored. */
 export interface RecordMetadata {
   readonly partition: number;
-  /** -1 when a SmartModule on the server dropped the whole batch. */
+  /**
+   * -1 when SmartModules of this producer made more or fewer records of the batch. With SmartModules on the server it
+   * counts from where the batch was stored as if none was dropped; 0 when all were.
+   */
   readonly offset: number;
 }
 

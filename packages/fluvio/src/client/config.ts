@@ -1,0 +1,188 @@
+import { parse, stringify } from "smol-toml";
+import { z } from "zod";
+import { flvError } from "../protocol/index.ts";
+import { nearestName } from "./suggest.ts";
+
+/** The certificates of a profile: PEM texts or paths, as `tls_source` says. */
+const Certs = z.looseObject({ domain: z.string(), key: z.string(), cert: z.string(), ca_cert: z.string() });
+
+const Tls = z.discriminatedUnion("tls_policy", [
+  z.looseObject({ tls_policy: z.enum(["disabled", "disable"]) }),
+  z.looseObject({ tls_policy: z.literal("anonymous") }),
+  z.looseObject({
+    tls_policy: z.enum(["verified", "verify"]),
+    tls_source: z.enum(["inline", "files", "file"]).default("inline"),
+    certs: Certs,
+  }),
+]);
+
+const Cluster = z
+  .looseObject({
+    endpoint: z.string().optional(),
+    /** The word of configuration files of version 1.0. */
+    addr: z.string().optional(),
+    use_spu_local_address: z.boolean().optional(),
+    tls: Tls.optional(),
+    metadata: z.record(z.string(), z.unknown()).optional(),
+  })
+  .transform(({ addr, endpoint, ...rest }, context) => {
+    const address = endpoint ?? addr;
+    if (address === undefined) context.addIssue({ code: "custom", message: "missing field `endpoint`" });
+    return { endpoint: address ?? "", ...rest };
+  });
+
+const Profile = z.looseObject({ cluster: z.string() });
+
+const Config = z.looseObject({
+  version: z.string(),
+  current_profile: z.string().optional(),
+  client_id: z.string().optional(),
+  profile: z.record(z.string(), Profile),
+  cluster: z.record(z.string(), Cluster),
+});
+
+/** The configuration file as parsed; keys are those of the file, and keys that are not known stay. */
+export type FluvioConfig = z.infer<typeof Config>;
+/** `cluster.<name>` of the configuration file. */
+export type ClusterConfig = z.infer<typeof Cluster>;
+/** `cluster.<name>.tls` of the configuration file. */
+export type TlsConfig = z.infer<typeof Tls>;
+
+/** The version that is written. */
+export const CONFIG_VERSION = "2.0";
+
+export function emptyConfig(): FluvioConfig {
+  return { version: CONFIG_VERSION, profile: {}, cluster: {} };
+}
+
+/** @param path only for the error. @throws FLV_CONFIG */
+export function parseConfig(text: string, path: string): FluvioConfig {
+  let table: unknown;
+  try {
+    table = parse(text);
+  } catch (cause) {
+    throw deserializeError(path, (cause as Error).message, cause);
+  }
+  const checked = Config.safeParse(table);
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0];
+  const key = issue?.path.join(".") ?? "";
+  throw deserializeError(
+    path,
+    `${key === "" ? "" : `${key}: `}${issue?.message ?? "not a configuration"}`,
+    checked.error,
+  );
+}
+
+function deserializeError(path: string, reason: string, cause: unknown): Error {
+  return flvError("FLV_CONFIG", `Failed to deserialize Fluvio config ${path}: ${reason}`, {
+    cause,
+    details: { path, reason },
+    hint: "correct the file, or move it away and run `fluvio cluster start` or `fluvio profile add`",
+  });
+}
+
+export function formatConfig(config: FluvioConfig): string {
+  return stringify(config);
+}
+
+/** A cluster of the file, under the name of the profile that chose it. */
+export interface ChosenCluster {
+  readonly profile: string;
+  readonly clusterName: string;
+  readonly cluster: ClusterConfig;
+}
+
+/**
+ * The cluster of a profile, by default of the active one.
+ * @throws FLV_CONFIG (no active profile) | FLV_PROFILE_NOT_FOUND
+ */
+export function chooseCluster(config: FluvioConfig, profileName?: string): ChosenCluster {
+  const profile = profileName ?? config.current_profile;
+  if (profile === undefined || profile === "") {
+    throw flvError("FLV_CONFIG", "Config error: Config has no active profile", {
+      hint: profilesHint(config, "choose one with `fluvio profile switch NAME`"),
+    });
+  }
+  const clusterName = ownValue(config.profile, profile)?.cluster;
+  const cluster = clusterName === undefined ? undefined : ownValue(config.cluster, clusterName);
+  if (clusterName === undefined || cluster === undefined) {
+    const sentence =
+      profileName === undefined
+        ? `No cluster config for profile ${profile}`
+        : `Cluster not found for profile ${profile}`;
+    const nearest = nearestName(profile, Object.keys(config.profile));
+    throw flvError("FLV_PROFILE_NOT_FOUND", sentence, {
+      details: { profile, cluster: clusterName },
+      hint:
+        nearest === undefined
+          ? profilesHint(config, "see them with `fluvio profile list`")
+          : `did you mean "${nearest}"?`,
+    });
+  }
+  return { profile, clusterName, cluster };
+}
+
+function profilesHint(config: FluvioConfig, otherwise: string): string {
+  const names = Object.keys(config.profile);
+  return names.length === 0
+    ? "there are no profiles: start a cluster with `fluvio cluster start`, or add one with `fluvio profile add`"
+    : `profiles are ${names.join(", ")}: ${otherwise}`;
+}
+
+function ownValue<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/** The same file with this cluster and a profile of the same name that uses it, which becomes the active one. */
+export function withCluster(config: FluvioConfig, name: string, cluster: ClusterConfig): FluvioConfig {
+  const known = ownValue(config.cluster, name);
+  return {
+    ...config,
+    current_profile: name,
+    profile: { ...config.profile, [name]: { ...ownValue(config.profile, name), cluster: name } },
+    cluster: { ...config.cluster, [name]: { ...known, ...cluster } },
+  };
+}
+
+/** The same file with another active profile. @throws FLV_PROFILE_NOT_FOUND */
+export function withActiveProfile(config: FluvioConfig, name: string): FluvioConfig {
+  requireProfile(config, name);
+  return { ...config, current_profile: name };
+}
+
+/** The same file without a profile; without an active one when it was that. @throws FLV_PROFILE_NOT_FOUND */
+export function withoutProfile(config: FluvioConfig, name: string): FluvioConfig {
+  requireProfile(config, name);
+  const { [name]: _gone, ...profile } = config.profile;
+  const { current_profile: active, ...rest } = config;
+  return { ...rest, ...(active === undefined || active === name ? {} : { current_profile: active }), profile };
+}
+
+/** The same file without a cluster; profiles that used it stay. @throws FLV_PROFILE_NOT_FOUND */
+export function withoutCluster(config: FluvioConfig, name: string): FluvioConfig {
+  if (!Object.hasOwn(config.cluster, name)) throw profileNotFound(config.cluster, name);
+  const { [name]: _gone, ...cluster } = config.cluster;
+  return { ...config, cluster };
+}
+
+/** The same file with a profile under another name. @throws FLV_PROFILE_NOT_FOUND */
+export function withRenamedProfile(config: FluvioConfig, from: string, to: string): FluvioConfig {
+  requireProfile(config, from);
+  const profile = Object.fromEntries(
+    Object.entries(config.profile).map(([name, value]) => [name === from ? to : name, value]),
+  );
+  return { ...config, profile, ...(config.current_profile === from ? { current_profile: to } : {}) };
+}
+
+function requireProfile(config: FluvioConfig, name: string): void {
+  if (!Object.hasOwn(config.profile, name)) throw profileNotFound(config.profile, name);
+}
+
+function profileNotFound(table: Readonly<Record<string, unknown>>, name: string): Error {
+  const nearest = nearestName(name, Object.keys(table));
+  return flvError("FLV_PROFILE_NOT_FOUND", `profile ${name} not found`, {
+    details: { profile: name },
+    hint: nearest === undefined ? "see them with `fluvio profile list`" : `did you mean "${nearest}"?`,
+  });
+}

@@ -1,0 +1,259 @@
+import { BatchBuilder, type BatchCompression, type CompressionType, flvError, type Logger } from "../protocol/index.ts";
+import type { SmartChain } from "../smartengine/index.ts";
+import type { AbortOptions } from "../transport/index.ts";
+import type { Cluster } from "./cluster.ts";
+import { withSignal } from "./cluster.ts";
+import { toBytes, toInvocation } from "./invocation.ts";
+import { ChainedBatch, PlainBatch } from "./open-batch.ts";
+import { PartitionQueue, type QueueSettings } from "./partition-queue.ts";
+import { PartitionPicker } from "./partitioner.ts";
+import type { Session } from "./session.ts";
+import type { Data, ProduceOutput, ProducerOptions, ProducerRecord, SendOptions, TopicProducer } from "./types.ts";
+
+const BATCH_SIZE_BYTES_DEFAULT = 16_384;
+const MAX_REQUEST_SIZE_BYTES_DEFAULT = 1_048_576;
+const BATCH_QUEUE_SIZE_DEFAULT = 100;
+const MAX_IN_FLIGHT_DEFAULT = 8;
+const TIMEOUT_MS_DEFAULT = 1500;
+const RETRY_DEFAULT = { initialDelayMs: 20, maxDelayMs: 10_000, timeoutMs: 60_000 };
+/** A batch buffer does not begin larger than this; it grows when records come. */
+const BUFFER_BYTES_MAX = 1024 * 1024;
+/** Room of a batch for the header and the fields around one record, so that the largest record still fits. */
+const BATCH_OVERHEAD_BYTES = 128;
+
+type Sendable = ProducerRecord | readonly [key: Data | null | undefined, value: Data];
+
+/** What is behind a producer: it lives on until what was queued is sent, even when the producer itself is forgotten. */
+export class ProducerCore {
+  readonly topic: string;
+  readonly maxRequestSizeBytes: number;
+  readonly #picker: PartitionPicker;
+  readonly #settings: QueueSettings;
+  readonly #queues: PartitionQueue[] = [];
+  readonly #chain: SmartChain | undefined;
+  readonly #logger: Logger;
+  #failure: { readonly error: unknown } | undefined;
+  #full: PartitionQueue | undefined;
+  isClosed = false;
+
+  constructor(
+    cluster: Cluster,
+    session: Session,
+    topic: string,
+    options: ProducerOptions,
+    compression: BatchCompression,
+    chain: SmartChain | undefined,
+  ) {
+    this.topic = topic;
+    this.#logger = cluster.settings.logger;
+    this.#chain = chain;
+    const batchSizeBytes = options.batchSizeBytes ?? BATCH_SIZE_BYTES_DEFAULT;
+    this.maxRequestSizeBytes = options.maxRequestSizeBytes ?? MAX_REQUEST_SIZE_BYTES_DEFAULT;
+    const builderOptions = {
+      sizeBytesMax: batchSizeBytes + BATCH_OVERHEAD_BYTES,
+      initialBytes: Math.min(batchSizeBytes + BATCH_OVERHEAD_BYTES, BUFFER_BYTES_MAX),
+    };
+    let current = session;
+    this.#picker = new PartitionPicker(topic, options.partitioner, () => {
+      current = cluster.openSession ?? current;
+      return current;
+    });
+    this.#settings = {
+      topic,
+      batchSizeBytes,
+      lingerMs: options.lingerMs ?? 0,
+      maxRequestSizeBytes: this.maxRequestSizeBytes,
+      batchQueueSize: options.batchQueueSize ?? BATCH_QUEUE_SIZE_DEFAULT,
+      maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT_DEFAULT,
+      compression,
+      isolation: options.isolation ?? "readUncommitted",
+      deliverySemantic: options.deliverySemantic ?? "atLeastOnce",
+      timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+      retry: { ...RETRY_DEFAULT, ...options.retry },
+      smartmodules: options.smartmodulesAt === "client" ? [] : (options.smartmodules ?? []).map(toInvocation),
+      openBatch: (partition) =>
+        chain === undefined
+          ? new PlainBatch(partition, new BatchBuilder(builderOptions))
+          : new ChainedBatch(partition, chain, batchSizeBytes),
+      leader: (partition) => cluster.leader(topic, partition),
+      closed: cluster.closed,
+      onError: (error) => {
+        this.#failure ??= { error };
+        this.#logger.warn({ topic, error }, "records were not stored");
+      },
+    };
+  }
+
+  /** @returns `undefined` when the queue of the record's partition is full */
+  append(key: Uint8Array | undefined, value: Uint8Array, options: SendOptions | undefined): ProduceOutput | undefined {
+    const sizeBytes = value.length + (key === undefined ? 0 : key.length);
+    if (sizeBytes > this.maxRequestSizeBytes) throw this.#tooLarge(sizeBytes);
+    const nowMs = Date.now();
+    const partition = this.#picker.pick(key, value, options?.partition, nowMs);
+    let queue = this.#queues[partition];
+    if (queue === undefined) {
+      queue = new PartitionQueue(partition, this.#settings);
+      this.#queues[partition] = queue;
+    }
+    const output = queue.append(key, value, options?.timestampMs ?? nowMs);
+    if (output === undefined) this.#full = queue;
+    return output;
+  }
+
+  #tooLarge(sizeBytes: number): Error {
+    return flvError(
+      "FLV_RECORD_TOO_LARGE",
+      `record size (${sizeBytes} bytes), exceeded maximum request size (${this.maxRequestSizeBytes} bytes)`,
+      {
+        details: { topic: this.topic, sizeBytes, maxRequestSizeBytes: this.maxRequestSizeBytes },
+        hint: "raise the producer's max request size, or split the record",
+      },
+    );
+  }
+
+  room(): Promise<void> {
+    return this.#full?.room() ?? Promise.resolve();
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#queues.map((queue) => queue?.flush()));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    try {
+      await this.flush();
+    } finally {
+      await this.#chain?.[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** The producer as users hold it. */
+export class Producer implements TopicProducer {
+  readonly #core: ProducerCore;
+  readonly #onClose: () => void;
+  /** The last of the `send` calls that wait for room: later ones queue behind it. */
+  #waiting: Promise<ProduceOutput> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @param onClose called once when it is closed */
+  constructor(core: ProducerCore, onClose: () => void) {
+    this.#core = core;
+    this.#onClose = onClose;
+  }
+
+  get topic(): string {
+    return this.#core.topic;
+  }
+
+  #append(key: Data | null | undefined, value: Data, options: SendOptions | undefined): ProduceOutput | undefined {
+    if (this.#core.isClosed) {
+      throw flvError("FLV_CONNECTION_CLOSED", `the producer of topic "${this.topic}" is closed`, {
+        hint: "make another with topicProducer()",
+      });
+    }
+    const keyBytes = key === undefined || key === null ? undefined : toBytes(key);
+    return this.#core.append(keyBytes, toBytes(value), options);
+  }
+
+  trySend(key: Data | null | undefined, value: Data, options?: SendOptions): ProduceOutput | undefined {
+    return this.#waiting === undefined ? this.#append(key, value, options) : undefined;
+  }
+
+  async ready(options: AbortOptions = {}): Promise<void> {
+    await withSignal(this.#waiting?.then(() => {}) ?? this.#core.room(), options.signal);
+  }
+
+  async send(key: Data | null | undefined, value: Data, options?: SendOptions): Promise<ProduceOutput> {
+    options?.signal?.throwIfAborted();
+    const output = this.trySend(key, value, options);
+    if (output !== undefined) return output;
+    // the caller may change its bytes as soon as the call has returned
+    const keyCopy = key instanceof Uint8Array ? key.slice() : key;
+    const valueCopy = value instanceof Uint8Array ? value.slice() : value;
+    const before = this.#waiting;
+    const turn = this.#sendLater(before, keyCopy, valueCopy, options);
+    this.#waiting = turn;
+    const done = () => {
+      if (this.#waiting === turn) this.#waiting = undefined;
+    };
+    turn.then(done, done);
+    return turn;
+  }
+
+  async #sendLater(
+    before: Promise<ProduceOutput> | undefined,
+    key: Data | null | undefined,
+    value: Data,
+    options: SendOptions | undefined,
+  ): Promise<ProduceOutput> {
+    await before?.catch(() => {});
+    for (;;) {
+      const output = this.#append(key, value, options);
+      if (output !== undefined) return output;
+      await withSignal(this.#core.room(), options?.signal);
+    }
+  }
+
+  async sendAll(records: Iterable<Sendable>, options: AbortOptions = {}): Promise<readonly ProduceOutput[]> {
+    const outputs: ProduceOutput[] = [];
+    for (const record of records) {
+      let key: Data | null | undefined;
+      let value: Data;
+      let settings: ProducerRecord | undefined;
+      if (isPair(record)) {
+        [key, value] = record;
+      } else {
+        ({ key, value } = record);
+        settings = record;
+      }
+      outputs.push(this.trySend(key, value, settings) ?? (await this.send(key, value, { ...settings, ...options })));
+    }
+    return outputs;
+  }
+
+  sendRecord(value: Data, partition: number): Promise<ProduceOutput> {
+    return this.send(undefined, value, { partition });
+  }
+
+  async flush(options: AbortOptions = {}): Promise<void> {
+    await this.#waiting?.catch(() => {});
+    await withSignal(this.#core.flush(), options.signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#waiting?.catch(() => {});
+      this.#onClose();
+      await this.#core.close();
+    })();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function isPair(record: Sendable): record is readonly [key: Data | null | undefined, value: Data] {
+  return Array.isArray(record);
+}
+
+/** The codec to use. @throws FLV_COMPRESSION when topic and producer name different ones */
+export function agreedCompression(
+  topic: string,
+  asked: BatchCompression | undefined,
+  topicLevel: CompressionType,
+): BatchCompression {
+  if (topicLevel === "any") return asked ?? "none";
+  if (asked === undefined || asked === topicLevel) return topicLevel;
+  throw flvError(
+    "FLV_COMPRESSION",
+    `Producer error: Invalid configuration in producer: Compression in the producer (${asked}) does not match with topic level compression (${topicLevel})`,
+    { details: { topic, producer: asked, topicLevel }, hint: `leave the compression out, or use ${topicLevel}` },
+  );
+}
