@@ -27,5 +27,5 @@ export const SPU_LIMITS_DEFAULT: SpuLimits = {
   chainSilentBytesMax: 64 * 1024 * 1024,
   smartModuleBytesMax: 128 * 1024 * 1024,
   lookbackBytesMax: 64 * 1024 * 1024,
-  scTimeoutMs: 15_000,
+  scTimeoutMs: 30_000,
 };

@@ -85,7 +85,7 @@ class RequestWork {
       return new Promise<void>((onAppend) => {
         result = this.answer(topic, entry, onAppend);
         // however it ends, the next one's turn has come
-        result.then(() => onAppend());
+        void result.then(() => onAppend());
       });
     });
     produceTails.set(key, appended);

@@ -2,7 +2,6 @@ import {
   decode,
   flvError,
   type Logger,
-  NO_ERROR,
   type SmartModuleInvocation,
   type StreamFetchRequest,
   streamFetchApi,
