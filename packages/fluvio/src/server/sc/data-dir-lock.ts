@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { flvError } from "../../protocol/index.ts";
 
 /** What a lock file holds: who has the folder. A process id alone is reused, so its start is kept beside it. */
-interface LockHolder {
+export interface DataDirHolder {
   readonly processId: number;
   readonly startedAt: string;
 }
@@ -20,12 +20,12 @@ const ATTEMPTS_MAX = 5;
  */
 export async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   const path = join(dataDir, "cluster.lock");
-  const own: LockHolder = { processId: process.pid, startedAt: (await processStart(process.pid)) ?? ownStart() };
+  const own: DataDirHolder = { processId: process.pid, startedAt: (await processStart(process.pid)) ?? ownStart() };
   await makeDataDir(dataDir);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (await create(path, dataDir, own)) return () => rm(path, { force: true });
     const holder = await readHolder(path);
-    if (holder !== undefined && (await isAlive(holder))) {
+    if (holder !== undefined && (await isHolderAlive(holder))) {
       throw flvError(
         "FLV_CLUSTER_RUNNING",
         `The data folder ${dataDir} is in use by another cluster (process ${holder.processId})`,
@@ -44,6 +44,12 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
   });
 }
 
+/** Who has a data folder at the moment; nothing when no cluster runs on it. */
+export async function dataDirHolder(dataDir: string): Promise<DataDirHolder | undefined> {
+  const holder = await readHolder(join(dataDir, "cluster.lock"));
+  return holder !== undefined && (await isHolderAlive(holder)) ? holder : undefined;
+}
+
 async function makeDataDir(dataDir: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true });
@@ -53,7 +59,7 @@ async function makeDataDir(dataDir: string): Promise<void> {
 }
 
 /** False when the lock exists. A link, so that the lock is never seen half written. */
-async function create(path: string, dataDir: string, own: LockHolder): Promise<boolean> {
+async function create(path: string, dataDir: string, own: DataDirHolder): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   try {
     await writeFile(draft, JSON.stringify(own));
@@ -68,7 +74,7 @@ async function create(path: string, dataDir: string, own: LockHolder): Promise<b
 }
 
 /** Of several starts that judged the same lock stale, one moves it away; a fresh lock moved by mistake is put back. */
-async function removeStale(path: string, stale: LockHolder | undefined): Promise<void> {
+async function removeStale(path: string, stale: DataDirHolder | undefined): Promise<void> {
   const moved = `${path}.${randomUUID()}`;
   try {
     await rename(path, moved);
@@ -90,9 +96,9 @@ function notWritable(dataDir: string, cause: unknown): Error {
   });
 }
 
-async function readHolder(path: string): Promise<LockHolder | undefined> {
+async function readHolder(path: string): Promise<DataDirHolder | undefined> {
   try {
-    const holder = JSON.parse(await readFile(path, "utf8")) as Partial<LockHolder>;
+    const holder = JSON.parse(await readFile(path, "utf8")) as Partial<DataDirHolder>;
     if (typeof holder.processId !== "number" || typeof holder.startedAt !== "string") return undefined;
     return { processId: holder.processId, startedAt: holder.startedAt };
   } catch {
@@ -101,7 +107,8 @@ async function readHolder(path: string): Promise<LockHolder | undefined> {
   }
 }
 
-async function isAlive(holder: LockHolder): Promise<boolean> {
+/** Whether the process that had the folder still runs. */
+export async function isHolderAlive(holder: DataDirHolder): Promise<boolean> {
   if (holder.processId === process.pid) {
     return holder.startedAt === ((await processStart(process.pid)) ?? ownStart());
   }
@@ -111,8 +118,10 @@ async function isAlive(holder: LockHolder): Promise<boolean> {
     // EPERM: it exists and belongs to another user
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  const startedAt = await processStart(holder.processId);
-  return startedAt === undefined || startedAt === holder.startedAt;
+  const stat = await processStat(holder.processId);
+  // a zombie has ended and only waits for its parent, which in a container may never come for it
+  if (stat?.state === "Z") return false;
+  return stat === undefined || stat.startedAt === holder.startedAt;
 }
 
 function ownStart(): string {
@@ -121,10 +130,17 @@ function ownStart(): string {
 
 /** Start of a process in the kernel's clock ticks; `undefined` where the system does not tell. */
 async function processStart(processId: number): Promise<string | undefined> {
+  return (await processStat(processId))?.startedAt;
+}
+
+async function processStat(
+  processId: number,
+): Promise<{ readonly state: string | undefined; readonly startedAt: string | undefined } | undefined> {
   try {
     const stat = await readFile(`/proc/${processId}/stat`, "utf8");
-    // the second field is the command in parentheses and may hold blanks; the start is the 22nd
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    // the second field is the command in parentheses and may hold blanks; the state is the 3rd, the start the 22nd
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0], startedAt: fields[19] };
   } catch {
     return undefined;
   }
