@@ -14,6 +14,8 @@ export interface Output {
   readonly columns: number;
   /** Colours on a terminal, plain text elsewhere. */
   readonly style: Style;
+  /** For libraries that draw on a terminal themselves. */
+  readonly stream: Writable;
   /** Writes one line; for the few lines of a table or a message. */
   print(line?: string): void;
   /**
@@ -48,6 +50,7 @@ export function createOutput(stream: Writable, options: OutputOptions): Output {
   return {
     isTty: options.isTty,
     columns: options.columns,
+    stream,
     style: picocolors.createColors(options.colors),
     print: (line = "") => {
       if (!broken) stream.write(`${line}\n`);
