@@ -144,12 +144,20 @@ export function splitBatches(bytes: Uint8Array): SplitBatches {
   return { batches, tailBytes: bytes.length - pos };
 }
 
+export interface ValidateBatchOptions {
+  /**
+   * Takes a batch that holds no record and no offset (last offset delta -1) too: an SPU of the original answers with one
+   * when a SmartModule failed on the first record. No log may store it. Default false.
+   */
+  readonly allowEmpty?: boolean;
+}
+
 /**
  * Checks one whole batch: sizes, magic, codec, CRC, and the record count where it is not compressed. No work per record.
  * @returns its header
  * @throws FLV_BATCH_CORRUPT | FLV_INT_RANGE
  */
-export function validateBatch(batch: Uint8Array): BatchHeader {
+export function validateBatch(batch: Uint8Array, options: ValidateBatchOptions = {}): BatchHeader {
   const header = readBatchHeader(batch);
   if (header.sizeBytes !== batch.length) {
     throw corrupt(`batch states ${header.sizeBytes} bytes and has ${batch.length}`, { sizeBytes: header.sizeBytes });
@@ -157,7 +165,7 @@ export function validateBatch(batch: Uint8Array): BatchHeader {
   if (header.magic !== BATCH_MAGIC) {
     throw corrupt(`batch has magic ${header.magic}, not ${BATCH_MAGIC}`, { magic: header.magic });
   }
-  if (header.lastOffsetDelta < 0) {
+  if (header.lastOffsetDelta < (options.allowEmpty === true ? -1 : 0)) {
     throw corrupt(`batch takes up ${header.lastOffsetDelta + 1} offsets`, { lastOffsetDelta: header.lastOffsetDelta });
   }
   if (header.recordsAt + (header.compression === "none" ? COUNT_BYTES : 1) > batch.length) {
