@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
+export { type Cluster, type ClusterOptions, type ClusterSpu, startCluster } from "./cluster.ts";
 export * from "./link.ts";
 export type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "./sc/connector-host.ts";
 export { type DataDirHolder, dataDirHolder, isHolderAlive } from "./sc/data-dir-lock.ts";

@@ -47,6 +47,8 @@ export interface Sc extends AsyncDisposable {
   readonly stores: Stores;
   /** Takes the link to one of the cluster's SPUs, a new one after it was restarted. */
   attachSpu(spuId: number, link: ScEnd): void;
+  /** Has the stored connectors run: to be called when the cluster can serve them. */
+  startConnectors(): void;
   /** Lets requests in flight finish for at most `drainMs`, then closes every connection. */
   close(drainMs?: number): Promise<void>;
 }
@@ -78,8 +80,7 @@ export async function createSc(options: ScOptions): Promise<Sc> {
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const parts: AdminParts = { context, topics, spus, smartModules, plain: new PlainObjects(context), connectors };
   const server = await listen(options, parts, logger);
-  connectors.start();
-  return controller({ server, links, partitions, spus, stores });
+  return controller({ server, links, partitions, spus, stores, connectors });
 }
 
 function listen(options: ScOptions, parts: AdminParts, logger: Logger): Promise<FrameServer> {
@@ -101,9 +102,10 @@ interface Running {
   readonly partitions: PartitionTracker;
   readonly spus: SpuRegistry;
   readonly stores: Stores;
+  readonly connectors: Connectors;
 }
 
-function controller({ server, links, partitions, spus, stores }: Running): Sc {
+function controller({ server, links, partitions, spus, stores, connectors }: Running): Sc {
   let closing: Promise<void> | undefined;
   const close = (drainMs?: number): Promise<void> => {
     closing ??= (async () => {
@@ -123,6 +125,7 @@ function controller({ server, links, partitions, spus, stores }: Running): Sc {
       if (spus.isOwn(spuId)) links.attach(spuId, link);
       else link.close();
     },
+    startConnectors: () => connectors.start(),
     close,
     [Symbol.asyncDispose]: () => close(),
   };
