@@ -11,6 +11,9 @@ export type BatchCompression = (typeof BATCH_COMPRESSIONS)[number];
 /** Most bytes that one batch may unfold to, unless configured otherwise. */
 export const DECOMPRESSED_BYTES_MAX_DEFAULT = 256 * 1024 * 1024;
 
+/** By how much block headers overstate a size: the last block of a frame may be shorter than the largest it may be. */
+const BOUND_SLACK_BYTES = 4 * 1024 * 1024;
+
 /** Level that the original compresses with. */
 const ZSTD_LEVEL = 1;
 
@@ -108,12 +111,21 @@ function decompressUnchecked(codec: BatchCompression, bytes: Uint8Array, maxByte
     case "snappy":
       return unframeSnappy(snappy(), bytes, maxBytes);
     case "lz4":
-      if (lz4BytesMax(bytes) > maxBytes) throw tooLarge(maxBytes);
-      return native<Lz4Module>("lz4", "lz4-napi").decompressFrameSync(asBuffer(bytes));
-    case "zstd": {
-      if (zstdBytesMax(bytes) > maxBytes) throw tooLarge(maxBytes);
-      const { Decoder } = native<ZstdModule>("zstd", "@toondepauw/node-zstd");
-      return new Decoder().decodeSync(asBuffer(bytes));
-    }
+      return bounded(maxBytes, lz4BytesMax(bytes), () =>
+        native<Lz4Module>("lz4", "lz4-napi").decompressFrameSync(asBuffer(bytes)),
+      );
+    case "zstd":
+      return bounded(maxBytes, zstdBytesMax(bytes), () => {
+        const { Decoder } = native<ZstdModule>("zstd", "@toondepauw/node-zstd");
+        return new Decoder().decodeSync(asBuffer(bytes));
+      });
   }
+}
+
+/** Runs a decoder that has no limit of its own when its output cannot be much above ours. */
+function bounded(maxBytes: number, bytesBound: number, decode: () => Uint8Array): Uint8Array {
+  if (bytesBound > maxBytes + BOUND_SLACK_BYTES) throw tooLarge(maxBytes);
+  const decoded = decode();
+  if (decoded.length > maxBytes) throw tooLarge(maxBytes);
+  return decoded;
 }

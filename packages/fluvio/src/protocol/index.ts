@@ -138,10 +138,12 @@ export {
   readBatchHeader,
   type SplitBatches,
   splitBatches,
+  type ValidateBatchOptions,
   validateBatch,
   writeBatchHeader,
 } from "./batch.ts";
 export { BatchBuilder, type BatchBuilderOptions } from "./batch-builder.ts";
+export { BatchHeaderLayout, RecordBodyLayout } from "./batch-layout.ts";
 export {
   BATCH_COMPRESSIONS,
   type BatchCompression,
