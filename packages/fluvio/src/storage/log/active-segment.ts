@@ -1,7 +1,8 @@
+import { dirname } from "node:path";
 import type { AppendedBatch } from "./append-queue.ts";
 import type { FileSystem } from "./file-system.ts";
 import { OpenSegment, type Segment, saveIndex } from "./segment.ts";
-import type { SparseIndex } from "./sparse-index.ts";
+import { SparseIndex } from "./sparse-index.ts";
 
 /**
  * How far a file is extended ahead of small writes. A sync that need not record a new file size is a quarter faster:
@@ -32,6 +33,20 @@ export class ActiveSegment {
     return new ActiveSegment(segment, new OpenSegment(file, index), sizeBytes);
   }
 
+  /** Makes the file of a new segment, so that its name survives power loss. */
+  static async create(fileSystem: FileSystem, segment: Segment): Promise<ActiveSegment> {
+    const active = await ActiveSegment.open(fileSystem, segment, new SparseIndex());
+    try {
+      await active.trim();
+      await fileSystem.syncDirectory(dirname(segment.logPath));
+      return active;
+    } catch (error) {
+      await active.opened.retire();
+      await fileSystem.remove(segment.logPath);
+      throw error;
+    }
+  }
+
   /** Writes pieces behind what is there. When that fails, the file is cut back to what it held before. */
   async write(pieces: readonly Uint8Array[], sizeBytes: number): Promise<void> {
     const { file } = this.opened;
@@ -51,15 +66,11 @@ export class ActiveSegment {
     }
   }
 
-  /** As {@link write}, for a few bytes, and synced: returns when they are durable. Blocks the thread. */
+  /** As {@link write}, for a few bytes, blocking the thread. */
   writeSync(pieces: readonly Uint8Array[], sizeBytes: number): void {
     const { file } = this.opened;
     const start = this.segment.sizeBytes;
-    if (this.#needsTrim) {
-      file.truncateSync(start);
-      this.#fileBytes = start;
-      this.#needsTrim = false;
-    }
+    if (this.#needsTrim) this.#trimSync();
     try {
       if (start + sizeBytes > this.#fileBytes) {
         file.truncateSync(start + EXTENSION_BYTES);
@@ -69,8 +80,20 @@ export class ActiveSegment {
       while (written < sizeBytes) written += file.writevSync(unwritten(pieces, written), start + written);
     } catch (error) {
       this.#needsTrim = true;
+      try {
+        this.#trimSync();
+      } catch {
+        // The next write tries again, before it writes.
+      }
       throw error;
     }
+  }
+
+  #trimSync(): void {
+    const { sizeBytes } = this.segment;
+    this.opened.file.truncateSync(sizeBytes);
+    this.#fileBytes = sizeBytes;
+    this.#needsTrim = false;
   }
 
   /** Notes a batch that was written at the end, with its offset patched. */

@@ -20,7 +20,7 @@ import { recoverLog } from "./recovery.ts";
 import { SyncPolicy } from "./sync-policy.ts";
 import { WriteScheduler } from "./write-scheduler.ts";
 
-const RECENT_BYTES_MAX_DEFAULT = 256 * 1024 * 1024;
+const RECENT_BYTES_MAX_DEFAULT = 128 * 1024 * 1024;
 const RECENT_PARTITION_BYTES_MAX_DEFAULT = 32 * 1024 * 1024;
 const OPEN_SEGMENTS_MAX_DEFAULT = 128;
 
@@ -28,7 +28,7 @@ export interface LogEngineOptions {
   /** Folder that holds a folder for each partition. Made when absent; used by one process at a time. */
   readonly directory: string;
   readonly logger?: Logger;
-  /** Bytes of the newest batches kept in memory, over all partitions. Default 256 MiB. */
+  /** Bytes of the newest batches kept in memory, over all partitions. Default 128 MiB. */
   readonly recentBytesMax?: number;
   /** The same for one partition. Default 32 MiB. */
   readonly recentPartitionBytesMax?: number;

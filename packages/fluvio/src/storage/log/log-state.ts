@@ -75,7 +75,14 @@ export class LogState {
   }
 
   notify(): void {
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (cause) {
+        // What a reader does wrong must not stop the writer.
+        this.logger.error({ ...this.id, cause }, "a listener of the log failed");
+      }
+    }
   }
 
   /** Reports damage the first time it is seen, and keeps it. */

@@ -1,13 +1,12 @@
 import { performance } from "node:perf_hooks";
 import { ActiveSegment } from "./active-segment.ts";
-import { type AppendedBatch, assignOffsets, sumBytes, type Waiter } from "./append-queue.ts";
+import { type AppendedBatch, AppendQueue, assignOffsets, type QueuedAppend, sumBytes } from "./append-queue.ts";
 import { saveCheckpoint } from "./checkpoint.ts";
-import { noteScannedDamage } from "./damage.ts";
+import { cutBack } from "./cut-back.ts";
 import { closedError, syncError, writeError } from "./log-errors.ts";
 import type { LogState } from "./log-state.ts";
-import { scanSegment } from "./scan.ts";
+import { deleteSurplus } from "./retention.ts";
 import { Segment } from "./segment.ts";
-import { SparseIndex } from "./sparse-index.ts";
 import type { ScheduledWriter } from "./write-scheduler.ts";
 
 /** What one write takes at most: enough for full disk speed, little enough that acknowledgements come steadily. */
@@ -25,11 +24,10 @@ const CHECKPOINT_INTERVAL_MS = 5000;
 export class LogWriter implements ScheduledWriter {
   readonly #state: LogState;
   #active: ActiveSegment;
-  #pending: Waiter[] = [];
+  readonly #queue = new AppendQueue();
   /** Written and waiting for a sync, in order of offset. */
-  #unsynced: Waiter[] = [];
+  #unsynced: QueuedAppend[] = [];
   #unsyncedBytes = 0;
-  readonly #tasks: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   /** Background syncs of segments that were closed without one (flush modes that acknowledge before syncing). */
@@ -60,7 +58,8 @@ export class LogWriter implements ScheduledWriter {
     if (this.#closed) return Promise.reject(closedError(this.#state.id));
     if (this.#broken) return Promise.reject(syncError(this.#state.id, this.#broken.cause));
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
+      const waiter: QueuedAppend = {
+        kind: "append",
         batches,
         sizeBytes,
         baseOffset: -1,
@@ -70,13 +69,13 @@ export class LogWriter implements ScheduledWriter {
           else resolve({ baseOffset: waiter.baseOffset, nextOffset: waiter.nextOffset });
         },
       };
-      this.#pending.push(waiter);
+      this.#queue.push(waiter);
       if (!this.#running) this.#state.environment.scheduler.schedule(this);
     });
   }
 
   start(alone: boolean): void {
-    if (this.#running || this.#pending.length === 0) return;
+    if (this.#running || this.#queue.isEmpty) return;
     if (alone && this.#syncsFirst && this.#canBlock()) this.#writeBlocking();
     else this.#wake();
   }
@@ -91,7 +90,7 @@ export class LogWriter implements ScheduledWriter {
     await new Promise<void>((resolve, reject) => {
       const nextOffset = this.#state.logEndOffset;
       const settle = (error?: unknown) => (error ? reject(error) : resolve());
-      this.#unsynced.push({ batches: [], sizeBytes: 0, baseOffset: nextOffset, nextOffset, settle });
+      this.#unsynced.push({ kind: "append", batches: [], sizeBytes: 0, baseOffset: nextOffset, nextOffset, settle });
       this.#kickSync();
     });
   }
@@ -99,30 +98,32 @@ export class LogWriter implements ScheduledWriter {
   /** Runs `task` when everything appended before is written, and while nothing is being written. */
   exclusive(task: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#tasks.push(() => task().then(resolve, reject));
+      this.#queue.push({ kind: "task", run: () => task().then(resolve, reject) });
       this.#wake();
     });
   }
 
   /** Begins a new segment. Call it within {@link exclusive}. */
   async roll(): Promise<void> {
-    const { environment, directory, segments, logEndOffset } = this.#state;
+    const { environment, directory, logEndOffset } = this.#state;
     const { fileSystem, openSegments } = environment;
     if (this.#active.segment.sizeBytes === 0) return;
     if (this.#syncsFirst) await this.#syncWritten();
     if (this.#syncFailure) return;
     const segment = new Segment(directory, logEndOffset, Date.now());
-    const active = await ActiveSegment.open(fileSystem, segment, new SparseIndex());
-    await active.opened.file.truncate(0);
-    await fileSystem.syncDirectory(directory);
+    const active = await ActiveSegment.create(fileSystem, segment);
     const sealed = this.#active;
     if (!this.#syncsFirst) this.#syncSealed(sealed);
     this.#active = active;
     this.#committedPosition = 0;
-    this.#state.segments = [...segments, segment];
-    // An index that cannot be written now is rebuilt at the next start.
-    await sealed.seal(fileSystem).catch((cause: unknown) => {
-      this.#state.logger.warn({ ...this.#state.id, cause }, "saving the index of a full segment failed");
+    this.#state.segments = [...this.#state.segments, segment];
+    // Neither is needed for what is about to be written: an index is rebuilt at the next start, retention comes again.
+    const finish = async () => {
+      await sealed.seal(fileSystem);
+      await deleteSurplus(this.#state);
+    };
+    await finish().catch((cause: unknown) => {
+      this.#state.logger.warn({ ...this.#state.id, cause }, "closing a full segment failed");
     });
     await openSegments.adopt(sealed.segment);
   }
@@ -162,28 +163,26 @@ export class LogWriter implements ScheduledWriter {
   }
 
   #hasWork(): boolean {
-    return this.#pending.length > 0 || this.#tasks.length > 0 || this.#syncFailure !== undefined;
+    return !this.#queue.isEmpty || this.#syncFailure !== undefined;
   }
 
   async #run(): Promise<void> {
     while (this.#hasWork()) {
       if (this.#syncFailure) await this.#repair(this.#syncFailure.cause);
-      else if (this.#pending.length === 0) await this.#tasks.shift()!();
       else if (this.#unsyncedBytes > UNSYNCED_BYTES_MAX && this.#syncing) await this.#syncing;
-      else await this.#writeGroup();
+      else await (this.#queue.takeTask()?.run() ?? this.#writeGroup());
     }
   }
 
   #canBlock(): boolean {
-    if (this.#syncing || this.#unsynced.length > 0 || this.#syncFailure || this.#tasks.length > 0) return false;
-    if (this.#syncedOffset < this.#state.logEndOffset) return false;
-    const sizeBytes = this.#pending.reduce((sum, waiter) => sum + waiter.sizeBytes, 0);
-    return sizeBytes <= this.#roomBytes() && this.#state.environment.syncPolicy.mayBlock(sizeBytes);
+    if (this.#syncing || this.#syncFailure || this.#syncedOffset < this.#state.logEndOffset) return false;
+    const sizeBytes = this.#queue.sizeBytesOfAppends();
+    if (sizeBytes === undefined || sizeBytes > this.#roomBytes()) return false;
+    return this.#state.environment.syncPolicy.mayBlock(sizeBytes);
   }
 
   #writeBlocking(): void {
-    const group = this.#pending;
-    this.#pending = [];
+    const group = this.#queue.takeAppends();
     const startedMs = performance.now();
     const pieces = assignOffsets(group, this.#state.logEndOffset);
     try {
@@ -218,7 +217,7 @@ export class LogWriter implements ScheduledWriter {
       }
       await this.#active.write(assignOffsets(group, this.#state.logEndOffset), sumBytes(group));
     } catch (cause) {
-      this.#fail(group.length > 0 ? group : this.#pending.splice(0), cause);
+      this.#fail(group.length > 0 ? group : this.#queue.takeAppends(), cause);
       return;
     }
     this.#noteWritten(group);
@@ -244,26 +243,16 @@ export class LogWriter implements ScheduledWriter {
   }
 
   /** Takes what one write may hold; nothing when the first append does not fit into the segment. */
-  #takeGroup(): Waiter[] {
+  #takeGroup(): QueuedAppend[] {
     const roomBytes = this.#roomBytes();
-    let count = 0;
-    let sizeBytes = 0;
-    for (const waiter of this.#pending) {
-      const total = sizeBytes + waiter.sizeBytes;
-      const isFirstOfSegment = count === 0 && this.#active.segment.sizeBytes === 0;
-      if (!isFirstOfSegment && (total > roomBytes || (count > 0 && total > GROUP_BYTES_MAX))) break;
-      sizeBytes = total;
-      count += 1;
-    }
-    if (count === this.#pending.length) {
-      const all = this.#pending;
-      this.#pending = [];
-      return all;
-    }
-    return this.#pending.splice(0, count);
+    const isEmptySegment = this.#active.segment.sizeBytes === 0;
+    return this.#queue.takeGroup(
+      (sizeBytes, isFirst) =>
+        (isFirst && isEmptySegment) || (sizeBytes <= roomBytes && (isFirst || sizeBytes <= GROUP_BYTES_MAX)),
+    );
   }
 
-  #noteWritten(group: readonly Waiter[]): void {
+  #noteWritten(group: readonly QueuedAppend[]): void {
     const { recent } = this.#state;
     const { segment } = this.#active;
     for (const waiter of group) {
@@ -282,7 +271,7 @@ export class LogWriter implements ScheduledWriter {
     this.#committedPosition = Math.max(this.#committedPosition, position);
   }
 
-  #fail(group: readonly Waiter[], cause: unknown): void {
+  #fail(group: readonly QueuedAppend[], cause: unknown): void {
     const error = writeError(this.#state.id, cause);
     this.#state.logger.error({ ...this.#state.id, cause }, error.message);
     for (const waiter of group) waiter.settle(error);
@@ -345,7 +334,8 @@ export class LogWriter implements ScheduledWriter {
 
   /** Syncs a full segment in the background, where acknowledgements do not wait for it. */
   #syncSealed(sealed: ActiveSegment): void {
-    this.#sealedSyncs = this.#sealedSyncs.then(() => sealed.sync()).catch((cause: unknown) => this.#failSync(cause));
+    const synced = sealed.sync().catch((cause: unknown) => this.#failSync(cause));
+    this.#sealedSyncs = Promise.all([this.#sealedSyncs, synced]).then(() => {});
   }
 
   #checkpointIfDue(): void {
@@ -380,7 +370,7 @@ export class LogWriter implements ScheduledWriter {
     const waiters = this.#unsynced.splice(0);
     this.#unsyncedBytes = 0;
     try {
-      await this.#cutBackToCommitted();
+      await cutBack(this.#state, this.#active, this.#committedPosition);
       this.#syncFailure = undefined;
       this.#syncedOffset = this.#state.logEndOffset;
       await this.roll();
@@ -388,24 +378,9 @@ export class LogWriter implements ScheduledWriter {
       this.#syncFailure = undefined;
       this.#broken = { cause: second };
       this.#state.logger.error({ ...this.#state.id, cause: second }, "the log cannot be written until it is reopened");
-      waiters.push(...this.#pending.splice(0));
+      waiters.push(...this.#queue.takeAppends());
     }
     const error = syncError(this.#state.id, cause);
     for (const waiter of waiters) waiter.settle(error);
-  }
-
-  async #cutBackToCommitted(): Promise<void> {
-    const { segment, opened } = this.#active;
-    const { highWatermark } = this.#state;
-    this.#state.recent.clear();
-    this.#state.logEndOffset = highWatermark;
-    segment.sizeBytes = this.#committedPosition;
-    segment.nextOffset = highWatermark;
-    opened.index.truncate(segment.sizeBytes);
-    await this.#active.trim();
-    await this.#active.sync();
-    const scan = await scanSegment(opened.file, segment.sizeBytes, segment.baseOffset);
-    segment.maxTimestampMs = scan.maxTimestampMs;
-    noteScannedDamage(this.#state, segment, scan);
   }
 }

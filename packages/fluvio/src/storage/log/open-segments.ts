@@ -12,7 +12,7 @@ export class OpenSegments {
   readonly #filesMax: number;
   /** Open segments, the one used longest ago first. */
   readonly #open = new Set<Segment>();
-  readonly #opening = new Map<Segment, Promise<OpenSegment>>();
+  readonly #opening = new Map<Segment, Promise<void>>();
 
   constructor(fileSystem: FileSystem, filesMax: number) {
     this.#fileSystem = fileSystem;
@@ -21,7 +21,9 @@ export class OpenSegments {
 
   /** Opens the segment if need be. The caller must release what it gets. */
   async acquire(segment: Segment): Promise<OpenSegment> {
-    const opened = segment.opened ?? (await this.#openOnce(segment));
+    // It may be closed again, as one too many, between being opened and this going on.
+    while (!segment.opened) await this.#openOnce(segment);
+    const { opened } = segment;
     opened.acquire();
     if (this.#open.delete(segment)) this.#open.add(segment);
     return opened;
@@ -41,7 +43,7 @@ export class OpenSegments {
     await opened?.retire();
   }
 
-  #openOnce(segment: Segment): Promise<OpenSegment> {
+  #openOnce(segment: Segment): Promise<void> {
     let opening = this.#opening.get(segment);
     if (!opening) {
       opening = this.#load(segment).finally(() => this.#opening.delete(segment));
@@ -50,22 +52,19 @@ export class OpenSegments {
     return opening;
   }
 
-  async #load(segment: Segment): Promise<OpenSegment> {
+  async #load(segment: Segment): Promise<void> {
     const file = await this.#fileSystem.open(segment.logPath, "read");
     try {
       const saved = await this.#fileSystem.readFile(segment.indexPath);
       const index = saved && SparseIndex.decode(saved);
-      segment.opened = new OpenSegment(
-        file,
-        index ?? (await scanSegment(file, segment.sizeBytes, segment.baseOffset)).index,
-      );
+      const scan = index ? undefined : await scanSegment(file, segment.sizeBytes, segment.baseOffset);
+      segment.opened = new OpenSegment(file, index ?? scan!.index);
     } catch (error) {
       await file.close();
       throw error;
     }
     this.#open.add(segment);
     await this.#closeSurplus();
-    return segment.opened;
   }
 
   async #closeSurplus(): Promise<void> {

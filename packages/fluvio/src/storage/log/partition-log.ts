@@ -9,7 +9,7 @@ import type { LogWriter } from "./log-writer.ts";
 import { enforceRetention } from "./retention.ts";
 import { measureDamage } from "./scan.ts";
 import type { OpenSegment, Segment } from "./segment.ts";
-import { type BadBatch, findTimestamp, readSegment } from "./segment-read.ts";
+import { findTimestamp, type Place, readSegment } from "./segment-read.ts";
 import { BatchKeeper } from "./small-batches.ts";
 
 /** One partition of the embedded engine: reads here, writes in {@link LogWriter}, both on {@link LogState}. */
@@ -85,10 +85,16 @@ export class SegmentedLog implements PartitionLog {
 
   async offsetForTimestamp(timestampMs: number): Promise<number> {
     for (const segment of this.#state.segments) {
-      if (segment.maxTimestampMs < timestampMs) continue;
-      const at = segment.baseOffset;
-      const found = await this.#withOpen(segment, at, (opened) => findTimestamp(segment, opened, timestampMs));
-      if (found !== undefined) return found;
+      while (segment.maxTimestampMs >= timestampMs) {
+        const at = segment.baseOffset;
+        const found = await this.#withOpen(segment, at, (opened) => findTimestamp(segment, opened, timestampMs));
+        if (found && "bad" in found) {
+          await this.#noteBadBatch(segment, found.bad.offset, found.bad);
+          continue;
+        }
+        if (found?.offset !== undefined) return found.offset;
+        break;
+      }
     }
     return this.logEndOffset;
   }
@@ -103,7 +109,7 @@ export class SegmentedLog implements PartitionLog {
   }
 
   enforceRetention(nowMs: number): Promise<number> {
-    return enforceRetention(this.#state, this.#writer, nowMs);
+    return enforceRetention(this.#state, nowMs, () => this.#writer.exclusive(() => this.#writer.roll()));
   }
 
   flush(): Promise<void> {
@@ -182,7 +188,7 @@ export class SegmentedLog implements PartitionLog {
   }
 
   /** Finds out how far new damage goes. The caller then reads again: past it, or into the error. */
-  async #noteBadBatch(segment: Segment, offset: number, bad: BadBatch): Promise<void> {
+  async #noteBadBatch(segment: Segment, offset: number, bad: Place): Promise<void> {
     const { sizeBytes, nextOffset } = segment;
     const range = await this.#withOpen(segment, offset, ({ file }) => measureDamage(file, sizeBytes, bad, nextOffset));
     if (!range) return;

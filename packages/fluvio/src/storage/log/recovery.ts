@@ -3,11 +3,12 @@ import type { PartitionId, PartitionLogConfig } from "../engine.ts";
 import { ActiveSegment } from "./active-segment.ts";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.ts";
 import { noteScannedDamage } from "./damage.ts";
+import type { FileSystem } from "./file-system.ts";
 import { type LogEnvironment, LogState } from "./log-state.ts";
 import { DELETED_SUFFIX, parseSegmentFileName, TEMPORARY_SUFFIX } from "./names.ts";
 import { type SegmentScan, scanSegment } from "./scan.ts";
 import { Segment, saveIndex } from "./segment.ts";
-import { INDEX_SUMMARY_BYTES, readIndexSummary, SparseIndex } from "./sparse-index.ts";
+import { INDEX_SUMMARY_BYTES, type IndexSummary, readIndexSummary, SparseIndex } from "./sparse-index.ts";
 
 export interface RecoveredLog {
   readonly state: LogState;
@@ -33,7 +34,7 @@ export async function recoverLog(
     if (checkpoint && checkpoint.nextOffset > 0) {
       state.report(`all segments below offset ${checkpoint.nextOffset} are missing`, { ...checkpoint });
     }
-    return { state, active: await createActive(environment, place.directory, first) };
+    return { state, active: await ActiveSegment.create(fileSystem, first) };
   }
   const state = new LogState(environment, place, config, segments);
   for (const [at, segment] of segments.entries()) {
@@ -71,17 +72,10 @@ async function findSegments(environment: LogEnvironment, directory: string): Pro
   return segments;
 }
 
-async function createActive(environment: LogEnvironment, directory: string, segment: Segment): Promise<ActiveSegment> {
-  const active = await ActiveSegment.open(environment.fileSystem, segment, new SparseIndex());
-  await environment.fileSystem.syncDirectory(directory);
-  return active;
-}
-
 /** Takes the index's word for a segment whose file still has the size it was sealed with, else checks every batch. */
 async function recoverSealed(state: LogState, segment: Segment, nextBaseOffset: number): Promise<void> {
   const { fileSystem } = state.environment;
-  const saved = await fileSystem.readFile(segment.indexPath);
-  const summary = saved && readIndexSummary(saved.subarray(0, INDEX_SUMMARY_BYTES));
+  const summary = await loadIndexSummary(fileSystem, segment.indexPath);
   if (summary && summary.logSizeBytes === segment.sizeBytes && summary.nextOffset === nextBaseOffset) {
     segment.nextOffset = summary.nextOffset;
     segment.maxTimestampMs = summary.maxTimestampMs;
@@ -120,8 +114,8 @@ async function recoverLast(
   const scan = await scanFile(state, segment);
   segment.maxTimestampMs = scan.maxTimestampMs;
   segment.nextOffset = Math.max(scan.nextOffset, checkpoint?.nextOffset ?? 0);
-  const lostAcknowledged = scan.nextOffset < segment.nextOffset || scan.tail.position < (known?.position ?? 0);
-  if (!lostAcknowledged) {
+  // Otherwise records are missing that were acknowledged, and nothing of the file may be touched.
+  if (scan.nextOffset === segment.nextOffset) {
     if (scan.tail.sizeBytes > 0 && !scan.tail.isZero) warnOfTornTail(state, segment, scan);
     segment.sizeBytes = scan.tail.position;
     if (scan.tail.sizeBytes > 0) await cutFile(state, segment);
@@ -132,6 +126,18 @@ async function recoverLast(
   // After a kill the bytes may be in memory only, and the high watermark is about to promise them.
   await active.sync();
   return active;
+}
+
+/** Reads the first bytes of an index: with many segments their entries would take long. */
+async function loadIndexSummary(fileSystem: FileSystem, path: string): Promise<IndexSummary | undefined> {
+  if (!(await fileSystem.stat(path))) return undefined;
+  const file = await fileSystem.open(path, "read");
+  try {
+    const bytes = new Uint8Array(INDEX_SUMMARY_BYTES);
+    return readIndexSummary(bytes.subarray(0, await file.read(bytes, 0)));
+  } finally {
+    await file.close();
+  }
 }
 
 async function scanFile(state: LogState, segment: Segment): Promise<SegmentScan> {
@@ -158,7 +164,7 @@ async function continueBehind(state: LogState, damaged: Segment): Promise<Active
   await state.environment.fileSystem.remove(damaged.indexPath);
   const segment = new Segment(state.directory, damaged.nextOffset, Date.now());
   state.segments = [...state.segments, segment];
-  return createActive(state.environment, state.directory, segment);
+  return ActiveSegment.create(state.environment.fileSystem, segment);
 }
 
 function warnOfTornTail(state: LogState, segment: Segment, scan: SegmentScan): void {

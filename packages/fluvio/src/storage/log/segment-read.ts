@@ -2,6 +2,7 @@ import { BATCH_HEADER_BYTES } from "../../protocol/index.ts";
 import type { LogSlice, ReadLimit } from "../engine.ts";
 import { headerAt, isIntactBatch, offsetAfter } from "./batch.ts";
 import type { OpenSegment, Segment } from "./segment.ts";
+import type { IndexEntry } from "./sparse-index.ts";
 
 /** One system call reads at least and at most this much, unless a single batch is larger. */
 const READ_BYTES_MIN = 64 * 1024;
@@ -9,13 +10,16 @@ const READ_BYTES_MAX = 1024 * 1024;
 /** Reading starts at an index entry, which lies up to this much before the batch. */
 const INDEX_SLACK_BYTES = 8192;
 
-/** Where a batch was expected and none is intact. */
-export interface BadBatch {
+/** Where in a segment a batch begins, and the offset it begins with. */
+export interface Place {
   readonly position: number;
   readonly offset: number;
 }
 
-export type SegmentRead = { readonly slice: LogSlice } | { readonly bad: BadBatch };
+export type SegmentRead =
+  | { readonly slice: LogSlice }
+  /** No intact batch is where one is expected. */
+  | { readonly bad: Place };
 
 /** Reads whole, checked batches from the one that holds `offset`, which lies in the segment and not in known damage. */
 export async function readSegment(
@@ -25,52 +29,57 @@ export async function readSegment(
   limit: ReadLimit,
 ): Promise<SegmentRead> {
   const endPosition = segment.sizeBytes;
-  let start = startPosition(segment, opened.index.positionFor(offset - segment.baseOffset));
-  const wanted = Math.min(Math.max(limit.maxBytes + INDEX_SLACK_BYTES, READ_BYTES_MIN), READ_BYTES_MAX);
-  let bytes = await readAt(opened, start, Math.min(wanted, endPosition - start));
+  let place = placeOf(segment, opened.index.entryFor(offset - segment.baseOffset));
+  let wanted = Math.min(Math.max(limit.maxBytes + INDEX_SLACK_BYTES, READ_BYTES_MIN), READ_BYTES_MAX);
   for (;;) {
-    const found = findBatch(segment, bytes, start, offset);
+    const length = Math.min(wanted, endPosition - place.position);
+    const bytes = await readAt(opened, place.position, length);
+    const found = findBatch(segment, bytes, place, offset);
     if ("bad" in found) return found;
-    const { position, sizeBytes } = found;
-    const isWhole = sizeBytes !== undefined && position + sizeBytes <= bytes.length;
-    if (isWhole) return cutSlice(bytes, { start, position, offset }, limit);
-    const needed = Math.max(sizeBytes ?? BATCH_HEADER_BYTES, wanted);
-    const rest = Math.min(needed, endPosition - start - position);
-    if (rest < (sizeBytes ?? BATCH_HEADER_BYTES)) return { bad: { position: start + position, offset: found.offset } };
-    start += position;
-    bytes = await readAt(opened, start, rest);
-    if (bytes.length < rest) return { bad: { position: start, offset: found.offset } };
+    const at = found.place.position - place.position;
+    if (at + found.neededBytes <= bytes.length) return cutSlice(bytes, at, { place: found.place, offset }, limit);
+    // The batch is not in the bytes as a whole: it is read from its start on, unless the file ends before it does.
+    if (bytes.length < length || found.place.position + found.neededBytes > endPosition) return { bad: found.place };
+    wanted = Math.max(wanted, found.neededBytes);
+    place = found.place;
   }
 }
 
-/** Looks for the first batch with a timestamp at or after the given one; `undefined` when there is none in here. */
+export type TimestampSearch = { readonly offset: number | undefined } | { readonly bad: Place };
+
+/** Looks for the first batch with a timestamp at or after the given one. Reads headers only. */
 export async function findTimestamp(
   segment: Segment,
   opened: OpenSegment,
   timestampMs: number,
-): Promise<number | undefined> {
-  let position = startPosition(segment, opened.index.positionForTimestamp(timestampMs));
+): Promise<TimestampSearch> {
+  let place = placeOf(segment, opened.index.entryForTimestamp(timestampMs));
   const endPosition = segment.sizeBytes;
-  while (position < endPosition) {
-    const bytes = await readAt(opened, position, Math.min(READ_BYTES_MIN, endPosition - position));
-    let at = 0;
-    while (at + BATCH_HEADER_BYTES <= bytes.length) {
-      const header = headerAt(bytes, at);
-      // Past damage nothing is certain: the caller goes on with the next segment.
-      if (!header) return undefined;
-      if (header.maxTimestampMs >= timestampMs) return header.baseOffset;
-      at += header.sizeBytes;
-    }
-    if (at === 0) return undefined;
-    position = startPosition(segment, position + at);
+  while (place.position < endPosition) {
+    const start = place.position;
+    const bytes = await readAt(opened, start, Math.min(READ_BYTES_MIN, endPosition - start));
+    do {
+      const header = headerAt(bytes, place.position - start);
+      if (header?.baseOffset !== place.offset) return { bad: place };
+      if (header.maxTimestampMs >= timestampMs) return { offset: header.baseOffset };
+      place = behindDamage(segment, { position: place.position + header.sizeBytes, offset: offsetAfter(header) });
+    } while (place.position - start + BATCH_HEADER_BYTES <= bytes.length);
   }
-  return undefined;
+  return { offset: undefined };
 }
 
-/** An index entry may point into damage that was found later: the batches behind it start where the damage ends. */
-function startPosition(segment: Segment, position: number): number {
-  const inside = segment.damage.find((range) => position >= range.fromPosition && position < range.toPosition);
-  return inside ? inside.toPosition : position;
+function placeOf(segment: Segment, entry: IndexEntry): Place {
+  return behindDamage(segment, {
+    position: entry.position,
+    offset: segment.baseOffset + entry.relativeOffset,
+  });
+}
+
+/** A place in known damage gives way to where the batches go on. */
+function behindDamage(segment: Segment, place: Place): Place {
+  const { position } = place;
+  const damage = segment.damage.find((range) => position >= range.fromPosition && position < range.toPosition);
+  return damage ? { position: damage.toPosition, offset: damage.toOffset } : place;
 }
 
 async function readAt(opened: OpenSegment, position: number, length: number): Promise<Uint8Array> {
@@ -78,64 +87,51 @@ async function readAt(opened: OpenSegment, position: number, length: number): Pr
   return buffer.subarray(0, await opened.file.read(buffer, position));
 }
 
-type Found =
-  | { readonly bad: BadBatch }
-  /** `sizeBytes` is absent when its header is not in the bytes read. */
-  | { readonly position: number; readonly offset: number; readonly sizeBytes: number | undefined };
+type Found = { readonly bad: Place } | { readonly place: Place; readonly neededBytes: number };
 
-/** Steps from batch to batch up to the one that holds `offset`; positions are relative to the bytes. */
-function findBatch(segment: Segment, bytes: Uint8Array, start: number, offset: number): Found {
-  let position = 0;
-  let expected = -1;
+/** Steps from batch to batch up to the one that holds `offset`, or to the end of the bytes. */
+function findBatch(segment: Segment, bytes: Uint8Array, start: Place, offset: number): Found {
+  let place = start;
   for (;;) {
-    if (position + BATCH_HEADER_BYTES > bytes.length) return { position, offset: expected, sizeBytes: undefined };
-    const damage = segment.damage.find((range) => range.fromPosition === start + position);
-    if (damage) {
-      position = damage.toPosition - start;
-      expected = damage.toOffset;
-      continue;
-    }
-    const header = headerAt(bytes, position);
-    if (!header || (expected >= 0 && header.baseOffset !== expected)) {
-      return { bad: { position: start + position, offset: expected < 0 ? offset : expected } };
-    }
+    const at = place.position - start.position;
+    if (at + BATCH_HEADER_BYTES > bytes.length) return { place, neededBytes: BATCH_HEADER_BYTES };
+    const header = headerAt(bytes, at);
+    if (header?.baseOffset !== place.offset) return { bad: place };
     const nextOffset = offsetAfter(header);
-    if (nextOffset > offset) return { position, offset: header.baseOffset, sizeBytes: header.sizeBytes };
-    position += header.sizeBytes;
-    expected = nextOffset;
+    if (nextOffset > offset) return { place, neededBytes: header.sizeBytes };
+    place = behindDamage(segment, { position: place.position + header.sizeBytes, offset: nextOffset });
   }
 }
 
-/** Takes as many whole, intact batches as the limit allows, from a first one that is there as a whole. */
+/** Takes as many whole, intact batches as the limit allows, from a first one that is in the bytes as a whole. */
 function cutSlice(
   bytes: Uint8Array,
-  from: { readonly start: number; readonly position: number; readonly offset: number },
+  first: number,
+  from: { readonly place: Place; readonly offset: number },
   limit: ReadLimit,
 ): SegmentRead {
-  const first = from.position;
-  const firstOffset = headerAt(bytes, first)!.baseOffset;
   let position = first;
-  let nextOffset = firstOffset;
-  while (position + BATCH_HEADER_BYTES <= bytes.length) {
+  let nextOffset = from.place.offset;
+  for (;;) {
+    if (position + BATCH_HEADER_BYTES > bytes.length) break;
     const header = headerAt(bytes, position);
-    const isExpected = header !== undefined && header.baseOffset === nextOffset;
-    if (isExpected) {
-      const end = position + header.sizeBytes;
+    const end = position + (header?.sizeBytes ?? 0);
+    const isExpected = header?.baseOffset === nextOffset;
+    if (header && isExpected) {
       if (end > bytes.length || offsetAfter(header) > limit.upToOffset) break;
       if (position > first && end - first > limit.maxBytes) break;
-      if (isIntactBatch(bytes.subarray(position, end))) {
-        position = end;
-        nextOffset = offsetAfter(header);
-        continue;
-      }
     }
-    // What is intact before it goes out first; the next read meets the bad one.
-    if (position === first) return { bad: { position: from.start + first, offset: firstOffset } };
-    break;
-  }
-  if (position === first) {
-    return { slice: { pieces: [], sizeBytes: 0, firstOffset: from.offset, nextOffset: from.offset } };
+    if (!header || !isExpected || !isIntactBatch(bytes.subarray(position, end))) {
+      // What is intact before it goes out first; the next read meets the bad one.
+      if (position === first) return { bad: from.place };
+      break;
+    }
+    position = end;
+    nextOffset = offsetAfter(header);
   }
   const piece = bytes.subarray(first, position);
-  return { slice: { pieces: [piece], sizeBytes: piece.length, firstOffset, nextOffset } };
+  if (piece.length === 0) {
+    return { slice: { pieces: [], sizeBytes: 0, firstOffset: from.offset, nextOffset: from.offset } };
+  }
+  return { slice: { pieces: [piece], sizeBytes: piece.length, firstOffset: from.place.offset, nextOffset } };
 }

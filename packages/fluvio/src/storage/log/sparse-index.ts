@@ -8,6 +8,11 @@ const MAGIC = 0x464c5649; // "FLVI"
 const VERSION = 1;
 const ENTRIES_INITIAL = 64;
 
+export interface IndexEntry {
+  readonly relativeOffset: number;
+  readonly position: number;
+}
+
 /** What an index file tells of its segment without its entries. */
 export interface IndexSummary {
   /** Size of the log file the index was made for; another size means the index is stale. */
@@ -49,16 +54,19 @@ export class SparseIndex {
     while (this.#count > 0 && this.#positions[this.#count - 1]! >= position) this.#count -= 1;
   }
 
-  /** Position of the last noted batch that starts at or before the offset; 0 when there is none. */
-  positionFor(relativeOffset: number): number {
-    const at = lastNotAbove(this.#relativeOffsets, this.#count, relativeOffset);
-    return at < 0 ? 0 : this.#positions[at]!;
+  /** The last noted batch that starts at or before the offset; the segment's start when there is none. */
+  entryFor(relativeOffset: number): IndexEntry {
+    return this.#entry(lastNotAbove(this.#relativeOffsets, this.#count, relativeOffset));
   }
 
-  /** Position from which to look for the first batch with a timestamp at or after the given one. */
-  positionForTimestamp(timestampMs: number): number {
-    const at = lastNotAbove(this.#timestampsBefore, this.#count, timestampMs - 1);
-    return at < 0 ? 0 : this.#positions[at]!;
+  /** Where to begin looking for the first batch with a timestamp at or after the given one. */
+  entryForTimestamp(timestampMs: number): IndexEntry {
+    return this.#entry(lastNotAbove(this.#timestampsBefore, this.#count, timestampMs - 1));
+  }
+
+  #entry(at: number): IndexEntry {
+    if (at < 0) return { relativeOffset: 0, position: 0 };
+    return { relativeOffset: this.#relativeOffsets[at]!, position: this.#positions[at]! };
   }
 
   encode(summary: IndexSummary): Uint8Array {
