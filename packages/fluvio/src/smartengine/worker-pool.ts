@@ -35,6 +35,8 @@ export class WorkerPool {
     while (worker !== undefined && !worker.alive) worker = this.idle.pop();
     worker ??= new ChainWorker(this.options);
     this.busy.add(worker);
+    // starting a thread takes longer than all else: the next one to ask finds one that has started
+    if (this.idle.length === 0 && this.options.idleMax > 0) this.idle.push(new ChainWorker(this.options));
     return worker;
   }
 
