@@ -228,7 +228,7 @@ function checkRelations(tables: Tables, given: ReadonlyMap<string, readonly (str
     if (conflicting !== undefined) {
       throw new UsageError(`the argument '${optionText(option)}' cannot be used with '${name(conflicting)}'`);
     }
-    const requires = option.requires?.filter((other) => other in tables.options);
+    const requires = option.requires?.filter((other) => other in tables.options || other in tables.args);
     if (requires !== undefined && !requires.some(has)) {
       throw new UsageError(`the following required arguments were not provided:\n  ${requires.map(name).join("|")}`);
     }
