@@ -15,7 +15,7 @@ import { type ChildCommand, SupervisedConnector, type SupervisionLimits } from "
 
 export interface ConnectorSupervisorOptions {
   /** `host:port` of the SC, asked when a connector starts: the port may not be known before. */
-  endpoint(): string;
+  endpoint(): string | Promise<string>;
   /** Holds `connector_<name>.log` and its older files. */
   readonly logDirectory: string;
   /** Holds the configuration of each connector while it runs, without its secrets. */
@@ -165,7 +165,7 @@ class Supervisor implements ConnectorSupervisor {
     await writeFile(this.#configPath(slot.name), encodeConfig(redactSecrets(config)), { mode: 0o600 });
     return new SupervisedConnector({
       name: slot.name,
-      command: this.#command(slot.name, config),
+      command: this.#command(slot.name, config, await this.#options.endpoint()),
       log,
       gate: this.#gate,
       limits: this.#limits,
@@ -175,11 +175,11 @@ class Supervisor implements ConnectorSupervisor {
     });
   }
 
-  #command(name: string, config: ConnectorConfig): ChildCommand {
+  #command(name: string, config: ConnectorConfig, endpoint: string): ChildCommand {
     const runner = this.#options.runnerPath ?? defaultRunner();
     return {
       file: process.execPath,
-      args: [runner, "--config", this.#configPath(name), "--endpoint", this.#options.endpoint()],
+      args: [runner, "--config", this.#configPath(name), "--endpoint", endpoint],
       env: { ...process.env, ...config.secrets },
     };
   }

@@ -326,6 +326,13 @@ export async function profileName(io: Io): Promise<string | undefined> {
   }
 }
 
+/** Kind of installation of the active profile, as `profile list` shows it; nothing without one. */
+export async function profileInstallation(io: Io): Promise<string | undefined> {
+  const config = await readIfPresent(io);
+  const profile = config?.profile[io.globals.profile ?? config.current_profile ?? ""];
+  return profile === undefined ? undefined : installation(config?.cluster[profile.cluster]);
+}
+
 export const profileNoun: Noun = {
   name: "profile",
   summary: "Profiles: which cluster commands talk to",

@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { destination, pino } from "pino";
+import { connectorSupervisor } from "../../connector/index.ts";
+import type { Logger } from "../../protocol/index.ts";
+import { type Cluster, startCluster } from "../../server/index.ts";
+import type { Io } from "../io.ts";
+import { failureMessage, tellStarter } from "./messages.ts";
+import { type ClusterSettings, flushMode, writeSettings } from "./settings.ts";
+
+/** A cluster that does not end this long after it was told to is left behind: its storage is safe against that. */
+const CLOSE_TIMEOUT_MS = 35_000;
+
+/**
+ * Runs a cluster in this process until the command is told to stop, then ends it in good order: connectors first,
+ * then requests in flight, then the storage.
+ */
+export async function runCluster(io: Io, settings: ClusterSettings): Promise<number> {
+  // Synchronous: what is logged last is what matters most when a process dies.
+  const logger = pino({ level: logLevel(settings.rust_log), base: null }, destination({ fd: 2, sync: true }));
+  let cluster: Cluster;
+  try {
+    cluster = await open(settings, logger);
+    await writeSettings(io, { ...settings, sc_port: cluster.scPort });
+  } catch (error) {
+    await tellStarter(failureMessage(error));
+    throw error;
+  }
+  logger.info(
+    { host: cluster.host, scPort: cluster.scPort, spus: cluster.spus, dataDir: cluster.dataDir },
+    "cluster is ready",
+  );
+  await tellStarter({ type: "ready", scPort: cluster.scPort, spus: cluster.spus.length });
+  if (!io.signal.aborted) await once(io.signal, "abort");
+  logger.info({}, "cluster is closing");
+  const timer = setTimeout(() => {
+    logger.error({}, "the cluster did not close in time");
+    process.exit(1);
+  }, CLOSE_TIMEOUT_MS);
+  await cluster.close();
+  clearTimeout(timer);
+  logger.info({}, "cluster is closed");
+  return 0;
+}
+
+async function open(settings: ClusterSettings, logger: Logger): Promise<Cluster> {
+  let announce: (endpoint: string) => void = () => {};
+  const endpoint = new Promise<string>((resolve) => {
+    announce = resolve;
+  });
+  const connectorHost = connectorSupervisor({
+    endpoint: () => endpoint,
+    logDirectory: settings.log_dir,
+    stateDirectory: join(settings.data_dir, "connectors"),
+    logger,
+  });
+  const cluster = await startCluster({
+    dataDir: settings.data_dir,
+    host: settings.sc_host,
+    scPort: settings.sc_port,
+    spuCount: settings.spus,
+    spuBasePort: settings.spu_base_port,
+    flush: flushMode(settings.flush),
+    connectorHost,
+    logger,
+    spuLogLevel: logLevel(settings.rust_log),
+  });
+  announce(`${reachable(cluster.host)}:${cluster.scPort}`);
+  return cluster;
+}
+
+/** An address that connectors of this machine can connect to. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** Of a filter such as `info,fluvio=debug` the part that stands alone counts. */
+function logLevel(filter: string): string {
+  const alone = filter.split(",").map((part) => part.trim().toLowerCase());
+  return alone.find((part) => ["error", "warn", "info", "debug", "trace"].includes(part)) ?? "info";
+}

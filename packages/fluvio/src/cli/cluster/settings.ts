@@ -1,0 +1,106 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parse, stringify } from "smol-toml";
+import { z } from "zod";
+import { parseDurationMs } from "../../client/index.ts";
+import { flvError } from "../../protocol/index.ts";
+import type { Io } from "../io.ts";
+
+const Settings = z.object({
+  /** Version of the program that started the cluster last. */
+  version: z.string(),
+  data_dir: z.string(),
+  log_dir: z.string(),
+  sc_host: z.string(),
+  sc_port: z.number().int(),
+  spus: z.number().int().min(1),
+  spu_base_port: z.number().int(),
+  /** `always`, `os`, or a time such as `100ms`. */
+  flush: z.string(),
+  rust_log: z.string(),
+});
+
+/** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
+export type ClusterSettings = z.infer<typeof Settings>;
+
+export const DEFAULT_SC_HOST = "127.0.0.1";
+export const DEFAULT_SC_PORT = 9003;
+export const DEFAULT_SPU_BASE_PORT = 9010;
+/** Public ports of two SPUs of a cluster differ by this. */
+export const SPU_PORT_STEP = 10;
+
+export function settingsPath(io: Io): string {
+  return join(io.baseDir, "local-config");
+}
+
+export function defaultSettings(io: Io, version: string): ClusterSettings {
+  return {
+    version,
+    data_dir: resolve(io.baseDir, "data"),
+    log_dir: resolve(io.baseDir, "log"),
+    sc_host: DEFAULT_SC_HOST,
+    sc_port: DEFAULT_SC_PORT,
+    spus: 1,
+    spu_base_port: DEFAULT_SPU_BASE_PORT,
+    flush: "always",
+    rust_log: "info",
+  };
+}
+
+/** The kept settings; nothing when no cluster was ever started here. @throws FLV_CONFIG when the file cannot be used */
+export async function readSettings(io: Io): Promise<ClusterSettings | undefined> {
+  const path = settingsPath(io);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw unusable(path, cause);
+  }
+  try {
+    return Settings.parse(parse(text));
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
+}
+
+function unusable(path: string, cause: unknown): Error {
+  const reason = cause instanceof z.ZodError ? (cause.issues[0]?.path.join(".") ?? "") : (cause as Error).message;
+  return flvError("FLV_CONFIG", `The settings of the local cluster in ${path} cannot be read: ${reason}`, {
+    hint: "delete this file and give the options to `fluvio cluster start` again; the data is elsewhere",
+    details: { path },
+    cause,
+  });
+}
+
+export async function writeSettings(io: Io, settings: ClusterSettings): Promise<void> {
+  const path = settingsPath(io);
+  const draft = `${path}.${process.pid}.new`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(draft, stringify(settings));
+  await rename(draft, path);
+}
+
+export async function removeSettings(io: Io): Promise<void> {
+  await rm(settingsPath(io), { force: true });
+}
+
+export const scAddress = (settings: ClusterSettings): string => `${settings.sc_host}:${settings.sc_port}`;
+
+/** Public port of each SPU, in the order of their ids. */
+export function spuPorts(settings: ClusterSettings): readonly number[] {
+  return Array.from({ length: settings.spus }, (_, index) => settings.spu_base_port + SPU_PORT_STEP * index);
+}
+
+/** Log of the cluster process. */
+export const clusterLogPath = (settings: ClusterSettings): string => join(settings.log_dir, "cluster.log");
+
+/** When acknowledged records are on disk. @throws FLV_ARGUMENT for what is neither `always` nor `os` nor a time */
+export function flushMode(text: string): "always" | "os" | { readonly everyMs: number } {
+  if (text === "always" || text === "os") return text;
+  const everyMs = parseDurationMs(text);
+  if (everyMs >= 1) return { everyMs };
+  throw flvError("FLV_ARGUMENT", `invalid flush mode "${text}": shorter than 1ms`, {
+    hint: "write always to sync every append",
+  });
+}

@@ -1,0 +1,56 @@
+import { setLocalProfile } from "../commands/profile.ts";
+import { productVersion } from "../commands/version.ts";
+import type { Io } from "../io.ts";
+import type { Checklist } from "./checklist.ts";
+import { preflight } from "./checks.ts";
+import { startInBackground } from "./local-process.ts";
+import { type ClusterSettings, defaultSettings, readSettings, scAddress, writeSettings } from "./settings.ts";
+
+export interface StartOptions {
+  readonly skipChecks: boolean;
+  readonly skipProfileCreation: boolean;
+}
+
+/** Settings of the last start, else the defaults. */
+export async function currentSettings(io: Io): Promise<ClusterSettings> {
+  const version = await productVersion();
+  return { ...((await readSettings(io)) ?? defaultSettings(io, version)), version };
+}
+
+/** Checks, starts the cluster in the background, waits until it is ready and makes `local` the active profile. */
+export async function startCluster(
+  io: Io,
+  settings: ClusterSettings,
+  options: StartOptions,
+  list: Checklist,
+): Promise<void> {
+  try {
+    if (!options.skipChecks) {
+      await preflight(io, settings, list);
+      list.headline("🎉 All checks passed!");
+    }
+    await launch(io, settings, options, list);
+  } finally {
+    list.end();
+  }
+}
+
+async function launch(io: Io, settings: ClusterSettings, options: StartOptions, list: Checklist): Promise<void> {
+  list.progress("Creating log directory");
+  list.progress("Sync files");
+  await writeSettings(io, settings);
+  list.done("✅ Local Cluster initialized");
+  if (!options.skipProfileCreation) {
+    list.progress(`Creating Local Profile to: ${scAddress(settings)}`);
+    await setLocalProfile(io, scAddress(settings));
+    list.done("👤 Profile set");
+  }
+  list.progress("🖥️  Starting SC server");
+  list.progress(`🖥️  Trying to connect to SC: ${scAddress(settings)} 0 seconds elapsed`);
+  const started = await startInBackground(io, settings);
+  list.done("✅ SC Launched");
+  for (let spu = 1; spu <= settings.spus; spu++) list.progress(`🤖 Starting SPU: (${spu}/${settings.spus})`);
+  list.progress(`🖥️ ${started.spus}/${settings.spus} SPU confirmed, 0 seconds elapsed`);
+  list.done(`✅ ${started.spus} SPU launched`);
+  list.headline("🎯 Successfully installed Local Fluvio cluster");
+}
