@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fetchOffsetsApi, produceApi, type WireError, writeBatchHeader } from "../../protocol/index.ts";
 import type { Connection } from "../../transport/index.ts";
 import { batchOf, produceTo, readUntil, recordsOf, startSpu, streamFrom, type TestSpu } from "./testing/harness.ts";
+import { HeldStorage } from "./testing/held-storage.ts";
 
 function corrupted(batch: Uint8Array, at: number, value: number): Uint8Array {
   const copy = batch.slice();
@@ -15,9 +16,15 @@ function joined(...batches: Uint8Array[]): Uint8Array {
 
 describe("produce", () => {
   let spu: TestSpu;
+  let storage: HeldStorage;
   let connection: Connection;
   beforeEach(async () => {
-    spu = await startSpu();
+    spu = await startSpu({
+      makeStorage: async (directory) => {
+        storage = await HeldStorage.create(directory);
+        return storage;
+      },
+    });
     await spu.sc.assign("hello");
     connection = await spu.connect();
   });
@@ -136,14 +143,13 @@ describe("produce", () => {
       isolation: "readCommitted",
     });
     expect(result).toMatchObject({ errorCode: { name: "None" }, baseOffset: 0 });
-    const timedOut = await produceTo(connection, {
-      topic: "hello",
-      entries: [batchOf(["b"])],
-      isolation: "readCommitted",
-      timeoutMs: 0,
-    });
-    // written all the same
-    expect(timedOut[0]?.errorCode).toEqual({ name: "RequestTimedOut", timeoutMs: 0, kind: "produce" });
+    storage.holdCommits();
+    const call = { topic: "hello", entries: [batchOf(["b"])], isolation: "readCommitted", timeoutMs: 20 } as const;
+    const [timedOut] = await produceTo(connection, call);
+    // written all the same, and the producer is told where
+    expect(timedOut?.errorCode).toEqual({ name: "RequestTimedOut", timeoutMs: 20, kind: "produce" });
+    expect(timedOut?.baseOffset).toBe(1);
+    storage.releaseCommits();
     expect((await produceTo(connection, { topic: "hello", entries: [batchOf(["c"])] }))[0]?.baseOffset).toBe(2);
     expect(await stored()).toEqual(["a", "b", "c"]);
   });

@@ -16,7 +16,7 @@ import {
   wireErrorNumber,
 } from "../../../protocol/index.ts";
 import { createSmartEngine, type EngineLimits } from "../../../smartengine/index.ts";
-import { createLogEngine } from "../../../storage/index.ts";
+import { createLogEngine, type StorageEngine } from "../../../storage/index.ts";
 import { type Connection, connect } from "../../../transport/index.ts";
 import { linkPair } from "../../link.ts";
 import { createSpu } from "../spu.ts";
@@ -35,15 +35,16 @@ export interface TestSpu extends AsyncDisposable {
 export interface TestSpuOptions extends Partial<SpuOptions> {
   readonly dataDir?: string;
   readonly engineLimits?: Partial<EngineLimits>;
+  readonly makeStorage?: (directory: string) => Promise<StorageEngine>;
 }
 
 const DECODER = new TextDecoder();
 
 /** An SPU on a free port with a real log engine in a folder of its own, which goes with it. */
 export async function startSpu(options: TestSpuOptions = {}): Promise<TestSpu> {
-  const { dataDir: givenDir, engineLimits, ...spuOptions } = options;
+  const { dataDir: givenDir, engineLimits, makeStorage, ...spuOptions } = options;
   const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), "fluvio-spu-")));
-  const storage = await createLogEngine({ directory: dataDir });
+  const storage = await (makeStorage?.(dataDir) ?? createLogEngine({ directory: dataDir }));
   const engine = createSmartEngine({ limits: engineLimits ?? {} });
   const pair = linkPair();
   const sc = new TestSc(pair.sc);

@@ -40,7 +40,7 @@ export class TestSc {
         partition,
         retentionSeconds: undefined,
         segmentSizeBytes: 1 << 30,
-        maxPartitionSizeBytes: 1 << 31,
+        maxPartitionSizeBytes: 2 ** 31,
         compression: "any",
         system: false,
         ...settings,
