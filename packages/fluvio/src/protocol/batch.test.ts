@@ -5,6 +5,7 @@ import { BatchHeaderLayout, RecordBodyLayout } from "./batch-layout.ts";
 import {
   BATCH_COMPRESSIONS,
   BATCH_HEADER_BYTES,
+  type BatchCompression,
   type BatchRecord,
   batchSizeBytes,
   crc32c,
@@ -41,7 +42,10 @@ const inputArbitrary = fc.record({
 });
 const inputs = fc.array(inputArbitrary, { minLength: 1, maxLength: 30 });
 
-function build(records: readonly Pick<BatchRecord, "key" | "value" | "timestampMs">[], codec = BATCH_COMPRESSIONS[0]) {
+function build(
+  records: readonly Pick<BatchRecord, "key" | "value" | "timestampMs">[],
+  codec: BatchCompression = "none",
+) {
   const builder = new BatchBuilder({ initialBytes: 100 });
   for (const { key, value, timestampMs } of records) expect(builder.append(key, value, timestampMs)).toBe(true);
   return builder.build(codec);

@@ -28,9 +28,8 @@ const LENGTH_SINCE = 11;
 export function labelled<const B extends AnyBodies>(
   name: string,
   bodies: B,
-): Codec<LabelledOutput<B>, LabelledInput<B>> & { readonly bodies: B } {
+): Codec<LabelledOutput<B>, LabelledInput<B>> {
   return {
-    bodies,
     read: (r, version) => {
       const label = r.string();
       const codec = Object.hasOwn(bodies, label) ? bodies[label] : undefined;

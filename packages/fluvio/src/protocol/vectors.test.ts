@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { AnyCodec } from "./codec.ts";
 import * as protocol from "./index.ts";
 import {
   decodeBatch,
@@ -52,8 +53,8 @@ function roundTrip(api: AnyApi, dir: "request" | "response", version: number, fr
   const header = headerCodec.read(reader, 0);
   const body: unknown = api[dir].read(reader, version);
   const writer = new Writer();
-  if ("apiKey" in header) protocol.RequestHeader.write(writer, header, 0);
-  else protocol.ResponseHeader.write(writer, header, 0);
+  const writeHeader: AnyCodec["write"] = headerCodec.write;
+  writeHeader(writer, header, 0);
   api[dir].write(writer, body, version);
   return { header, body, encoded: writer.finishBytes(), unread: reader.remaining };
 }

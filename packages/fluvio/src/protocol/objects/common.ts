@@ -9,7 +9,9 @@ export interface Duration {
 
 export function durationFromMs(ms: number): Duration {
   const seconds = Math.floor(ms / 1000);
-  return { seconds, nanoseconds: Math.round((ms - seconds * 1000) * 1e6) };
+  const nanoseconds = Math.round((ms - seconds * 1000) * 1e6);
+  // rounding may fill the second
+  return nanoseconds < 1e9 ? { seconds, nanoseconds } : { seconds: seconds + 1, nanoseconds: 0 };
 }
 
 export function durationToMs(duration: Duration): number {

@@ -47,11 +47,10 @@ const OldCommon = struct(COMMON);
 
 export type CreateRequest = LabelledOutput<typeof BODIES>;
 export type CreateRequestInput = LabelledInput<typeof BODIES>;
-export const CreateRequest = {
+export const CreateRequest: Codec<CreateRequest, CreateRequestInput> = {
   ...CURRENT,
-  read: (r: Reader, version: number): CreateRequest =>
-    version >= LABEL_SINCE ? CURRENT.read(r, version) : readOld(r, version),
-  write: (w: Writer, value: CreateRequestInput, version: number): void => {
+  read: (r, version) => (version >= LABEL_SINCE ? CURRENT.read(r, version) : readOld(r, version)),
+  write: (w, value, version) => {
     if (version >= LABEL_SINCE) CURRENT.write(w, value, version);
     else writeOld(w, value, version);
   },
