@@ -59,30 +59,29 @@ export class ChildSpu {
   }
 
   #start(): SpuProcess {
-    const { sc, logger, clock, output } = this.#options;
+    const { sc, clock, output } = this.#options;
     this.#startedAtMs = clock.nowMs();
     const started = spawnSpu(this.#config, output === undefined ? {} : { output });
     sc.attachSpu(this.id, started.link);
     this.#exited = new Promise((resolve) => {
-      started.child.once("error", (error) => {
-        logger.error({ spu: this.id, error: String(error) }, "an SPU process cannot be started");
+      // a process that cannot be started tells it by `error` alone
+      const ended = (how: string) => {
+        started.child.removeAllListeners("exit").removeAllListeners("error");
         resolve();
-      });
-      started.child.once("exit", (code, signal) => {
-        resolve();
-        this.#ended(code, signal);
-      });
+        this.#ended(how);
+      };
+      started.child.once("error", (error) => ended(error.message));
+      started.child.once("exit", (code, signal) => ended(signal === null ? `exit code ${code}` : `signal ${signal}`));
     });
     return started;
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+  #ended(how: string): void {
     if (this.#closing) return;
-    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
     if (this.#failedToStart !== undefined) {
       this.#failedToStart(
         flvError("FLV_CLUSTER_START", `SPU ${this.id} ended while it was starting (${how})`, {
-          details: { spu: this.id, code, signal, port: this.#config.port },
+          details: { spu: this.id, how, port: this.#config.port },
           hint: "Its own log lines say why; they are in the log of the cluster.",
         }),
       );
@@ -91,10 +90,18 @@ export class ChildSpu {
     const { clock, logger } = this.#options;
     if (clock.nowMs() - this.#startedAtMs >= STABLE_AFTER_MS) this.#delayMs = RESTART_DELAY_MS;
     logger.error({ spu: this.id, how, restartInMs: this.#delayMs }, "an SPU process ended and is started again");
-    this.#cancelRestart = clock.after(this.#delayMs, () => {
-      if (!this.#closing) this.#process = this.#start();
-    });
+    this.#cancelRestart = clock.after(this.#delayMs, () => this.#restart());
     this.#delayMs = Math.min(this.#delayMs * 2, RESTART_DELAY_MS_MAX);
+  }
+
+  #restart(): void {
+    if (this.#closing) return;
+    try {
+      this.#process = this.#start();
+    } catch (error) {
+      // the program itself is missing: it may be in the middle of an update
+      this.#ended(String(error));
+    }
   }
 
   /** Lets the SPU drain; after `timeoutMs` it is killed, which loses no acknowledged record. */

@@ -224,6 +224,10 @@ async function startChildren(
 ): Promise<readonly ChildSpu[]> {
   const { logger = silentLogger, clock = systemClock } = options;
   const children: ChildSpu[] = [];
+  // together: one slow SPU does not hold up the others
+  closers.push(async (drainMs) => {
+    await Promise.all(children.map((child) => child.close(drainMs + CHILD_CLOSE_EXTRA_MS)));
+  });
   for (const id of ids) {
     const port = spuPort(options, id);
     // the child's own error would reach its log only
@@ -236,11 +240,6 @@ async function startChildren(
     };
     children.push(new ChildSpu({ config, sc, clock, logger, output: options.spuOutput }));
   }
-  // together: one slow SPU does not hold up the others
-  if (children.length > 0)
-    closers.push(
-      async (drainMs) => void (await Promise.all(children.map((child) => child.close(drainMs + CHILD_CLOSE_EXTRA_MS)))),
-    );
   await allOnline(sc, [SPU_ID_FIRST, ...ids], children);
   return children;
 }

@@ -24,6 +24,7 @@ import { ScriptedSpu, type ScriptedSpuOptions } from "./scripted-spu.ts";
 export interface TestControllerOptions extends Partial<Omit<ScOptions, "metadata" | "spus">> {
   readonly dataDir?: string;
   readonly spuIds?: readonly number[];
+  readonly publicHost?: string;
   readonly spu?: ScriptedSpuOptions;
   /** SPUs that say hello. Default all. */
   readonly onlineIds?: readonly number[];
@@ -51,6 +52,7 @@ export class TestController implements AsyncDisposable {
       spuIds = [5001],
       spu,
       onlineIds = spuIds,
+      publicHost = "127.0.0.1",
       ...rest
     } = options;
     const metadata = await openMetadataStore(dataDir);
@@ -61,7 +63,7 @@ export class TestController implements AsyncDisposable {
         port: 0,
         ...rest,
         metadata,
-        spus: { ids: spuIds, publicHost: "127.0.0.1" },
+        spus: { ids: spuIds, publicHost },
       });
     } catch (error) {
       await metadata[Symbol.asyncDispose]();
