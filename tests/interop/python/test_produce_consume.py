@@ -5,14 +5,12 @@ import pytest
 from conftest import cli
 from fluvio import (
     Compression,
-    ConsumerConfig,
     ConsumerConfigExtBuilder,
     DeliverySemantic,
     Fluvio,
     FluvioAdmin,
     Isolation,
     Offset,
-    PartitionSelectionStrategy,
     TopicProducerConfigBuilder,
     TopicSpec,
 )
@@ -64,11 +62,20 @@ def test_send_all_gives_an_output_for_each_record(fluvio, topic):
     assert values(read_all(fluvio, topic, Offset.beginning())) == [f"value-{i}" for i in range(50)]
 
 
-@pytest.mark.parametrize("compression", list(Compression))
+COMPRESSIONS = {
+    "none": Compression.None_,
+    "gzip": Compression.Gzip,
+    "snappy": Compression.Snappy,
+    "lz4": Compression.Lz4,
+    "zstd": Compression.Zstd,
+}
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_every_compression_is_read_by_both_clients(fluvio, topic, compression):
-    config = TopicProducerConfigBuilder().compression(compression).linger(20).build()
+    config = TopicProducerConfigBuilder().compression(COMPRESSIONS[compression]).linger(20).build()
     producer = fluvio.topic_producer_with_config(topic, config)
-    expected = [f"{compression.name}-{i}-" + "x" * 100 for i in range(200)]
+    expected = [f"{compression}-{i}-" + "x" * 100 for i in range(200)]
     for value in expected:
         producer.send_string(value)
     producer.flush()
@@ -77,7 +84,7 @@ def test_every_compression_is_read_by_both_clients(fluvio, topic, compression):
     assert ours.stdout.splitlines() == expected
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_what_our_client_writes_compressed_the_python_client_reads(fluvio, topic, compression):
     expected = [f"line-{i}-" + "y" * 80 for i in range(300)]
     produced = cli("produce", topic, "--compression", compression, "--linger", "20ms", input="\n".join(expected) + "\n")
@@ -184,11 +191,11 @@ def test_several_partitions_and_topics(fluvio):
     pairs = [(first, 0), (first, 1), (first, 2), (second, 0)]
     both = fluvio.multi_topic_partition_consumer(pairs).stream(Offset.beginning())
     assert len(values(next(both) for _ in range(31))) == 31
-    config = ConsumerConfig()
-    config.disable_continuous()
-    chosen = fluvio.multi_topic_partition_consumer([(first, 1)]).stream_with_config(Offset.beginning(), config)
-    assert 0 < len(list(chosen)) < 30
-    assert PartitionSelectionStrategy.with_all(first) is not None
+    builder = ConsumerConfigExtBuilder(first)
+    builder.partition(1)
+    builder.offset_start(Offset.beginning())
+    builder.disable_continuous()
+    assert 0 < len(list(fluvio.consumer_with_config(builder.build()))) < 30
     admin.delete_topic(first)
     admin.delete_topic(second)
 
