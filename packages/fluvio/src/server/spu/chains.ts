@@ -39,6 +39,8 @@ export class ChainFactory {
     log: PartitionLog,
     signal: AbortSignal,
   ): Promise<SmartChain> {
+    // history ends where the client's request found it, however long the modules take to start
+    const historyEnd = log.highWatermark;
     const steps: ChainStep[] = [];
     for (const invocation of invocations) steps.push(await this.step(invocation));
     const chain = await this.options.engine.chain(steps, { signal }).catch((error: unknown) => {
@@ -46,7 +48,7 @@ export class ChainFactory {
     });
     try {
       for (const [index, lookback] of chain.lookbacks.entries()) {
-        if (lookback !== undefined) await this.lookBack(chain, index, lookback, log);
+        if (lookback !== undefined) await this.lookBack(chain, index, lookback, log, historyEnd);
       }
     } catch (error) {
       await chain[Symbol.asyncDispose]();
@@ -72,8 +74,13 @@ export class ChainFactory {
     };
   }
 
-  private async lookBack(chain: SmartChain, index: number, lookback: Lookback, log: PartitionLog): Promise<void> {
-    const end = log.highWatermark;
+  private async lookBack(
+    chain: SmartChain,
+    index: number,
+    lookback: Lookback,
+    log: PartitionLog,
+    end: number,
+  ): Promise<void> {
     const notBeforeMs = lookback.ageMs === undefined ? undefined : this.options.clock.nowMs() - lookback.ageMs;
     let from = log.logStartOffset;
     // an age alone leaves the number of records open

@@ -83,6 +83,7 @@ export interface BatchOptions {
 
 export function batchOf(values: readonly string[], options: BatchOptions = {}): Uint8Array {
   const builder = new BatchBuilder();
+  if (values.length === 0) return new Uint8Array(0);
   for (const value of values) builder.append(undefined, Buffer.from(value), options.timestampMs ?? 1_700_000_000_000);
   return builder.build(options.compression);
 }
