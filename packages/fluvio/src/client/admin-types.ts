@@ -125,7 +125,7 @@ export interface FluvioAdmin {
 
   listSpus(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"SPU">[]>;
   listCustomSpus(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"CustomSpu">[]>;
-  createCustomSpu(name: string, spec: CustomSpuSpecInput, options?: CreateOptions): Promise<void>;
+  createCustomSpu(name: string, spec?: CustomSpuSpecInput, options?: CreateOptions): Promise<void>;
   deleteCustomSpu(key: CustomSpuKey | string | number, options?: AbortOptions): Promise<void>;
   createSpuGroup(name: string, spec: SpuGroupSpecInput, options?: CreateOptions): Promise<void>;
   listSpuGroups(filters?: readonly string[], options?: AbortOptions): Promise<readonly FluvioObject<"SpuGroup">[]>;

@@ -58,6 +58,11 @@ export class Cluster {
     return session;
   }
 
+  /** Version of the cluster at the last connection. */
+  get platformVersion(): string {
+    return this.#latest?.connection.platformVersion ?? "";
+  }
+
   /** The session as far as it is open now, without connecting. */
   get openSession(): Session | undefined {
     return this.#latest?.isOpen ? this.#latest : undefined;

@@ -1,4 +1,39 @@
+export { FluvioError, type FluvioErrorCode, isFluvioError, type Logger } from "../protocol/index.ts";
+export type { AbortOptions, TlsOptions } from "../transport/index.ts";
+export { Admin } from "./admin.ts";
 export type * from "./admin-types.ts";
 export type * from "./client-types.ts";
+export {
+  type Batch,
+  type BatchHeader,
+  type ConsumerConfig,
+  type DefaultRecord,
+  type FetchablePartitionResponse,
+  PartitionConsumer,
+  Record,
+  type RecordSet,
+  type TopicProducerConfig,
+} from "./compat.ts";
+export * from "./compat-values.ts";
+export {
+  type ChosenCluster,
+  type ClusterConfig,
+  CONFIG_VERSION,
+  chooseCluster,
+  emptyConfig,
+  type FluvioConfig,
+  formatConfig,
+  parseConfig,
+  type TlsConfig,
+  withActiveProfile,
+  withCluster,
+  withoutCluster,
+  withoutProfile,
+  withRenamedProfile,
+} from "./config.ts";
+export { Fluvio, type FluvioConnectOptions } from "./fluvio.ts";
+export { configPath, readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
+export type { Platform } from "./platform.ts";
+export { nearestName } from "./suggest.ts";
 export type * from "./types.ts";
 export { formatDuration, formatSize, type ParseDurationOptions, parseDurationMs, parseSizeBytes } from "./units.ts";

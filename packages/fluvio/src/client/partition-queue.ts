@@ -66,7 +66,7 @@ export class PartitionQueue {
   /** Queues a record; `undefined` when the queue is full. */
   append(key: Uint8Array | undefined, value: Uint8Array, timestampMs: number): RecordOutput | undefined {
     let open = this.#open;
-    if (open !== undefined && open.append(key, value, timestampMs)) {
+    if (open?.append(key, value, timestampMs)) {
       const output = new RecordOutput(open.outcome, open.count - 1);
       if (open.sizeBytes >= this.#settings.batchSizeBytes) this.#sealAndPump();
       return output;

@@ -1,3 +1,4 @@
+import type { SmartEngine } from "../smartengine/index.ts";
 import type { TlsOptions, Transport } from "../transport/index.ts";
 import type { ClusterConfig, FluvioConfig } from "./config.ts";
 
@@ -6,4 +7,8 @@ export interface Platform {
   readonly connect: Transport["connect"];
   readConfig(path: string | undefined): Promise<FluvioConfig>;
   tlsOptionsOf(cluster: ClusterConfig): Promise<TlsOptions>;
+  /** Runs SmartModules in this process. */
+  smartEngine(): Promise<SmartEngine>;
+  /** Tells the developer about a mistake in the use of the client. */
+  warn(sentence: string): void;
 }

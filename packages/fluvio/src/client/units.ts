@@ -67,25 +67,28 @@ function notADuration(text: string, unit?: string) {
 
 /** Writes a duration as `7days`, `6h`, `1day 2h 3m 4s`; below a millisecond in `us` and `ns`. */
 export function formatDuration(durationMs: number): string {
-  let restNs = Math.round(durationMs * 1e6);
-  if (restNs === 0) return "0s";
+  // Whole milliseconds apart from their fraction: as nanoseconds, a span above 104 days would lose digits.
+  let restMs = Math.floor(durationMs);
+  let restNs = Math.round((durationMs - restMs) * 1e6);
   const parts: string[] = [];
-  const take = (unitMs: number, name: string, plural: string) => {
-    const unitNs = unitMs * 1e6;
-    const count = Math.floor(restNs / unitNs);
-    restNs -= count * unitNs;
+  const add = (count: number, name: string, plural = name) => {
     if (count > 0) parts.push(`${count}${count === 1 ? name : plural}`);
   };
-  take(YEAR_MS, "year", "years");
-  take(MONTH_MS, "month", "months");
-  take(DAY_MS, "day", "days");
-  take(HOUR_MS, "h", "h");
-  take(MINUTE_MS, "m", "m");
-  take(SECOND_MS, "s", "s");
-  take(1, "ms", "ms");
-  take(1e-3, "us", "us");
-  take(1e-6, "ns", "ns");
-  return parts.join(" ");
+  const takeMs = (unitMs: number, name: string, plural?: string) => {
+    add(Math.floor(restMs / unitMs), name, plural);
+    restMs %= unitMs;
+  };
+  takeMs(YEAR_MS, "year", "years");
+  takeMs(MONTH_MS, "month", "months");
+  takeMs(DAY_MS, "day", "days");
+  takeMs(HOUR_MS, "h");
+  takeMs(MINUTE_MS, "m");
+  takeMs(SECOND_MS, "s");
+  takeMs(1, "ms");
+  add(Math.floor(restNs / 1000), "us");
+  restNs %= 1000;
+  add(restNs, "ns");
+  return parts.length === 0 ? "0s" : parts.join(" ");
 }
 
 const SIZE_STEPS = ["", "k", "m", "g", "t", "p", "e"] as const;

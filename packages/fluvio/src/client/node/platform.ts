@@ -2,5 +2,11 @@ import { connect } from "../../transport/index.ts";
 import type { Platform } from "../platform.ts";
 import { readConfigFile, tlsOptionsOf } from "./config-file.ts";
 
-/** TCP, and the configuration file in the user's home. */
-export const nodePlatform: Platform = { connect, readConfig: (path) => readConfigFile(path), tlsOptionsOf };
+/** TCP, the configuration file in the user's home, SmartModules in worker threads. */
+export const nodePlatform: Platform = {
+  connect,
+  readConfig: (path) => readConfigFile(path),
+  tlsOptionsOf,
+  smartEngine: async () => (await import("../../smartengine/index.ts")).createSmartEngine(),
+  warn: (sentence) => process.emitWarning(sentence, "FluvioWarning"),
+};

@@ -1,0 +1,287 @@
+import { flvError } from "../protocol/index.ts";
+import type { AbortOptions } from "../transport/index.ts";
+import type { Cluster } from "./cluster.ts";
+import { toInvocation } from "./invocation.ts";
+import { PartitionReader, type ReaderSettings } from "./partition-reader.ts";
+import { RecordQueue } from "./record-queue.ts";
+import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
+import type { Consumer, ConsumerOptions, ConsumerRecord, OffsetStrategy, TopicSelection } from "./types.ts";
+
+const MAX_BYTES_DEFAULT = 1_048_588;
+const OFFSET_FLUSH_PERIOD_MS_DEFAULT = 10_000;
+const RETRY_DEFAULT = { initialDelayMs: 100, maxDelayMs: 10_000, timeoutMs: 30 * 60_000 };
+/** How long closing may take to store the position. */
+const CLOSE_FLUSH_MS_MAX = 2000;
+
+interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  readonly startOffset: number;
+  readonly endOffset: number | undefined;
+}
+
+/** Looks everything up, then starts reading. @throws FLV_ARGUMENT | FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND */
+export async function openConsumer(cluster: Cluster, options: ConsumerOptions): Promise<Consumer> {
+  const strategy = offsetStrategy(options);
+  const settings: ReaderSettings = {
+    isolation: options.isolation ?? "readUncommitted",
+    maxBytes: options.maxBytes ?? MAX_BYTES_DEFAULT,
+    smartmodules: (options.smartmodules ?? []).map(toInvocation),
+    consumerId: options.consumerId,
+    strictOffset: options.strictOffset ?? false,
+    retry: { ...RETRY_DEFAULT, ...options.retry },
+  };
+  const positions = await startPositions(cluster, options);
+  return new StreamConsumer(cluster, positions, settings, {
+    strategy,
+    flushPeriodMs: options.offsetFlushPeriodMs ?? OFFSET_FLUSH_PERIOD_MS_DEFAULT,
+    signal: options.signal,
+  });
+}
+
+function offsetStrategy(options: ConsumerOptions): OffsetStrategy {
+  const strategy = options.offsetStrategy ?? (options.consumerId === undefined ? "none" : "manual");
+  if (strategy !== "none" && options.consumerId === undefined) {
+    throw flvError("FLV_ARGUMENT", `offset strategy "${strategy}" needs a consumer id`, {
+      hint: "name the consumer with consumerId",
+    });
+  }
+  return strategy;
+}
+
+async function startPositions(cluster: Cluster, options: ConsumerOptions): Promise<readonly Position[]> {
+  const abort = options.signal === undefined ? {} : { signal: options.signal };
+  const selected = await selectPartitions(cluster, options, abort);
+  const stored = options.consumerId === undefined ? [] : await fetchConsumerOffsets(cluster, options.consumerId, abort);
+  return Promise.all(
+    selected.map(async ({ topic, partition }) => {
+      const offsets = await fetchPartitionOffsets(cluster, topic, partition, abort);
+      const known = stored.find((entry) => entry.topic === topic && entry.partition === partition);
+      const startOffset = startingAt(
+        options.offset ?? "end",
+        offsets,
+        known === undefined ? undefined : known.offset + 1,
+      );
+      return { topic, partition, startOffset, endOffset: options.disableContinuous ? offsets.endOffset : undefined };
+    }),
+  );
+}
+
+async function selectPartitions(
+  cluster: Cluster,
+  options: ConsumerOptions,
+  abort: AbortOptions,
+): Promise<readonly { topic: string; partition: number }[]> {
+  const session = await cluster.session(abort);
+  const selected: { topic: string; partition: number }[] = [];
+  for (const { topic, partitions } of selections(options)) {
+    const { partitionCount } = await session.topic(topic, abort);
+    const all = Array.from({ length: partitionCount }, (_, index) => index);
+    for (const partition of new Set(partitions ?? all)) selected.push({ topic, partition });
+  }
+  return selected;
+}
+
+function selections({ topic, partitions }: ConsumerOptions): readonly TopicSelection[] {
+  if (typeof topic === "string") {
+    if (partitions === undefined) return [{ topic }];
+    return [{ topic, partitions: typeof partitions === "number" ? [partitions] : partitions }];
+  }
+  if (partitions !== undefined) {
+    throw flvError("FLV_ARGUMENT", "partitions belong to one topic, and several are given", {
+      hint: "give them as { topic, partitions } in the list of topics",
+    });
+  }
+  return topic.map((entry) => (typeof entry === "string" ? { topic: entry } : entry));
+}
+
+interface CommitSettings {
+  readonly strategy: OffsetStrategy;
+  readonly flushPeriodMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const NO_RECORDS: readonly ConsumerRecord[] = [];
+const DONE: IteratorResult<never> = { done: true, value: undefined };
+
+/** Readers of partitions, their queue, and the iterators over it. */
+class StreamConsumer implements Consumer {
+  readonly #cluster: Cluster;
+  readonly #queue = new RecordQueue<PartitionReader>();
+  readonly #readers: readonly PartitionReader[];
+  readonly #commit: CommitSettings;
+  readonly #stop = new AbortController();
+  readonly #onAbort: () => void;
+  #flushTimer: ReturnType<typeof setInterval> | undefined;
+  #closing: Promise<void> | undefined;
+  #isIterated = false;
+  /** The chunk that is given out record by record, and the place of the next one. */
+  #reader: PartitionReader | undefined;
+  #records: readonly ConsumerRecord[] = NO_RECORDS;
+  #index = 0;
+  /** The call that waits for the next chunk; later calls queue behind it. */
+  #refilling: Promise<unknown> = Promise.resolve();
+
+  constructor(cluster: Cluster, positions: readonly Position[], settings: ReaderSettings, commit: CommitSettings) {
+    this.#cluster = cluster;
+    this.#commit = commit;
+    this.#readers = positions.map((position) => new PartitionReader(cluster, this.#queue, settings, position));
+    this.#onAbort = () => {
+      this.#queue.abandon({ error: commit.signal?.reason });
+      void this.close();
+    };
+    commit.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (commit.signal?.aborted) this.#onAbort();
+    if (commit.strategy === "auto") this.#startFlushing(commit.flushPeriodMs);
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const onClientClosed = () => this.#stop.abort(this.#cluster.closed.reason);
+    this.#cluster.closed.addEventListener("abort", onClientClosed, { once: true });
+    try {
+      await Promise.all(this.#readers.map((reader) => reader.run(signal)));
+      this.#queue.end();
+    } catch (error) {
+      this.#queue.end({ error });
+      this.#stop.abort(error);
+    } finally {
+      this.#cluster.closed.removeEventListener("abort", onClientClosed);
+    }
+  }
+
+  #startFlushing(periodMs: number): void {
+    this.#flushTimer = setInterval(() => {
+      this.offsetCommit();
+      this.offsetFlush().catch((error: unknown) => {
+        this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored, trying again later");
+      });
+    }, periodMs);
+  }
+
+  // ---- records -----------------------------------------------------------------------------------------------------
+
+  #claim(): void {
+    if (this.#isIterated) {
+      throw flvError("FLV_ARGUMENT", "a consumer is iterated once", { hint: "make another with consumer()" });
+    }
+    this.#isIterated = true;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord> {
+    this.#claim();
+    const iterator: AsyncIterableIterator<ConsumerRecord> = {
+      next: () => this.#nextRecord(),
+      return: () => this.#leave(),
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  #nextRecord(): Promise<IteratorResult<ConsumerRecord>> {
+    const record = this.#records[this.#index];
+    if (record === undefined) return this.#nextAfterRefill();
+    this.#index++;
+    return Promise.resolve({ done: false, value: record });
+  }
+
+  #nextAfterRefill(): Promise<IteratorResult<ConsumerRecord>> {
+    const turn = this.#refilling.then(async (): Promise<IteratorResult<ConsumerRecord>> => {
+      // another call may have refilled in the meantime
+      if (this.#index >= this.#records.length && !(await this.#refill())) return DONE;
+      return { done: false, value: this.#records[this.#index++] as ConsumerRecord };
+    });
+    this.#refilling = turn.catch(() => {});
+    return turn;
+  }
+
+  async #refill(): Promise<boolean> {
+    this.#noteYielded();
+    this.#records = NO_RECORDS;
+    this.#index = 0;
+    try {
+      const chunk = await this.#queue.take();
+      if (chunk !== undefined) {
+        this.#reader = chunk.source;
+        this.#records = chunk.records;
+        return true;
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    await this.close();
+    return false;
+  }
+
+  /** Tells the reader of the current chunk how far it was given out. */
+  #noteYielded(): void {
+    const last = this.#records[this.#index - 1];
+    if (last !== undefined && this.#reader !== undefined) this.#reader.yieldedOffset = last.offset;
+  }
+
+  batches(): AsyncIterableIterator<readonly ConsumerRecord[]> {
+    this.#claim();
+    const next = async (): Promise<IteratorResult<readonly ConsumerRecord[]>> => {
+      if (!(await this.#refill())) return DONE;
+      this.#index = this.#records.length;
+      return { done: false, value: this.#records };
+    };
+    const iterator: AsyncIterableIterator<readonly ConsumerRecord[]> = {
+      next: () => {
+        const turn = this.#refilling.then(next);
+        this.#refilling = turn.catch(() => {});
+        return turn;
+      },
+      return: () => this.#leave(),
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  async #leave(): Promise<IteratorResult<never>> {
+    await this.close();
+    return DONE;
+  }
+
+  // ---- offsets -----------------------------------------------------------------------------------------------------
+
+  offsetCommit(): void {
+    if (this.#commit.strategy === "none") {
+      throw flvError("FLV_CONSUMER_OFFSET", "this consumer keeps no offsets", {
+        hint: "give it a consumerId and an offset strategy",
+      });
+    }
+    this.#noteYielded();
+    for (const reader of this.#readers) reader.commit();
+  }
+
+  async offsetFlush(options: AbortOptions = {}): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.flushOffset(options)));
+  }
+
+  // ---- end ---------------------------------------------------------------------------------------------------------
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#flushTimer);
+    this.#commit.signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#commit.strategy === "auto" && !this.#cluster.isClosed) {
+      this.offsetCommit();
+      await this.offsetFlush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }).catch((error: unknown) => {
+        this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored at the end");
+      });
+    }
+    this.#stop.abort(flvError("FLV_ABORTED", "the consumer was closed"));
+    this.#queue.abandon();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

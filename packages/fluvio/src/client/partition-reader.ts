@@ -1,0 +1,236 @@
+import {
+  flvError,
+  isFluvioError,
+  type SmartModuleInvocationInput,
+  type StreamFetchResponse,
+  streamFetchApi,
+  toFluvioError,
+  updateConsumerOffsetApi,
+  updateOffsetsApi,
+} from "../protocol/index.ts";
+import type { AbortOptions, Connection } from "../transport/index.ts";
+import { Backoff, isConnectionError } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { decodeReply } from "./decode-reply.ts";
+import type { RecordQueue } from "./record-queue.ts";
+import type { Isolation, RetryPolicy } from "./types.ts";
+
+/** What the readers of one consumer have in common. */
+export interface ReaderSettings {
+  readonly isolation: Isolation;
+  readonly maxBytes: number;
+  readonly smartmodules: readonly SmartModuleInvocationInput[];
+  readonly consumerId: string | undefined;
+  readonly strictOffset: boolean;
+  readonly retry: RetryPolicy;
+}
+
+/** The stream that was opened last; its id is known from the first reply on. */
+interface OpenStream {
+  readonly connection: Connection;
+  streamId: number | undefined;
+}
+
+/** Largest `maxBytes` that is asked for when a batch does not fit. */
+const MAX_BYTES_MAX = 0x7fffffff;
+
+/** Reads one partition into the queue, across lost connections, until `endOffset` or without end. */
+export class PartitionReader {
+  readonly topic: string;
+  readonly partition: number;
+  readonly #cluster: Cluster;
+  readonly #queue: RecordQueue<PartitionReader>;
+  readonly #settings: ReaderSettings;
+  readonly #endOffset: number | undefined;
+  readonly #backoff: Backoff;
+  #nextOffset: number;
+  #maxBytes: number;
+  #stream: OpenStream | undefined;
+  /** Offset of the last record given to the user; -1 for none. */
+  yieldedOffset = -1;
+  #committedOffset = -1;
+  #flushedOffset = -1;
+  #streamWaiters: (() => void)[] = [];
+
+  constructor(
+    cluster: Cluster,
+    queue: RecordQueue<PartitionReader>,
+    settings: ReaderSettings,
+    position: { topic: string; partition: number; startOffset: number; endOffset: number | undefined },
+  ) {
+    this.#cluster = cluster;
+    this.#queue = queue;
+    this.#settings = settings;
+    this.topic = position.topic;
+    this.partition = position.partition;
+    this.#nextOffset = position.startOffset;
+    this.#endOffset = position.endOffset;
+    this.#maxBytes = settings.maxBytes;
+    this.#backoff = new Backoff(settings.retry);
+  }
+
+  get #isDone(): boolean {
+    return this.#endOffset !== undefined && this.#nextOffset >= this.#endOffset;
+  }
+
+  /** Resolves at the end; throws what cannot be helped by trying again. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!this.#isDone && !signal.aborted) {
+      try {
+        await this.#readStream(signal);
+      } catch (error) {
+        this.#stream = undefined;
+        if (signal.aborted) return;
+        await this.#handle(error, signal);
+      }
+    }
+  }
+
+  async #handle(error: unknown, signal: AbortSignal): Promise<void> {
+    const { topic, partition } = this;
+    const { logger } = this.#cluster.settings;
+    if (isConnectionError(error)) {
+      logger.warn({ topic, partition, error, nextOffset: this.#nextOffset }, "stream lost, connecting again");
+      await this.#backoff.pause(error, signal);
+      return;
+    }
+    if (!isFluvioError(error) || error.code !== "FLV_OFFSET_EVICTED" || this.#settings.strictOffset) throw error;
+    const { nextAvailable } = error.details;
+    // an offset that does not lead on would be asked for again and again
+    if (typeof nextAvailable !== "number" || nextAvailable <= this.#nextOffset) throw error;
+    logger.warn(
+      { topic, partition, offset: this.#nextOffset, nextAvailable },
+      "records were deleted before they were read: going on at the oldest stored",
+    );
+    this.#nextOffset = nextAvailable;
+  }
+
+  /** One stream on one connection. Returns at the end, or when it has to be opened anew with other settings. */
+  async #readStream(signal: AbortSignal): Promise<void> {
+    const connection = await this.#cluster.leader(this.topic, this.partition, { signal });
+    const open: OpenStream = { connection, streamId: undefined };
+    this.#stream = open;
+    const { isolation, smartmodules, consumerId } = this.#settings;
+    const replies = connection.stream(
+      streamFetchApi,
+      {
+        topic: this.topic,
+        partition: this.partition,
+        fetchOffset: this.#nextOffset,
+        maxBytes: this.#maxBytes,
+        isolation,
+        smartmodules,
+        consumerId,
+      },
+      { signal },
+    );
+    for await (const reply of replies) {
+      if (open.streamId === undefined && reply.streamId > 0) this.#named(open, reply.streamId);
+      if (!(await this.#take(open, reply))) return;
+      this.#backoff.reset();
+      if (this.#isDone) return;
+    }
+  }
+
+  #named(open: OpenStream, streamId: number): void {
+    open.streamId = streamId;
+    const waiters = this.#streamWaiters;
+    this.#streamWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** @returns false when the stream has to be opened anew */
+  async #take(open: OpenStream, reply: StreamFetchResponse): Promise<boolean> {
+    const { errorCode, nextFilterOffset, records: recordSet } = reply.partition;
+    const failed = errorCode.name !== "None";
+    if (failed && errorCode.name !== "SmartModuleRuntimeError") {
+      throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
+    }
+    const decoded = decodeReply(recordSet, {
+      topic: this.topic,
+      partition: this.partition,
+      fromOffset: this.#nextOffset,
+      isFiltered: nextFilterOffset > 0,
+    });
+    if (decoded.neededBytes !== undefined) return this.#enlarge(decoded.neededBytes);
+    await this.#queue.room(this);
+    const records = this.#endOffset === undefined ? decoded.records : beforeOffset(decoded.records, this.#endOffset);
+    if (records.length > 0) this.#queue.put({ source: this, records });
+    if (failed) throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
+    const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
+    if (next === undefined) return true;
+    this.#nextOffset = Math.max(this.#nextOffset, next);
+    if (!this.#isDone) this.#acknowledge(open, reply.streamId, next);
+    return true;
+  }
+
+  /** The reply of the acknowledgement carries nothing; a lost connection is noticed by the stream itself. */
+  #acknowledge(open: OpenStream, sessionId: number, offset: number): void {
+    open.connection.request(updateOffsetsApi, { offsets: [{ offset, sessionId }] }).catch((error: unknown) => {
+      this.#cluster.settings.logger.debug({ topic: this.topic, partition: this.partition, error }, "lost an ack");
+    });
+  }
+
+  #enlarge(neededBytes: number): boolean {
+    const maxBytes = Math.min(Math.max(neededBytes, this.#maxBytes * 2), MAX_BYTES_MAX);
+    if (maxBytes <= this.#maxBytes) {
+      throw flvError("FLV_BATCH_TOO_LARGE", `a batch of ${this.topic}-${this.partition} does not come whole`, {
+        details: { topic: this.topic, partition: this.partition, offset: this.#nextOffset, neededBytes },
+      });
+    }
+    this.#maxBytes = maxBytes;
+    return false;
+  }
+
+  /** Marks what was yielded as processed. */
+  commit(): void {
+    this.#committedOffset = Math.max(this.#committedOffset, this.yieldedOffset);
+  }
+
+  /**
+   * Stores the committed offset; sends nothing when nothing is new. The request names the stream, so it waits for the
+   * first reply of one that was just opened anew.
+   * @throws FLV_CONSUMER_OFFSET | FLV_CONNECTION_CLOSED
+   */
+  async flushOffset(options: AbortOptions): Promise<void> {
+    const offset = this.#committedOffset;
+    if (offset <= this.#flushedOffset) return;
+    const { connection, streamId } = await this.#namedStream(options);
+    const reply = await connection.request(updateConsumerOffsetApi, { offset, sessionId: streamId }, options);
+    if (reply.errorCode.name !== "None") {
+      const cause = toFluvioError(reply.errorCode, { topic: this.topic, partition: this.partition });
+      throw flvError(
+        "FLV_CONSUMER_OFFSET",
+        `offset ${offset} of ${this.topic}-${this.partition} was not stored: ${cause.message}`,
+        {
+          cause,
+          details: { topic: this.topic, partition: this.partition, offset, consumerId: this.#settings.consumerId },
+          retriable: cause.retriable,
+        },
+      );
+    }
+    this.#flushedOffset = Math.max(this.#flushedOffset, offset);
+  }
+
+  async #namedStream(options: AbortOptions): Promise<{ connection: Connection; streamId: number }> {
+    for (;;) {
+      const stream = this.#stream;
+      if (stream?.streamId !== undefined) return { connection: stream.connection, streamId: stream.streamId };
+      options.signal?.throwIfAborted();
+      await new Promise<void>((resolve, reject) => {
+        const onAbort = () => reject(options.signal?.reason);
+        options.signal?.addEventListener("abort", onAbort, { once: true });
+        this.#streamWaiters.push(() => {
+          options.signal?.removeEventListener("abort", onAbort);
+          resolve();
+        });
+      });
+    }
+  }
+}
+
+function beforeOffset<T extends { readonly offset: number }>(records: readonly T[], endOffset: number): readonly T[] {
+  const last = records.at(-1);
+  if (last === undefined || last.offset < endOffset) return records;
+  return records.filter((record) => record.offset < endOffset);
+}
