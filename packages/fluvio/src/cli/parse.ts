@@ -84,15 +84,13 @@ function normalise(tables: Tables, words: readonly string[], stopAtPositional = 
         continue;
       }
       const next = words[index + 1];
-      const takes =
-        option.optionalValue === true
-          ? next !== undefined && option.accepts?.(next) === true
-          : next !== undefined && !names.has(next);
-      if (takes) {
+      if (next !== undefined && (option.optionalValue === true ? option.accepts?.(next) === true : !names.has(next))) {
         index++;
         out.push(`--${option.long}=${next}`);
+      } else if (option.optionalValue === true) {
+        out.push(`--${option.long}=`);
       } else {
-        out.push(option.optionalValue === true ? `--${option.long}=` : `--${option.long}`);
+        throw missingValue(option);
       }
     }
   }
@@ -102,6 +100,11 @@ function normalise(tables: Tables, words: readonly string[], stopAtPositional = 
 interface OptionWord {
   readonly name: string;
   readonly attached: string | undefined;
+}
+
+function missingValue(option: Option<unknown>): UsageError {
+  const values = option.choices === undefined ? "" : `\n  [possible values: ${option.choices.join(", ")}]`;
+  return new UsageError(`a value is required for '${optionText(option)}' but none was supplied${values}`);
 }
 
 function splitLong(word: string): OptionWord {
@@ -136,13 +139,8 @@ function optionNames(options: OptionTable): Map<string, Option<unknown>> {
 }
 
 function unexpectedArgument(name: string, names: ReadonlyMap<string, Option<unknown>>): UsageError {
-  const visible = [...names].filter(([, option]) => option.hidden !== true).map(([known]) => known);
-  const similar = name.startsWith("--")
-    ? nearest(
-        name,
-        visible.filter((known) => known.startsWith("--")),
-      )
-    : undefined;
+  const visible = [...names].filter(([known, option]) => option.hidden !== true && known.startsWith("--"));
+  const similar = name.startsWith("--") ? nearest(name, ["--help", ...visible.map(([known]) => known)]) : undefined;
   return new UsageError(
     `unexpected argument '${name}' found`,
     similar === undefined ? undefined : `a similar argument exists: '${similar}'`,
@@ -190,25 +188,17 @@ function runCommander(commander: Commander, tables: Tables, words: readonly stri
   }
 }
 
+/** Options are checked before; what is left to commander is how many words there are. */
 function clapError(error: CommanderError, tables: Tables): UsageError {
+  if (error.code !== "commander.missingArgument") return new UsageError(error.message.replace(/^error: /, ""));
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? "";
-  switch (error.code) {
-    case "commander.missingArgument": {
-      const missing = Object.values(tables.args).filter((argument) => argument.required);
-      const from = missing.findIndex((argument) => argument.name === quoted);
-      const lines = missing.slice(Math.max(0, from)).map((argument) => `  ${argText(argument)}`);
-      return new UsageError(`the following required arguments were not provided:\n${lines.join("\n")}`);
-    }
-    case "commander.optionMissingArgument": {
-      const option = Object.values(tables.options).find((one) => quoted.startsWith(`--${one.long} `));
-      const values = option?.choices === undefined ? "" : `\n  [possible values: ${option.choices.join(", ")}]`;
-      return new UsageError(
-        `a value is required for '${option === undefined ? quoted : optionText(option)}' but none was supplied${values}`,
-      );
-    }
-    default:
-      return new UsageError(error.message.replace(/^error: /, ""));
-  }
+  const required = Object.values(tables.args).filter((argument) => argument.required);
+  const from = Math.max(
+    0,
+    required.findIndex((argument) => argument.name === quoted),
+  );
+  const lines = required.slice(from).map((argument) => `  ${argText(argument)}`);
+  return new UsageError(`the following required arguments were not provided:\n${lines.join("\n")}`);
 }
 
 function checkRelations(tables: Tables, given: ReadonlyMap<string, readonly (string | true)[]>): void {

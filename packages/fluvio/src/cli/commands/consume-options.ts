@@ -63,7 +63,7 @@ const kindOption = (name: string, long: string, kind: string, aliases: readonly 
     long,
     aliases,
     value: "name-or-path",
-    summary: `Apply a ${kind} SmartModule: a wasm file, or the name of a stored one`,
+    summary: `Apply ${/^a/.test(kind) ? "an" : "a"} ${kind} SmartModule: a wasm file, or the name of a stored one`,
     parse: nonEmpty,
     conflicts: [...others(KINDS, name), "smartmodule", "smartmodulePath", "transforms", "transformsLine"],
   });

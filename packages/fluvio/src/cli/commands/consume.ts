@@ -5,7 +5,7 @@ import { flvError } from "../../protocol/index.ts";
 import { arg, command, type Noun } from "../command.ts";
 import type { Io } from "../io.ts";
 import { noSpinner, type Spinner, startSpinner } from "../output/spinner.ts";
-import { groupFormatter } from "./consume-format.ts";
+import { type GroupFormatter, groupFormatter } from "./consume-format.ts";
 import { type ConsumeFlags, consumeOptions, plainOptions, startOffset, statusLine } from "./consume-options.ts";
 import { timeFormatter } from "./consume-time.ts";
 import { loadColumns, runFullTable } from "./full-table.ts";
@@ -37,8 +37,11 @@ const consumeCommand = command({
   ],
   check: checkFlags,
   run: async (flags, io) => {
+    const format = prepare(flags, io);
     const client = await io.connect();
-    return await suggestingTopic(client, flags.topic, () => consumeFrom(client, flags, io));
+    return await suggestingTopic(client, flags.topic, () =>
+      format === undefined ? consumeToFullTable(client, flags, io) : consumeToLines(client, flags, io, format),
+    );
   },
 });
 
@@ -53,7 +56,8 @@ function checkFlags(flags: Flags): string | undefined {
   return undefined;
 }
 
-async function consumeFrom(client: FluvioClient, flags: Flags, io: Io): Promise<number> {
+/** What is wrong with the command whatever the cluster holds. @throws FLV_ARGUMENT */
+function prepare(flags: Flags, io: Io): GroupFormatter | undefined {
   if (flags.start !== undefined && flags.end !== undefined && flags.end < flags.start) {
     throw flvError(
       "FLV_ARGUMENT",
@@ -62,8 +66,19 @@ async function consumeFrom(client: FluvioClient, flags: Flags, io: Io): Promise<
       { details: { start: flags.start, end: flags.end } },
     );
   }
-  if (flags.output === "full-table") return await consumeToFullTable(client, flags, io);
-  const format = groupFormatter({
+  if (flags.join !== undefined || flags.derivedStream !== undefined) {
+    const what = flags.join === undefined ? "--derived-stream" : "--join";
+    throw flvError("FLV_UNSUPPORTED", `${what} is not supported`, {
+      hint: "Joins left the protocol together with derived streams; read both topics and join them in a consumer.",
+    });
+  }
+  if (flags.output === "full-table") {
+    if (io.stdout.isTty && io.stdinIsTty) return undefined;
+    throw flvError("FLV_ARGUMENT", "The output type full-table needs a terminal", {
+      hint: "Use --output table or --output json in a pipe or a file.",
+    });
+  }
+  return groupFormatter({
     output: flags.output,
     template: flags.format,
     keyValue: flags.keyValue,
@@ -72,6 +87,9 @@ async function consumeFrom(client: FluvioClient, flags: Flags, io: Io): Promise<
     style: io.stdout.style,
     time: timeFormatter(flags.timeFormat, io.now),
   });
+}
+
+async function consumeToLines(client: FluvioClient, flags: Flags, io: Io, format: GroupFormatter): Promise<number> {
   await using consumer = await openConsumer(client, flags, io);
   if (io.stdout.isTty) io.stderr.print(io.stderr.style.bold(statusLine(flags.topic, flags)));
   const spinner = spins(flags, io) ? startSpinner(io.stderr) : noSpinner;
@@ -83,9 +101,9 @@ async function consumeFrom(client: FluvioClient, flags: Flags, io: Io): Promise<
     spinner.clear();
     await io.stdout.write(chunk);
   };
-  const selected = await endPartitions(client, flags);
   try {
-    const endReached = await eachGroup(consumer, { io, end: flags.end, partitions: selected, show });
+    const partitions = await endPartitions(client, flags);
+    const endReached = await eachGroup(consumer, { io, end: flags.end, partitions, show });
     spinner.stop();
     if (endReached) io.stderr.print("End-offset has been reached; exiting");
     if (!flags.disableContinuous) io.stderr.print("Consumer stream has closed");
@@ -102,11 +120,6 @@ function spins(flags: Flags, io: Io): boolean {
 }
 
 async function consumeToFullTable(client: FluvioClient, flags: Flags, io: Io): Promise<number> {
-  if (!io.stdout.isTty || !io.stdinIsTty) {
-    throw flvError("FLV_ARGUMENT", "The output type full-table needs a terminal", {
-      hint: "Use --output table or --output json in a pipe or a file.",
-    });
-  }
   const columns = flags.tableFormat === undefined ? undefined : await loadColumns(client, flags.tableFormat);
   await using consumer = await openConsumer(client, flags, io);
   await runFullTable(io, consumer, columns);
@@ -132,12 +145,6 @@ async function openConsumer(client: FluvioClient, flags: Flags, io: Io): Promise
 }
 
 async function chainOf(flags: Flags, io: Io): Promise<readonly SmartModuleStep[]> {
-  if (flags.join !== undefined || flags.derivedStream !== undefined) {
-    const what = flags.join === undefined ? "--derived-stream" : "--join";
-    throw flvError("FLV_UNSUPPORTED", `${what} is not supported`, {
-      hint: "Joins left the protocol together with derived streams; read both topics and join them in a consumer.",
-    });
-  }
   const chosen = flags.filter ?? flags.map ?? flags.filterMap ?? flags.arrayMap ?? flags.aggregate;
   if (chosen === undefined) return await smartmoduleSteps(flags, io);
   const initial = flags.initial === undefined ? flags.aggregateInitial : await initialValue(io, flags.initial);
