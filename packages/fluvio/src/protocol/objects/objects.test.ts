@@ -15,6 +15,7 @@ import {
   TopicSpec,
   WatchRequest,
 } from "../index.ts";
+import type { AnyCodec } from "../schema.ts";
 import { fromHex, toHex } from "../testing/plain-json.ts";
 
 const COMPUTED = { type: "computed", partitions: 3, replicationFactor: 1, ignoreRackAssignment: false } as const;
@@ -60,7 +61,7 @@ describe("an object of an unknown type", () => {
   const labelled = (label: string) =>
     new Uint8Array([0, label.length, ...new TextEncoder().encode(label), 0, 0, 0, body.length, ...body]);
 
-  it.each([CreateRequest, DeleteRequest, ListRequest, WatchRequest])("is named, not decoded", (codec) => {
+  it.each<AnyCodec>([CreateRequest, DeleteRequest, ListRequest, WatchRequest])("is named, not decoded", (codec) => {
     for (const label of ["Nope", "topic", "toString", "__proto__"]) {
       expect(decode(codec, labelled(label), 19)).toEqual({ label: "unknown", unknownLabel: label, body: undefined });
     }

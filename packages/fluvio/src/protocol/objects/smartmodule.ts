@@ -54,5 +54,6 @@ export const SmartModuleSpec: Codec<SmartModuleSpec, SmartModuleSpecInput> = {
   },
 };
 
-export const SmartModuleStatus = nothing;
+/** A SmartModule has no state. */
+export const SmartModuleStatus = { ...nothing };
 export type SmartModuleStatus = Infer<typeof SmartModuleStatus>;

@@ -31,6 +31,7 @@ export const FetchOffsetsResponse = struct({
 export type FetchOffsetsResponse = Infer<typeof FetchOffsetsResponse>;
 export type FetchOffsetsResponseInput = InputOf<typeof FetchOffsetsResponse>;
 
+/** Asks for the first and the last offset of partitions. */
 export const fetchOffsetsApi = api({
   name: "FetchOffsets",
   key: 1002,

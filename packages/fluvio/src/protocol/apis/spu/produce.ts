@@ -51,6 +51,7 @@ export const ProduceResponse = struct({
 export type ProduceResponse = Infer<typeof ProduceResponse>;
 export type ProduceResponseInput = InputOf<typeof ProduceResponse>;
 
+/** Appends batches to partitions. */
 export const produceApi = api({
   name: "Produce",
   key: 0,

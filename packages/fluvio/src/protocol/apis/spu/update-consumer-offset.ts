@@ -16,6 +16,7 @@ export const UpdateConsumerOffsetResponse = struct({ offset: i64, errorCode: Err
 export type UpdateConsumerOffsetResponse = Infer<typeof UpdateConsumerOffsetResponse>;
 export type UpdateConsumerOffsetResponseInput = InputOf<typeof UpdateConsumerOffsetResponse>;
 
+/** Stores how far a consumer has come; sent on the connection of its stream. */
 export const updateConsumerOffsetApi = api({
   name: "UpdateConsumerOffset",
   key: 1006,
