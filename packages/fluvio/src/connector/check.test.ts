@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { type FluvioError, isFluvioError } from "../protocol/index.ts";
+import { checkOptions } from "./check.ts";
+import { logLevel, moduleReferences } from "./common-parameters.ts";
+import type { ConnectorConfig, ParameterValue } from "./config.ts";
+import { defineSource } from "./define.ts";
+import * as field from "./fields.ts";
+import { fillSecrets, parseSecretsFile, resolveSecrets } from "./secrets.ts";
+
+const source = defineSource({
+  name: "test",
+  version: "1.0.0",
+  summary: "for tests",
+  config: z.object({
+    url: field.httpUrl({ doc: "where to look" }),
+    every: field.duration({ doc: "pause", default: "10s", minMs: 1 }),
+    "max-size": field.byteSize({ doc: "largest answer", default: "1 MB" }),
+    count: field.integer({ doc: "how often", default: "3", min: 0, max: 9 }),
+    loud: field.flag({ doc: "say more", default: "false" }),
+    mode: field.oneOf(["fast", "slow"], { doc: "pace", default: "fast" }),
+    headers: field.pairs({ doc: "request headers", aliases: ["header"] }),
+    note: field.optionalText({ doc: "anything" }),
+  }),
+  removed: { format: "Use `mode`" },
+  run: async () => {},
+});
+
+const config = (parameters: Readonly<Record<string, ParameterValue>>): ConnectorConfig => ({
+  name: "c",
+  type: "test",
+  topic: "t",
+  version: "latest",
+  parameters,
+  secrets: {},
+  transforms: [],
+});
+const check = (parameters: Readonly<Record<string, ParameterValue>>) =>
+  checkOptions(source, config({ url: "http://localhost/", ...parameters }), "connect.yml");
+
+function refused(work: () => unknown): FluvioError {
+  try {
+    work();
+  } catch (error) {
+    if (isFluvioError(error)) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+describe("options", () => {
+  test("have defaults", () => {
+    expect(check({})).toEqual({
+      url: new URL("http://localhost/"),
+      every: 10_000,
+      "max-size": 1_000_000,
+      count: 3,
+      loud: false,
+      mode: "fast",
+      headers: [],
+      note: undefined,
+    });
+  });
+
+  test.each([
+    ["10s", 10_000],
+    ["30", 30_000],
+    ["1 ms", 1],
+    ["1m", 60_000],
+    ["150ms", 150],
+  ])("duration %s is %d ms", (text, ms) => {
+    expect(check({ every: text }).every).toBe(ms);
+  });
+
+  test.each([
+    ["1 MB", 1_000_000],
+    ["2KB", 2000],
+    ["1KiB", 1024],
+    ["512", 512],
+    ["1B", 1],
+  ])("size %s is %d bytes", (text, bytes) => {
+    expect(check({ "max-size": text })["max-size"]).toBe(bytes);
+  });
+
+  test("are found under `_` and `-`, and under their other names", () => {
+    expect(check({ max_size: "1KB", header: "A: b:c" })).toMatchObject({ "max-size": 1000, headers: [["A", "b:c"]] });
+    expect(check({ headers: { A: "b", C: "d" } }).headers).toEqual([
+      ["A", "b"],
+      ["C", "d"],
+    ]);
+  });
+
+  test("common ones are left to the runner", () => {
+    expect(() =>
+      check({ map: "m", "rust-log": "debug", array_map: "n", "smartmodule-parameters": ["a:b"] }),
+    ).not.toThrow();
+  });
+
+  test.each<[string, Record<string, ParameterValue>, string, string]>([
+    ["an unknown one", { evry: "1s" }, "unknown key `parameters.evry`", "Did you mean `every`?"],
+    [
+      "an unknown one far from all",
+      { zzzzzzzzz: "1" },
+      "unknown key `parameters.zzzzzzzzz`",
+      "Valid keys here: url, every",
+    ],
+    ["a removed one", { format: "x" }, "`parameters.format` no longer exists", "Use `mode`"],
+    ["a bad duration", { every: "often" }, '`parameters.every` is "often", which is not a duration', "pause"],
+    ["a duration of nothing", { every: "0s" }, "of at least 1 ms", "pause"],
+    ["a bad size", { max_size: "big" }, '`parameters.max_size` is "big", which is not a size', "largest answer"],
+    ["a bad number", { count: "10" }, "is not a whole number from 0 to 9", "how often"],
+    ["a bad switch", { loud: "yes" }, "is not true or false", "say more"],
+    ["a bad word", { mode: "quick" }, "is not one of fast, slow", "pace"],
+    ["a bad pair", { headers: ["A"] }, 'is a list, which has "A"', "request headers"],
+    ["a bad URL", { url: "ftp://x" }, "is not an http or https URL", "where to look"],
+    ["a list for a text", { every: ["1s"] }, "`parameters.every` is a list, which is not a duration", "pause"],
+    ["one given twice", { header: "A: b", headers: [] }, "are the same option", "Keep one"],
+  ])("%s is refused", (_, parameters, sentence, hint) => {
+    const error = refused(() => check(parameters));
+    expect(error.code).toBe("FLV_CONNECTOR_INVALID");
+    expect(error.message).toContain(sentence);
+    expect(error.hint).toContain(hint);
+  });
+
+  test("a required one that is missing is named with what it is", () => {
+    const error = refused(() => checkOptions(source, config({}), "connect.yml"));
+    expect(error.message).toContain("connect.yml: missing required option `parameters.url`");
+    expect(error.hint).toContain("where to look");
+  });
+});
+
+describe("SmartModules of a connector", () => {
+  const references = (parameters: Readonly<Record<string, ParameterValue>>) =>
+    moduleReferences(config(parameters), "f");
+
+  test("apply in the order of the file, parameters to each", () => {
+    expect(references({ map: "m", filter: "f", array_map: "a", smartmodule_parameters: { k: "v" } })).toEqual([
+      { uses: "m", mayBePath: true, params: { k: "v" } },
+      { uses: "f", mayBePath: true, params: { k: "v" } },
+      { uses: "a", mayBePath: true, params: { k: "v" } },
+    ]);
+  });
+
+  test("an aggregate takes its initial value", () => {
+    expect(references({ aggregate: "sum", "aggregate-initial-value": "use-last" })).toEqual([
+      { uses: "sum", mayBePath: true, params: {}, aggregateInitial: "use-last" },
+    ]);
+    expect(refused(() => references({ "aggregate-initial-value": "1" })).message).toContain("without `aggregate`");
+  });
+
+  test("parameters are a map or a list of key:value", () => {
+    expect(references({ map: "m", "smartmodule-parameters": ["a:b:c", "d: e"] })[0]?.params).toEqual({
+      a: "b:c",
+      d: "e",
+    });
+    expect(refused(() => references({ map: "m", "smartmodule-parameters": ["a=b"] })).message).toContain(
+      "not `key:value`",
+    );
+  });
+
+  test("transforms come after, by name only", () => {
+    const withTransforms = {
+      ...config({ map: "m" }),
+      transforms: [{ uses: "t", with: {}, lookback: { last: 2, age: "1m" } }],
+    };
+    expect(moduleReferences(withTransforms, "f")[1]).toEqual({
+      uses: "t",
+      mayBePath: false,
+      params: {},
+      lookback: { last: 2, ageMs: 60_000 },
+    });
+  });
+
+  test("the log level is the file's, else the environment's, else info", () => {
+    expect(logLevel(config({ "rust-log": "debug" }), "error")).toBe("debug");
+    expect(logLevel(config({}), "fluvio=debug,warn")).toBe("warn");
+    expect(logLevel(config({}), undefined)).toBe("info");
+  });
+});
+
+describe("secrets", () => {
+  test("come from the file, else from where they were declared to be", () => {
+    const declared = { ...config({}), secrets: { A: "in-file", B: "", C: "[REDACTED]" } };
+    const values = { A: "other", B: "b", C: "c" } as Readonly<Record<string, string>>;
+    expect(resolveSecrets(declared, (name) => values[name], "f")).toEqual({ A: "in-file", B: "b", C: "c" });
+    expect(refused(() => resolveSecrets(declared, () => undefined, "f")).message).toContain(
+      "value not found for secret name B",
+    );
+  });
+
+  test("are put into templates and references, at any depth", () => {
+    const parameters = { a: "Bearer ${{ secrets.T }}!", b: ["${{secrets.T}}"], c: { secret: { name: "T" } } };
+    expect(fillSecrets(parameters, { T: "x" }, "f")).toEqual({ a: "Bearer x!", b: ["x"], c: "x" });
+    const error = refused(() => fillSecrets({ a: "${{ secrets.TOKN }}" }, { TOKEN: "x" }, "f"));
+    expect(error.message).toContain("uses the secret TOKN, which is not declared");
+    expect(error.hint).toContain("TOKEN");
+  });
+
+  test("a secrets file has KEY=VALUE lines, and a bad line is not quoted", () => {
+    expect([...parseSecretsFile("# c\nA=1=2\n\nB=\n", "s.env")]).toEqual([
+      ["A", "1=2"],
+      ["B", ""],
+    ]);
+    const error = refused(() => parseSecretsFile("A=1\nhunter2\n", "s.env"));
+    expect(error.message).toContain("s.env:2");
+    expect(error.message).not.toContain("hunter2");
+  });
+});
