@@ -15,5 +15,5 @@ export async function cutBack(state: LogState, active: ActiveSegment, position: 
   await active.sync();
   const scan = await scanSegment(opened.file, position, segment.baseOffset);
   segment.maxTimestampMs = scan.maxTimestampMs;
-  noteScannedDamage(state, segment, scan);
+  noteScannedDamage(state, segment, scan, segment.end);
 }

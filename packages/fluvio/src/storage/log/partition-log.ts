@@ -1,13 +1,13 @@
 import { BATCH_BYTES_MAX, flvError, readBatchHeader } from "../../protocol/index.ts";
 import type { AppendResult, LogSlice, PartitionId, PartitionLog, PartitionLogConfig, ReadLimit } from "../engine.ts";
 import type { AppendedBatch } from "./append-queue.ts";
-import { noteDamage } from "./damage.ts";
+import { noteScannedDamage } from "./damage.ts";
 import { systemErrorCode } from "./file-system.ts";
 import { closedError, corruptError, partitionName, readError } from "./log-errors.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { enforceRetention } from "./retention.ts";
-import { measureDamage } from "./scan.ts";
+import { scanSegment } from "./scan.ts";
 import type { OpenSegment, Segment } from "./segment.ts";
 import { findTimestamp, type Place, readSegment } from "./segment-read.ts";
 import { BatchKeeper } from "./small-batches.ts";
@@ -18,6 +18,8 @@ export class SegmentedLog implements PartitionLog {
   readonly #writer: LogWriter;
   readonly #keeper = new BatchKeeper();
   readonly #onClose: () => void;
+  /** Segments that are being checked because a reader met damage. */
+  readonly #checks = new Map<Segment, Promise<void>>();
   #closing: Promise<void> | undefined;
 
   constructor(state: LogState, writer: LogWriter, onClose: () => void) {
@@ -65,8 +67,9 @@ export class SegmentedLog implements PartitionLog {
   }
 
   async read(offset: number, limit: ReadLimit): Promise<LogSlice> {
-    if (this.#closing) throw closedError(this.id);
+    let isChecked = false;
     for (;;) {
+      if (this.#closing) throw closedError(this.id);
       const { logEndOffset } = this.#state;
       if (offset < this.logStartOffset) throw this.#evicted(offset);
       if (offset > logEndOffset) throw this.#outOfRange(offset);
@@ -79,17 +82,23 @@ export class SegmentedLog implements PartitionLog {
       const result = await this.#withOpen(segment, offset, (opened) => readSegment(segment, opened, offset, bounded));
       if (result === undefined) continue;
       if ("slice" in result) return result.slice;
-      await this.#noteBadBatch(segment, offset, result.bad);
+      // Unknown damage. When it is known, the next round goes past it or into the error.
+      if (isChecked) throw this.#unreadable(segment, result.bad);
+      isChecked = true;
+      await this.#check(segment);
     }
   }
 
   async offsetForTimestamp(timestampMs: number): Promise<number> {
     for (const segment of this.#state.segments) {
+      let isChecked = false;
       while (segment.maxTimestampMs >= timestampMs) {
         const at = segment.baseOffset;
         const found = await this.#withOpen(segment, at, (opened) => findTimestamp(segment, opened, timestampMs));
         if (found && "bad" in found) {
-          await this.#noteBadBatch(segment, found.bad.offset, found.bad);
+          if (isChecked) throw this.#unreadable(segment, found.bad);
+          isChecked = true;
+          await this.#check(segment);
           continue;
         }
         if (found?.offset !== undefined) return found.offset;
@@ -187,17 +196,28 @@ export class SegmentedLog implements PartitionLog {
     throw corruptError(this.id, { offset, fromOffset, toOffset, file: segment.logPath });
   }
 
-  /** Finds out how far new damage goes. The caller then reads again: past it, or into the error. */
-  async #noteBadBatch(segment: Segment, offset: number, bad: Place): Promise<void> {
-    const { sizeBytes, nextOffset } = segment;
-    const range = await this.#withOpen(segment, offset, ({ file }) => measureDamage(file, sizeBytes, bad, nextOffset));
-    if (!range) return;
-    const isKnown = segment.damage.some((known) => known.fromPosition === range.fromPosition);
-    const { fromOffset, toOffset } = range;
-    // Also ends the search where the range does not explain why this offset cannot be read.
-    if (isKnown) throw corruptError(this.id, { offset, fromOffset, toOffset, file: segment.logPath });
-    noteDamage(this.#state, segment, range);
-    await this.#state.environment.fileSystem.remove(segment.indexPath);
+  /** Checks every batch of a segment and notes where it is damaged. */
+  #check(segment: Segment): Promise<void> {
+    let running = this.#checks.get(segment);
+    if (!running) {
+      running = this.#scan(segment).finally(() => this.#checks.delete(segment));
+      this.#checks.set(segment, running);
+    }
+    return running;
+  }
+
+  async #scan(segment: Segment): Promise<void> {
+    const { end, baseOffset } = segment;
+    const scan = await this.#withOpen(segment, baseOffset, ({ file }) => scanSegment(file, end.position, baseOffset));
+    if (!scan) return;
+    noteScannedDamage(this.#state, segment, scan, end);
+    // Without its index the segment is checked again at the next start.
+    if (segment.damage.length > 0) await this.#state.environment.fileSystem.remove(segment.indexPath);
+  }
+
+  #unreadable(segment: Segment, bad: Place): Error {
+    const { offset } = bad;
+    return corruptError(this.id, { offset, fromOffset: offset, toOffset: offset + 1, file: segment.logPath });
   }
 
   #evicted(offset: number): Error {

@@ -91,7 +91,7 @@ async function recoverSealed(state: LogState, segment: Segment, nextBaseOffset: 
   } else {
     segment.nextOffset = Math.max(nextBaseOffset, scan.nextOffset);
   }
-  noteScannedDamage(state, segment, scan);
+  noteScannedDamage(state, segment, scan, segment.end);
   if (segment.damage.length === 0) await saveIndex(fileSystem, segment, scan.index);
 }
 
@@ -120,7 +120,7 @@ async function recoverLast(
     segment.sizeBytes = scan.tail.position;
     if (scan.tail.sizeBytes > 0) await cutFile(state, segment);
   }
-  noteScannedDamage(state, segment, scan);
+  noteScannedDamage(state, segment, scan, segment.end);
   if (segment.damage.length > 0) return continueBehind(state, segment);
   const active = await ActiveSegment.open(fileSystem, segment, scan.index);
   // After a kill the bytes may be in memory only, and the high watermark is about to promise them.

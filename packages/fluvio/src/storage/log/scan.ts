@@ -94,25 +94,6 @@ async function nextIntact(reader: WindowReader, badPosition: number, expectedOff
   return undefined;
 }
 
-/**
- * Finds out how far the damage goes that starts at a position.
- * @param nextOffset what follows the segment's last batch: where the damage ends when no intact batch follows
- */
-export async function measureDamage(
-  file: LogFile,
-  sizeBytes: number,
-  from: { readonly position: number; readonly offset: number },
-  nextOffset: number,
-): Promise<DamagedRange> {
-  const next = await nextIntact(new WindowReader(file, sizeBytes), from.position, from.offset);
-  return {
-    fromOffset: from.offset,
-    toOffset: next?.offset ?? nextOffset,
-    fromPosition: from.position,
-    toPosition: next?.position ?? sizeBytes,
-  };
-}
-
 /** Checks every batch of a segment file: header, CRC, offsets without a gap. Rebuilds the index on the way. */
 export async function scanSegment(file: LogFile, sizeBytes: number, baseOffset: number): Promise<SegmentScan> {
   const reader = new WindowReader(file, sizeBytes);

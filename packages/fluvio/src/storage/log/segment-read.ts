@@ -18,7 +18,7 @@ export interface Place {
 
 export type SegmentRead =
   | { readonly slice: LogSlice }
-  /** No intact batch is where one is expected. */
+  /** Somewhere on the way an intact batch is missing; this is the place where it showed. */
   | { readonly bad: Place };
 
 /** Reads whole, checked batches from the one that holds `offset`, which lies in the segment and not in known damage. */
@@ -117,15 +117,16 @@ function cutSlice(
     const header = headerAt(bytes, position);
     const end = position + (header?.sizeBytes ?? 0);
     const isExpected = header?.baseOffset === nextOffset;
-    if (header && isExpected) {
-      if (end > bytes.length || offsetAfter(header) > limit.upToOffset) break;
-      if (position > first && end - first > limit.maxBytes) break;
+    // An unchecked header may end the slice but for the first batch, where that would say that there is nothing.
+    if (header && isExpected && position > first) {
+      if (end > bytes.length || offsetAfter(header) > limit.upToOffset || end - first > limit.maxBytes) break;
     }
     if (!header || !isExpected || !isIntactBatch(bytes.subarray(position, end))) {
       // What is intact before it goes out first; the next read meets the bad one.
       if (position === first) return { bad: from.place };
       break;
     }
+    if (offsetAfter(header) > limit.upToOffset) break;
     position = end;
     nextOffset = offsetAfter(header);
   }

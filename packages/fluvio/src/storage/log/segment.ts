@@ -68,8 +68,12 @@ export class Segment {
     return this.maxTimestampMs >= 0 ? this.maxTimestampMs : this.modifiedMs;
   }
 
+  /** Where it ends now. */
+  get end(): { readonly position: number; readonly offset: number } {
+    return { position: this.sizeBytes, offset: this.nextOffset };
+  }
+
   noteDamage(range: DamagedRange): void {
-    if (this.damage.some((known) => known.fromPosition === range.fromPosition)) return;
     this.damage = [...this.damage, range].sort((a, b) => a.fromPosition - b.fromPosition);
   }
 }
