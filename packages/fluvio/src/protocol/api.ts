@@ -9,7 +9,7 @@ export interface Api<Req, ReqIn, Res, ResIn> {
   readonly maxVersion: number;
   readonly request: Codec<Req, ReqIn>;
   readonly response: Codec<Res, ResIn>;
-  /** What a client sends when the server's list has no overlapping entry for the key (protocol.md 2.4); absent: fail. */
+  /** What a client sends when the server's list has no overlapping entry for the key; absent: fail. */
   readonly fallbackVersion?: number;
 }
 

@@ -20,6 +20,8 @@ export interface BatchBuilderOptions {
  */
 export class BatchBuilder {
   private readonly sizeBytesMax: number;
+  private readonly initialBytes: number;
+  /** Bytes that the next buffer begins with. */
   private capacity: number;
   private buffer: Uint8Array | undefined;
   private used = EMPTY_BYTES;
@@ -29,7 +31,8 @@ export class BatchBuilder {
 
   constructor(options: BatchBuilderOptions = {}) {
     this.sizeBytesMax = options.sizeBytesMax ?? BATCH_BYTES_MAX;
-    this.capacity = Math.max(options.initialBytes ?? INITIAL_BYTES, EMPTY_BYTES);
+    this.initialBytes = Math.max(options.initialBytes ?? INITIAL_BYTES, EMPTY_BYTES);
+    this.capacity = this.initialBytes;
   }
 
   get count(): number {
@@ -69,8 +72,7 @@ export class BatchBuilder {
   private room(needed: number): Uint8Array {
     const buffer = this.buffer;
     if (buffer !== undefined && needed <= buffer.length) return buffer;
-    this.capacity = Math.max(needed, buffer === undefined ? this.capacity : this.capacity * 2);
-    const grown = new Uint8Array(this.capacity);
+    const grown = new Uint8Array(Math.max(needed, buffer === undefined ? this.capacity : buffer.length * 2));
     if (buffer !== undefined) grown.set(buffer.subarray(0, this.used));
     this.buffer = grown;
     return grown;
@@ -92,8 +94,10 @@ export class BatchBuilder {
       firstTimestampMs: this.firstTimestampMs,
       maxTimestampMs: this.maxTimestampMs,
     });
+    // the next batch is likely as large; one large record must not make all later buffers large
+    this.capacity = Math.max(this.initialBytes, this.used);
     // uncompressed, the buffer itself goes to the caller
-    if (compression === "none") this.buffer = undefined;
+    if (compression === "none" || buffer.length > 2 * this.capacity) this.buffer = undefined;
     this.used = EMPTY_BYTES;
     this.records = 0;
     return batch;

@@ -238,6 +238,18 @@ describe("a batch builder", () => {
     expect(decodeBatch(builder.build())).toHaveLength(1);
   });
 
+  it("does not keep the room that one large record took", () => {
+    const builder = new BatchBuilder({ initialBytes: 1000 });
+    for (const codec of ["none", "lz4"] as const) {
+      builder.append(undefined, new Uint8Array(1 << 20), NOW_MS);
+      builder.build(codec);
+      builder.append(undefined, text("small"), NOW_MS);
+      builder.build();
+      builder.append(undefined, text("small"), NOW_MS);
+      expect(builder.build().buffer.byteLength).toBe(1000);
+    }
+  });
+
   it("refuses a time that is no integer", () => {
     expect(() => new BatchBuilder().append(undefined, text("x"), 0.5)).toThrow(
       expect.objectContaining({ code: "FLV_INT_RANGE" }),

@@ -4,6 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { loadNative } from "./compression.ts";
 import { makeCrc32cInJavaScript } from "./crc.ts";
 import { lz4BytesMax, zstdBytesMax } from "./expansion-bound.ts";
 import { BATCH_COMPRESSIONS, compress, crc32c, decompress, isFluvioError } from "./index.ts";
@@ -123,6 +124,14 @@ describe("the container of each codec", () => {
   it("of gzip may hold several members", () => {
     const twice = new Uint8Array(Buffer.concat([gzipSync("ab"), gzipSync("cd")]));
     expect(toHex(decompress("gzip", twice))).toBe(toHex(Buffer.from("abcd")));
+  });
+});
+
+describe("a codec whose native part is missing", () => {
+  it("says so, and what to do", () => {
+    expect(() => loadNative("zstd", "fluvio-codec-that-is-not-there")).toThrow(
+      expect.objectContaining({ code: "FLV_COMPRESSION", hint: expect.stringContaining("use gzip") }),
+    );
   });
 });
 

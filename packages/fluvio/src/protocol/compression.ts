@@ -32,8 +32,11 @@ interface ZstdModule {
 
 const require = createRequire(import.meta.url);
 
-/** Loads a native codec on its first use; the loader keeps it. */
-function native<T>(codec: BatchCompression, name: string): T {
+/**
+ * Loads a native codec on its first use; the loader keeps it.
+ * @throws FLV_COMPRESSION when the package, or its binary for this platform, is not there
+ */
+export function loadNative<T>(codec: BatchCompression, name: string): T {
   try {
     return require(name) as T;
   } catch (cause) {
@@ -46,7 +49,7 @@ function native<T>(codec: BatchCompression, name: string): T {
 }
 
 function snappy() {
-  const module = native<SnappyModule>("snappy", "snappy");
+  const module = loadNative<SnappyModule>("snappy", "snappy");
   return { compress: module.compressSync, uncompress: module.uncompressSync };
 }
 
@@ -69,9 +72,9 @@ export function compress(codec: BatchCompression, bytes: Uint8Array): Uint8Array
     case "snappy":
       return frameSnappy(snappy(), bytes);
     case "lz4":
-      return native<Lz4Module>("lz4", "lz4-napi").compressFrameSync(asBuffer(bytes));
+      return loadNative<Lz4Module>("lz4", "lz4-napi").compressFrameSync(asBuffer(bytes));
     case "zstd": {
-      const { Encoder } = native<ZstdModule>("zstd", "@toondepauw/node-zstd");
+      const { Encoder } = loadNative<ZstdModule>("zstd", "@toondepauw/node-zstd");
       return new Encoder(ZSTD_LEVEL).encodeSync(asBuffer(bytes));
     }
   }
@@ -112,11 +115,11 @@ function decompressUnchecked(codec: BatchCompression, bytes: Uint8Array, maxByte
       return unframeSnappy(snappy(), bytes, maxBytes);
     case "lz4":
       return bounded(maxBytes, lz4BytesMax(bytes), () =>
-        native<Lz4Module>("lz4", "lz4-napi").decompressFrameSync(asBuffer(bytes)),
+        loadNative<Lz4Module>("lz4", "lz4-napi").decompressFrameSync(asBuffer(bytes)),
       );
     case "zstd":
       return bounded(maxBytes, zstdBytesMax(bytes), () => {
-        const { Decoder } = native<ZstdModule>("zstd", "@toondepauw/node-zstd");
+        const { Decoder } = loadNative<ZstdModule>("zstd", "@toondepauw/node-zstd");
         return new Decoder().decodeSync(asBuffer(bytes));
       });
   }

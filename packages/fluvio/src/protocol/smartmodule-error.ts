@@ -1,4 +1,4 @@
-const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true });
+const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Transforms, as an error names them. */
 export type SmartModuleErrorKind = "filter" | "map" | "arrayMap" | "aggregate" | "filterMap" | "join" | "generic";
