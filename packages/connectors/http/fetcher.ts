@@ -1,3 +1,5 @@
+import { pipeline, type Readable, type Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { Agent, interceptors, request } from "undici";
 
 /** One complete answer. */
@@ -26,6 +28,11 @@ export interface HttpFetcher {
 }
 
 const REDIRECTS_MAX = 10;
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
 
 /** A client for one endpoint; the connection stays open between requests. */
 export function httpFetcher(options: FetcherOptions): HttpFetcher {
@@ -35,10 +42,7 @@ export function httpFetcher(options: FetcherOptions): HttpFetcher {
     headersTimeout: options.timeout,
     bodyTimeout: options.timeout,
   });
-  const dispatcher = agent.compose(
-    interceptors.redirect({ maxRedirections: REDIRECTS_MAX }),
-    interceptors.decompress({ skipErrorResponses: false }),
-  );
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: REDIRECTS_MAX }));
   return {
     fetch: async (signal) => {
       const { statusCode, headers, body } = await request(options.endpoint, {
@@ -48,7 +52,12 @@ export function httpFetcher(options: FetcherOptions): HttpFetcher {
         body: options.body ?? null,
         signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]),
       });
-      return { statusCode, headers: plainHeaders(headers), body: await readBody(body, options["max-response-size"]) };
+      const decoded = options.method === "HEAD" ? body : decompressed(body, headers["content-encoding"]);
+      return {
+        statusCode,
+        headers: plainHeaders(headers),
+        body: await readBody(decoded, options["max-response-size"]),
+      };
     },
     close: () => agent.destroy(),
   };
@@ -66,6 +75,15 @@ function plainHeaders(headers: Readonly<Record<string, string | string[] | undef
   return Object.fromEntries(
     Object.entries(headers).filter((pair): pair is [string, string | string[]] => pair[1] !== undefined),
   );
+}
+
+/** The body without the encodings that we ask for; one with another is left as it is. */
+function decompressed(body: Readable, encoding: string | string[] | undefined): AsyncIterable<Uint8Array> {
+  const decoder = DECODERS[String(encoding ?? "").toLowerCase()]?.();
+  if (decoder === undefined) return body;
+  // A body that breaks off ends the decoder with the body's error; the reader of the decoder gets it.
+  pipeline(body, decoder, () => {});
+  return decoder;
 }
 
 async function readBody(body: AsyncIterable<Uint8Array>, sizeBytesMax: number): Promise<Uint8Array> {
