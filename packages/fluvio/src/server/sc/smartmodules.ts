@@ -9,7 +9,7 @@ import type { SpuLinks } from "./spu-links.ts";
 import type { ScContext } from "./stores.ts";
 
 /** Largest module when unpacked: bounds what a small gzip stream can cost. */
-const WASM_BYTES_MAX = 256 * 1024 * 1024;
+const WASM_BYTES_MAX = 128 * 1024 * 1024;
 const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const NO_BYTES = new Uint8Array(0);
 

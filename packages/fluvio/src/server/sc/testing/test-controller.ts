@@ -206,5 +206,6 @@ export function assigned(
   return { replicas: { type: "assigned", partitions } };
 }
 
-/** The smallest module: magic and version, packed. */
-export const WASM: Uint8Array = gzipSync(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+/** The smallest module: magic and version. `WASM` is packed. */
+export const WASM_HEADER: Uint8Array = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+export const WASM: Uint8Array = Uint8Array.from(gzipSync(WASM_HEADER));
