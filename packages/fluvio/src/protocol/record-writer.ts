@@ -30,7 +30,7 @@ export function recordBodyBytes(
 }
 
 /** Writes a zig-zag varint within 32 bits and returns the position after it. Room must be there. */
-export function writeVarint(target: Uint8Array, pos: number, value: number): number {
+function writeVarint(target: Uint8Array, pos: number, value: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0;
   let at = pos;
   while (rest >= 0x80) {
@@ -52,7 +52,7 @@ function copy(target: Uint8Array, pos: number, bytes: Uint8Array): number {
  * Writes one record and returns the position after it.
  * @param bodyBytes from {@link recordBodyBytes}; room for it and its own varint must be there
  */
-export function writeRecord(target: Uint8Array, pos: number, bodyBytes: number, record: SectionRecord): number {
+function writeRecord(target: Uint8Array, pos: number, bodyBytes: number, record: SectionRecord): number {
   return writeRecordFields(target, pos, bodyBytes, record.timestampDelta, record.offsetDelta, record.key, record.value);
 }
 
