@@ -239,7 +239,7 @@ export class PartitionQueue {
 
   /** The partition is led elsewhere, or not yet again: nothing was written, so the batches can be sent once more. */
   #moved(group: readonly SealedBatch[], results: readonly PartitionProduceResponse[]): boolean {
-    if (this.#proven || this.#inFlight.length !== 1 || this.#settings.deliverySemantic === "atMostOnce") return false;
+    if (this.#proven || this.#inFlight.length !== 1) return false;
     const first = results[0];
     if (first?.errorCode.name !== "NotLeaderForPartition") return false;
     this.#recover(toFluvioError(first.errorCode, { topic: this.#settings.topic, partition: this.partition }));
