@@ -13,7 +13,7 @@ export class Exit extends Error {
 export function errorLine(error: unknown): string {
   if (!isFluvioError(error)) return oneLine(error instanceof Error ? error.message : String(error));
   const hint = error.hint === undefined ? "" : ` ${sentence(error.hint)}`;
-  return `${oneLine(error.message)} (${error.code}).${hint}`;
+  return `${oneLine(error.message).replace(/\.$/, "")} (${error.code}).${hint}`;
 }
 
 /** With `--verbose`: the details and the chain of causes below the line. */
@@ -43,7 +43,8 @@ function oneLine(message: string): string {
   return message.replace(/\s*\n\s*/g, " ").trim();
 }
 
-function sentence(hint: string): string {
+/** Ends a hint as a sentence, so that another can follow. */
+export function sentence(hint: string): string {
   const text = oneLine(hint);
   return /[.!?`]$/.test(text) ? text : `${text}.`;
 }

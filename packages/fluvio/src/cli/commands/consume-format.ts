@@ -44,18 +44,25 @@ export function groupFormatter(options: FormatOptions): GroupFormatter {
   return (records) => joinValues(records, anyBytes) ?? slow(records);
 }
 
-/** Values with a line end each, copied and not decoded; `undefined` when one of them is not plain text. */
+/** First bytes of the signatures that {@link isBinary} knows. */
+const PERCENT = 0x25;
+const PNG = 0x89;
+
+/** Values with a line end each, copied and not decoded; `undefined` when one of them may not be plain text. */
 function joinValues(records: readonly ConsumerRecord[], anyBytes: boolean): Uint8Array | undefined {
   let sizeBytes = records.length;
   for (const { value } of records) sizeBytes += value.length;
   const joined = Buffer.allocUnsafe(sizeBytes);
   let at = 0;
   for (const { value } of records) {
-    if (!anyBytes && isBinary(value)) return undefined;
+    const first = value[0];
+    if (!anyBytes && (first === PERCENT || first === PNG) && isBinary(value)) return undefined;
     joined.set(value, at);
     at += value.length;
     joined[at++] = 0x0a;
   }
+  // One look at all of them together: the rest of what makes a value binary is a NUL.
+  if (!anyBytes && joined.includes(0)) return undefined;
   return isUtf8(joined) ? joined : undefined;
 }
 

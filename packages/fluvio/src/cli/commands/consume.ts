@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Consumer, ConsumerOptions, ConsumerRecord, FluvioClient, SmartModuleStep } from "../../client/index.ts";
 import { flvError } from "../../protocol/index.ts";
+import type { SmartModuleKind } from "../../smartengine/index.ts";
 import { arg, command, type Noun } from "../command.ts";
 import type { Io } from "../io.ts";
 import { noSpinner, type Spinner, startSpinner } from "../output/spinner.ts";
@@ -145,10 +146,20 @@ async function openConsumer(client: FluvioClient, flags: Flags, io: Io): Promise
 }
 
 async function chainOf(flags: Flags, io: Io): Promise<readonly SmartModuleStep[]> {
-  const chosen = flags.filter ?? flags.map ?? flags.filterMap ?? flags.arrayMap ?? flags.aggregate;
+  const chosen = chosenKind(flags);
   if (chosen === undefined) return await smartmoduleSteps(flags, io);
   const initial = flags.initial === undefined ? flags.aggregateInitial : await initialValue(io, flags.initial);
-  return [{ ...(await pathOrName(io, chosen)), ...stepRest(flags.params, initial) }];
+  return [{ ...(await pathOrName(io, chosen.given, chosen.kind)), ...stepRest(flags.params, initial) }];
+}
+
+/** The one of `--filter`, `--map` and so on that is given. */
+function chosenKind(flags: Flags): { readonly kind: SmartModuleKind; readonly given: string } | undefined {
+  const { filter, map, filterMap, arrayMap, aggregate } = flags;
+  if (filter !== undefined) return { kind: "filter", given: filter };
+  if (map !== undefined) return { kind: "map", given: map };
+  if (filterMap !== undefined) return { kind: "filter_map", given: filterMap };
+  if (arrayMap !== undefined) return { kind: "array_map", given: arrayMap };
+  return aggregate === undefined ? undefined : { kind: "aggregate", given: aggregate };
 }
 
 /** The content of a file where there is one of that name, else the text itself. */

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { SmartModuleStep } from "../../client/index.ts";
 import { flvError } from "../../protocol/index.ts";
+import type { ModuleInspection, SmartModuleKind } from "../../smartengine/index.ts";
 import { type InputOf, type OptionTable, value, values } from "../command.ts";
 import { readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
@@ -75,13 +76,33 @@ export async function smartmoduleSteps(input: SmartModuleInput, io: Io): Promise
   return [];
 }
 
-/** A step of the older options, whose value is a file where such a file exists, else the name of a stored module. */
-export async function pathOrName(io: Io, given: string): Promise<SmartModuleStep> {
+/**
+ * A step of the older options, whose value is a file where such a file exists, else the name of a stored module.
+ * @throws FLV_SMARTMODULE_INVALID when the file cannot run, FLV_ARGUMENT when it is of another kind
+ */
+export async function pathOrName(io: Io, given: string, kind: SmartModuleKind): Promise<SmartModuleStep> {
   const isFile = await stat(resolve(io.cwd, given)).then(
     (found) => found.isFile(),
     () => false,
   );
-  return isFile ? await moduleFile(io, given) : { name: given };
+  if (!isFile) return { name: given };
+  const step = await moduleFile(io, given);
+  const inspection = await inspectModule(given, step.wasm);
+  if (inspection.kind !== kind) {
+    throw flvError("FLV_ARGUMENT", `"${given}" is a SmartModule of the kind ${inspection.kind}, not ${kind}`, {
+      details: { path: given, kind: inspection.kind },
+      hint: `Use --${inspection.kind.replace("_", "-")}, or --smartmodule-path for any kind.`,
+    });
+  }
+  return step;
+}
+
+/** What a module is, from its code. @throws FLV_SMARTMODULE_INVALID with the reason why it cannot run */
+export async function inspectModule(name: string, wasm: Uint8Array): Promise<ModuleInspection> {
+  // Loaded here because most commands run no module.
+  const { createSmartEngine } = await import("../../smartengine/index.ts");
+  await using engine = createSmartEngine();
+  return await engine.inspect(name, wasm);
 }
 
 export function stepRest(

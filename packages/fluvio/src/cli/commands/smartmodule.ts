@@ -5,9 +5,9 @@ import { arg, args, command, flag, type Noun, type OptionTable, value, values } 
 import { readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
 import { formatObject, type OutputFormat, outputOption, printListing } from "../output/format.ts";
-import { Exit, errorLine } from "../report.ts";
+import { Exit, errorLine, sentence } from "../report.ts";
 import { nonEmpty } from "../values.ts";
-import { readWasmFile } from "./smartmodule-options.ts";
+import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
 import { parsePackageFile } from "./smartmodule-package.ts";
 import { smartmoduleTest } from "./smartmodule-test.ts";
 import { smartmoduleDetails, smartmoduleObject, smartmoduleTable } from "./smartmodule-view.ts";
@@ -66,16 +66,14 @@ function taken(error: unknown): unknown {
 }
 
 async function checkRuns(name: string, wasm: Uint8Array): Promise<void> {
-  const { createSmartEngine } = await import("../../smartengine/index.ts");
-  await using engine = createSmartEngine();
   try {
-    await engine.inspect(name, wasm);
+    await inspectModule(name, wasm);
   } catch (error) {
     if (!isFluvioError(error)) throw error;
     const hint = "Use --force to store it all the same, for a cluster that can run it.";
     throw flvError(error.code, error.message, {
       details: error.details,
-      hint: error.hint === undefined ? hint : `${error.hint} ${hint}`,
+      hint: error.hint === undefined ? hint : `${sentence(error.hint)} ${hint}`,
       cause: error,
     });
   }

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 import picocolors from "picocolors";
 
@@ -37,14 +36,22 @@ export interface OutputOptions {
 
 export function createOutput(stream: Writable, options: OutputOptions): Output {
   let broken = false;
+  let waiting: (() => void)[] = [];
+  const release = () => {
+    const released = waiting;
+    waiting = [];
+    for (const done of released) done();
+  };
+  stream.on("drain", release);
+  stream.on("close", release);
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
-    if (broken) return;
+    if (!broken) options.onBroken();
     broken = true;
-    options.onBroken();
+    release();
   });
   const drained = async () => {
-    await Promise.race([once(stream, "drain"), once(stream, "close")]);
+    await new Promise<void>((done) => waiting.push(done));
     if (broken) throw new BrokenPipe();
   };
   return {
