@@ -72,6 +72,8 @@ export interface ModuleMetrics {
   readonly recordErrors: number;
   readonly invocations: number;
   readonly cpuMs: number;
+  /** Linear memory of the instance now, bytes; not a counter. */
+  readonly memoryBytes: number;
 }
 
 /**
@@ -116,7 +118,9 @@ export interface ModuleInspection {
 export interface SmartEngine extends AsyncDisposable {
   /**
    * Compiles, instantiates and initialises the steps in order.
-   * @throws FLV_SMARTMODULE_INVALID | FLV_SMARTMODULE_INIT | FLV_SMARTMODULE_MEMORY_LIMIT, each naming the module
+   * @throws FLV_SMARTMODULE_INVALID | FLV_SMARTMODULE_INIT | FLV_SMARTMODULE_MEMORY_LIMIT | FLV_SMARTMODULE_TIME_LIMIT
+   * | FLV_SMARTMODULE_RUNTIME (a trap in init), each naming the module; FLV_SMARTMODULE_RUNTIME, retriable, when as many
+   * chains are running as are allowed
    */
   chain(steps: readonly ChainStep[], options?: { readonly signal?: AbortSignal }): Promise<SmartChain>;
   /** @throws FLV_SMARTMODULE_INVALID with the reason: not wasm, no transform export, wrong arity, unknown import, no copy_records */

@@ -148,7 +148,7 @@ export class ChainRunner {
 
   takeMetrics(): readonly ModuleMetrics[] {
     return this.steps.map((step) => {
-      const metrics = { name: step.instance.name, ...step.counters };
+      const metrics = { name: step.instance.name, ...step.counters, memoryBytes: step.instance.memoryBytes };
       step.counters = newCounters();
       return metrics;
     });

@@ -1,0 +1,136 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { buildAs } from "../../../../tests/fixtures/build-as.ts";
+import { createSmartEngine, type ProcessOutput, type SmartChain } from "./index.ts";
+import { makeBatch, valuesOf } from "./testing/batches.ts";
+
+const MIB = 1 << 20;
+const engine = createSmartEngine({
+  limits: { batchTimeoutMs: 300, memoryBytesMax: 64 * MIB, outputBytesMax: 16 * MIB },
+});
+afterAll(() => engine[Symbol.asyncDispose]());
+
+async function chainOf(name: string): Promise<SmartChain> {
+  return engine.chain([{ name, wasm: await buildAs(name), params: new Map() }]);
+}
+
+function feed(chain: SmartChain, values: readonly string[], baseOffset = 0): Promise<ProcessOutput> {
+  const batches = [makeBatch(values, { baseOffset })];
+  return chain.process({ batches, fromOffset: baseOffset, maxOutputBytes: MIB });
+}
+
+/** Ways to go wrong, by the value that makes the module do so. */
+const FAULTS: readonly (readonly [value: string, code: string, words: string])[] = [
+  ["trap", "FLV_SMARTMODULE_RUNTIME", "it trapped in filter: unreachable"],
+  ["overflow", "FLV_SMARTMODULE_RUNTIME", "it trapped in filter: Maximum call stack size exceeded"],
+  ["code", "FLV_SMARTMODULE_RUNTIME", "it could not write its output (code -33)"],
+  ["code-unknown", "FLV_SMARTMODULE_RUNTIME", "it gave no reason (code -1234)"],
+  ["no-output", "FLV_SMARTMODULE_RUNTIME", "it gave no output (copy_records was not called)"],
+  ["out-of-bounds", "FLV_SMARTMODULE_RUNTIME", "lies outside its memory"],
+  ["garbage", "FLV_SMARTMODULE_RUNTIME", "its output cannot be read"],
+  ["bomb", "FLV_SMARTMODULE_RUNTIME", "is above the limit of 16777216"],
+  ["loop", "FLV_SMARTMODULE_TIME_LIMIT", "worked on one batch for more than 300 ms"],
+];
+
+describe("a module that goes wrong", () => {
+  for (const [value, code, words] of FAULTS) {
+    it(`by "${value}" breaks its chain, and says how`, async () => {
+      await using chain = await chainOf("kitchen");
+      expect((await feed(chain, ["fine"])).recordCount).toBe(1);
+      const failure = { code, message: expect.stringContaining(words), details: { module: "kitchen" } };
+      await expect(feed(chain, [value], 1)).rejects.toMatchObject(failure);
+      await expect(feed(chain, ["fine"], 2)).rejects.toMatchObject(failure);
+    });
+  }
+
+  it("by taking memory without end is stopped at the limit", async () => {
+    await using chain = await chainOf("kitchen");
+    await expect(
+      feed(
+        chain,
+        Array.from({ length: 40 }, () => "hog"),
+      ),
+    ).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_MEMORY_LIMIT",
+      details: { module: "kitchen", max: 64 * MIB },
+    });
+  });
+
+  it("in the third record of a stream fails then, not before", async () => {
+    await using chain = await chainOf("kitchen");
+    await feed(chain, ["trap-at-third", "trap-at-third"]);
+    await expect(feed(chain, ["trap-at-third"], 2)).rejects.toMatchObject({ code: "FLV_SMARTMODULE_RUNTIME" });
+  });
+
+  it("without end in its start function is stopped when it is looked at", async () => {
+    await expect(chainOf("endless-start")).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_TIME_LIMIT",
+      details: { module: "endless-start" },
+    });
+  });
+});
+
+describe("other chains", () => {
+  it("go on undisturbed, with their state, beside an endless loop, a trap and a memory hog", async () => {
+    await using healthy = await chainOf("counter");
+    await using looping = await chainOf("kitchen");
+    await using trapping = await chainOf("kitchen");
+    await using hoarding = await chainOf("kitchen");
+    const faults = Promise.allSettled([
+      feed(looping, ["loop"]),
+      feed(trapping, ["trap"]),
+      feed(
+        hoarding,
+        Array.from({ length: 40 }, () => "hog"),
+      ),
+    ]);
+    let ended = false;
+    const end = faults.then(() => {
+      ended = true;
+    });
+    let count = 0;
+    while (!ended) {
+      const output = await feed(healthy, ["x"], count);
+      count += 1;
+      expect(valuesOf(output.batches)).toEqual([String(count)]);
+    }
+    await end;
+    expect((await faults).map((fault) => fault.status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(count).toBeGreaterThan(5);
+    expect(valuesOf((await feed(healthy, ["x"], count)).batches)).toEqual([String(count + 1)]);
+  });
+
+  it("are as many as the limit says; one more is refused until one ends", async () => {
+    const small = createSmartEngine({ chainsMax: 2 });
+    const steps = [{ name: "filter", wasm: await buildAs("filter"), params: new Map<string, string>() }];
+    const first = await small.chain(steps);
+    await small.chain(steps);
+    await expect(small.chain(steps)).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      retriable: true,
+      message: "2 SmartModule chains are running, which is the limit",
+    });
+    await first[Symbol.asyncDispose]();
+    const third = await small.chain(steps);
+    expect((await feed(third, ["apple"])).recordCount).toBe(1);
+    await small[Symbol.asyncDispose]();
+  });
+
+  it("can be made on and on after chains that were stopped", async () => {
+    for (let turn = 0; turn < 3; turn++) {
+      await using chain = await chainOf("kitchen");
+      await expect(feed(chain, ["trap"])).rejects.toMatchObject({ code: "FLV_SMARTMODULE_RUNTIME" });
+      await using next = await chainOf("counter");
+      expect(valuesOf((await feed(next, ["x"])).batches)).toEqual(["1"]);
+    }
+  });
+});
+
+describe("a chain that is closed while it works", () => {
+  it("ends at once", async () => {
+    const chain = await chainOf("kitchen");
+    const underWay = feed(chain, ["loop"]);
+    const outcome = expect(underWay).rejects.toMatchObject({ code: "FLV_ABORTED" });
+    await chain[Symbol.asyncDispose]();
+    await outcome;
+  });
+});
