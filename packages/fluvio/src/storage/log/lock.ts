@@ -83,11 +83,14 @@ async function removeIfStale(fileSystem: FileSystem, path: string, own: Holder):
   await fileSystem.remove(stale);
 }
 
+/** Who holds the lock; `undefined` when there is none or it cannot be made sense of. */
 async function readHolder(fileSystem: FileSystem, path: string): Promise<Holder | undefined> {
   const bytes = await fileSystem.readFile(path);
   if (!bytes) return undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Holder;
+    const holder = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Holder> | null;
+    const isHolder = typeof holder?.pid === "number" && typeof holder.realm === "string";
+    return isHolder ? (holder as Holder) : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { AppendResult, LogSlice, PartitionId, PartitionLog, PartitionLogCon
 import type { AppendedBatch } from "./append-queue.ts";
 import { noteScannedDamage } from "./damage.ts";
 import { systemErrorCode } from "./file-system.ts";
-import { closedError, corruptError, partitionName, readError } from "./log-errors.ts";
+import { closedError, corruptError, partitionName, readError, writeError } from "./log-errors.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogWriter } from "./log-writer.ts";
 import { enforceRetention } from "./retention.ts";
@@ -117,8 +117,13 @@ export class SegmentedLog implements PartitionLog {
     this.#writer.reconfigured();
   }
 
-  enforceRetention(nowMs: number): Promise<number> {
-    return enforceRetention(this.#state, nowMs, () => this.#writer.exclusive(() => this.#writer.roll()));
+  async enforceRetention(nowMs: number): Promise<number> {
+    if (this.#closing) throw closedError(this.id);
+    try {
+      return await enforceRetention(this.#state, nowMs, () => this.#writer.exclusive(() => this.#writer.roll()));
+    } catch (cause) {
+      throw writeError(this.id, cause);
+    }
   }
 
   flush(): Promise<void> {

@@ -39,9 +39,10 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   #guard<K extends Exclude<keyof FileSystem, "open">>(call: K): FileSystem[K] {
-    const guarded = async (...parameters: [string, never, never]) => {
-      this.#check(call, parameters[0]);
-      return nodeFileSystem[call](...parameters);
+    const real = nodeFileSystem[call] as (...parameters: unknown[]) => unknown;
+    const guarded = async (...parameters: unknown[]) => {
+      this.#check(call, String(parameters[0]));
+      return real(...parameters);
     };
     return guarded as FileSystem[K];
   }
