@@ -10,6 +10,10 @@ import { createSpu } from "./spu.ts";
 
 async function run(config: SpuProcessConfig, logger: Logger): Promise<void> {
   const link = ipcLink<SpuToSc, ScToSpu>(process);
+  let terminate = (): void => process.exit(0);
+  process.on("SIGTERM", () => terminate());
+  // Ctrl-C reaches the whole group: the parent decides when its SPUs end
+  process.on("SIGINT", () => {});
   await using storage = await createLogEngine({ directory: config.dataDir, logger });
   await using engine = createSmartEngine({ logger, limits: config.engineLimits ?? {} });
   await using spu = await createSpu({
@@ -26,9 +30,7 @@ async function run(config: SpuProcessConfig, logger: Logger): Promise<void> {
     ...(config.maxFrameBytes === undefined ? {} : { maxFrameBytes: config.maxFrameBytes }),
     ...(config.tls === undefined ? {} : { tls: config.tls }),
   });
-  process.on("SIGTERM", () => void spu.close());
-  // Ctrl-C reaches the whole group: the parent decides when its SPUs end
-  process.on("SIGINT", () => {});
+  terminate = () => void spu.close();
   await spu.closed;
 }
 

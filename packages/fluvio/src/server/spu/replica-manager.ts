@@ -42,6 +42,8 @@ interface Entry {
   /** Set while the partition is served. */
   open: OpenReplica | undefined;
   problem: string | undefined;
+  /** Removals still to come: what was asked for before them is not served any more. */
+  removals: number;
   /** Work on this partition, one after the other. */
   tail: Promise<void>;
 }
@@ -49,7 +51,7 @@ interface Entry {
 interface OpenReplica extends Replica {
   assignment: ReplicaAssignment;
   readonly endListeners: Set<(why: ReplicaEnd) => void>;
-  stopAdvance(): void;
+  stopAdvance: () => void;
 }
 
 /**
@@ -98,10 +100,15 @@ export class ReplicaManager {
     for (const id of ids) {
       const entry = this.entry(id);
       entry.wanted = undefined;
+      entry.removals++;
       // requests are refused from now on, not only when earlier work on the partition is done
       if (entry.open !== undefined) this.unserve(entry, entry.open, "deleted");
       this.enqueue(entry, async () => {
-        await this.options.storage.remove(entry.id);
+        try {
+          await this.options.storage.remove(entry.id);
+        } finally {
+          entry.removals--;
+        }
         this.options.removed(entry.id);
       });
     }
@@ -144,7 +151,7 @@ export class ReplicaManager {
     const key = keyOf(id.topic, id.partition);
     let entry = this.entries.get(key);
     if (entry === undefined) {
-      entry = { id, wanted: undefined, open: undefined, problem: undefined, tail: Promise.resolve() };
+      entry = { id, wanted: undefined, open: undefined, problem: undefined, removals: 0, tail: Promise.resolve() };
       this.entries.set(key, entry);
     }
     return entry;
@@ -164,7 +171,7 @@ export class ReplicaManager {
 
   private async serve(entry: Entry): Promise<void> {
     const assignment = entry.wanted;
-    if (this.closing || assignment === undefined) return;
+    if (this.closing || assignment === undefined || entry.removals > 0) return;
     const config = logConfig(assignment, this.options.flush);
     if (entry.open !== undefined) {
       entry.open.assignment = assignment;
@@ -173,37 +180,21 @@ export class ReplicaManager {
     }
     try {
       const log = await this.options.storage.open(entry.id, config);
-      const open = this.openReplica(entry.id, assignment, log, () => this.markChanged(entry));
+      // a removal that came meanwhile deletes it; when it moved away it is closed again
+      if (entry.removals > 0) return;
+      if (entry.wanted === undefined) return await log[Symbol.asyncDispose]();
+      const open = openReplica(entry.id, assignment, log);
       await this.options.opened(open);
+      open.stopAdvance = log.onAdvance(() => this.markChanged(entry));
       entry.open = open;
       entry.problem = undefined;
     } catch (error) {
       entry.problem = isFluvioError(error) ? error.message : String(error);
       this.options.logger.error({ ...entry.id, error: entry.problem }, "a partition cannot be opened");
     }
-    // it may have been removed or moved away in the meantime
-    if (entry.wanted === undefined && entry.open !== undefined) this.unserve(entry, entry.open, "moved");
-    else this.reportNow(entry);
-  }
-
-  private openReplica(
-    id: PartitionId,
-    assignment: ReplicaAssignment,
-    log: PartitionLog,
-    changed: () => void,
-  ): OpenReplica {
-    const endListeners = new Set<(why: ReplicaEnd) => void>();
-    return {
-      id,
-      assignment,
-      log,
-      endListeners,
-      stopAdvance: log.onAdvance(changed),
-      onEnd: (listener) => {
-        endListeners.add(listener);
-        return () => endListeners.delete(listener);
-      },
-    };
+    // the same again: `opened` takes its time too
+    if (entry.open === undefined || (entry.wanted !== undefined && entry.removals === 0)) this.reportNow(entry);
+    else this.unserve(entry, entry.open, entry.removals > 0 ? "deleted" : "moved");
   }
 
   /** Takes a partition out of service at once; a log that moved away is closed behind work under way. */
@@ -244,6 +235,21 @@ export class ReplicaManager {
       });
     });
   }
+}
+
+function openReplica(id: PartitionId, assignment: ReplicaAssignment, log: PartitionLog): OpenReplica {
+  const endListeners = new Set<(why: ReplicaEnd) => void>();
+  return {
+    id,
+    assignment,
+    log,
+    endListeners,
+    stopAdvance: () => {},
+    onEnd: (listener) => {
+      endListeners.add(listener);
+      return () => endListeners.delete(listener);
+    },
+  };
 }
 
 /** The error of a partition that was asked for but is not led here. */

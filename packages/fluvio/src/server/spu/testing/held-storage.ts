@@ -6,6 +6,9 @@ export class HeldStorage implements StorageEngine {
   private heldAt = new Map<string, number>();
   private held = false;
   private readonly listeners = new Set<() => void>();
+  /** What opening and appending fail with, while set. */
+  openError: Error | undefined;
+  appendError: Error | undefined;
   readonly reads: { readonly id: PartitionId; readonly offset: number }[] = [];
   private readonly engine: StorageEngine;
   private readonly logs = new Map<string, PartitionLog>();
@@ -31,6 +34,7 @@ export class HeldStorage implements StorageEngine {
 
   async open(...args: Parameters<StorageEngine["open"]>): Promise<PartitionLog> {
     const [id] = args;
+    if (this.openError !== undefined) throw this.openError;
     const name = `${id.topic}/${id.partition}`;
     const log = await this.engine.open(...args);
     this.logs.set(name, log);
@@ -45,6 +49,7 @@ export class HeldStorage implements StorageEngine {
             return target.read(...read);
           };
         }
+        if (property === "append" && this.appendError !== undefined) return () => Promise.reject(this.appendError);
         if (property === "onAdvance") {
           return (listener: () => void) => {
             const stop = target.onAdvance(listener);
