@@ -98,6 +98,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     return await start(options, closers, closeAll);
   } catch (error) {
+    await options.connectorHost?.[Symbol.asyncDispose]();
     await closeAll(0);
     throw error;
   }
