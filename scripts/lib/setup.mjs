@@ -1,7 +1,7 @@
 /** What `npm start` and `npm test` need before anything else: packages and a build. Only Node's own modules here. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
@@ -22,7 +22,8 @@ export async function setup() {
   requireNode();
   const lock = hashOf("package-lock.json");
   if (stamp()?.lock !== lock || !existsSync(join(root, "node_modules", ".bin"))) {
-    await step("installing packages", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    // Not `npm ci`: it refuses a lock file that was written where packages for other systems could not be had.
+    await step("installing packages", "npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     save({ lock });
   }
   const sources = newest(join(root, "packages"));
@@ -45,7 +46,9 @@ function save(value) {
 }
 
 function hashOf(file) {
-  return createHash("sha256").update(readFileSync(join(root, file))).digest("hex");
+  return createHash("sha256")
+    .update(readFileSync(join(root, file)))
+    .digest("hex");
 }
 
 /** Time and number of the sources below a folder, so that a change, an addition and a removal all show. */
@@ -74,7 +77,11 @@ async function step(what, command, args) {
   const tty = process.stdout.isTTY === true;
   if (!tty) console.log(`${what} …`);
   const timer = tty ? setInterval(() => process.stdout.write(`\r\u001b[2K${what} … ${seconds()}`), 200) : undefined;
-  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" });
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: process.platform === "win32",
+  });
   let output = "";
   child.stdout.on("data", (data) => (output += data));
   child.stderr.on("data", (data) => (output += data));
