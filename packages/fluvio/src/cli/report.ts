@@ -43,8 +43,8 @@ function oneLine(message: string): string {
   return message.replace(/\s*\n\s*/g, " ").trim();
 }
 
-/** Ends a hint as a sentence, so that another can follow. */
+/** A hint as a sentence, so that another can follow. */
 export function sentence(hint: string): string {
   const text = oneLine(hint);
-  return /[.!?`]$/.test(text) ? text : `${text}.`;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

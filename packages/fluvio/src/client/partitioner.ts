@@ -13,7 +13,8 @@ export class PartitionPicker {
   #count = 0;
   #online: readonly number[] = [];
   #refreshedMs = Number.NEGATIVE_INFINITY;
-  #turn = 0;
+  /** Before the first: round robin begins with partition 0, as other clients do. */
+  #turn = -1;
 
   constructor(topic: string, choice: number | Partitioner | undefined, session: () => Session) {
     this.#topic = topic;
