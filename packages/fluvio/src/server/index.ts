@@ -5,3 +5,4 @@ export type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "./sc/c
 export { type DataDirHolder, dataDirHolder, isHolderAlive } from "./sc/data-dir-lock.ts";
 export { type MetadataStore, openMetadataStore } from "./sc/metadata-store.ts";
 export { createSc, type Sc, type ScOptions, TOPIC_WAIT_MS_DEFAULT } from "./sc/sc.ts";
+export { createSpu, type Spu, type SpuLimits, type SpuOptions } from "./spu/index.ts";

@@ -1,4 +1,4 @@
-import { flvError, isFluvioError, type Logger } from "../../protocol/index.ts";
+import { flvError, type Logger } from "../../protocol/index.ts";
 import type { Replica, ReplicaEnd } from "./replica-manager.ts";
 import {
   ACKNOWLEDGE_NOTHING,
@@ -146,9 +146,4 @@ export function checkStart(replica: Replica, offset: number): void {
       hint: `the next offset to be written is ${logEndOffset}`,
     });
   }
-}
-
-/** Whether an error says no more than that the other side went away. */
-export function isGone(error: unknown): boolean {
-  return isFluvioError(error) && (error.code === "FLV_CONNECTION_CLOSED" || error.code === "FLV_ABORTED");
 }

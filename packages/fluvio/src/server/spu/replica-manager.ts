@@ -63,6 +63,7 @@ export class ReplicaManager {
   private readonly entries = new Map<string, Entry>();
   private readonly changed = new Set<Entry>();
   private cancelStatus: (() => void) | undefined;
+  private reportSoon: NodeJS.Immediate | undefined;
   private cancelRetention: () => void;
   private retention: Promise<void> = Promise.resolve();
   private closing = false;
@@ -84,6 +85,8 @@ export class ReplicaManager {
     for (const assignment of assignments) {
       const entry = this.entry({ topic: assignment.topic, partition: assignment.partition });
       listed.add(entry);
+      // the whole list comes with every change of one partition
+      if (entry.wanted !== undefined && entry.open !== undefined && isSame(entry.wanted, assignment)) continue;
       entry.wanted = assignment;
       this.enqueue(entry, () => this.serve(entry));
     }
@@ -145,6 +148,7 @@ export class ReplicaManager {
       if (entry.open !== undefined) this.unserve(entry, entry.open, "moved");
     }
     this.cancelStatus?.();
+    clearImmediate(this.reportSoon);
   }
 
   private entry(id: PartitionId): Entry {
@@ -222,10 +226,15 @@ export class ReplicaManager {
     if (statuses.length > 0) this.options.report(statuses);
   }
 
+  /** Does not wait for the interval; what comes online in one go is reported together. */
   private reportNow(entry: Entry): void {
     this.changed.add(entry);
-    this.cancelStatus?.();
-    this.reportChanged();
+    if (this.reportSoon !== undefined) return;
+    this.reportSoon = setImmediate(() => {
+      this.reportSoon = undefined;
+      this.cancelStatus?.();
+      this.reportChanged();
+    });
   }
 
   private scheduleRetention(): () => void {
@@ -273,6 +282,16 @@ function statusOf(entry: Entry): ReplicaStatus {
     lastTimestampMs: log?.lastTimestampMs,
     problem: entry.problem ?? log?.damage,
   };
+}
+
+function isSame(one: ReplicaAssignment, other: ReplicaAssignment): boolean {
+  return (
+    one.retentionSeconds === other.retentionSeconds &&
+    one.segmentSizeBytes === other.segmentSizeBytes &&
+    one.maxPartitionSizeBytes === other.maxPartitionSizeBytes &&
+    one.compression === other.compression &&
+    one.system === other.system
+  );
 }
 
 function logConfig(assignment: ReplicaAssignment, flush: FlushMode): PartitionLogConfig {

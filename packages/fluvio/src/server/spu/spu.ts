@@ -1,4 +1,4 @@
-import { flvError, silentLogger } from "../../protocol/index.ts";
+import { flvError, type Logger, silentLogger } from "../../protocol/index.ts";
 import { serve } from "../../transport/index.ts";
 import { systemClock } from "../clock.ts";
 import type { ScToSpu } from "../link.ts";
@@ -20,31 +20,9 @@ const DRAIN_MS_DEFAULT = 5_000;
  */
 export async function createSpu(options: SpuOptions): Promise<Spu> {
   const logger = (options.logger ?? silentLogger).child({ spu: options.id });
-  const clock = options.clock ?? systemClock;
-  const limits: SpuLimits = { ...SPU_LIMITS_DEFAULT, ...options.limits };
   const { link } = options;
-  const sc = new ScClient(link, limits.scTimeoutMs, logger);
-  const modules = new ModuleCache((name) => fetchModule(sc, name), limits.smartModuleBytesMax);
-  const consumerOffsets = new ConsumerOffsets({
-    sc,
-    clock,
-    logger,
-    forgotten: (topic) => link.send({ type: "topicForgotten", topic }),
-  });
-  const replicas = new ReplicaManager({
-    storage: options.storage,
-    flush: options.flush ?? "always",
-    clock,
-    logger,
-    retentionCheckMs: options.retentionCheckMs ?? RETENTION_CHECK_MS_DEFAULT,
-    report: (statuses) => link.send({ type: "replicaStatus", statuses }),
-    opened: (replica) => consumerOffsets.opened(replica),
-    ended: (id) => consumerOffsets.ended(id),
-    removed: (id) => link.send({ type: "replicasRemoved", replicas: [id] }),
-    beforeRetention: (replica) => consumerOffsets.beforeRetention(replica),
-  });
-  const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
-  const service = new SpuService({ replicas, chains, consumerOffsets, limits, clock, logger });
+  const parts = assemble(options, logger);
+  const { sc, replicas, service } = parts;
   const server = await serve({
     host: options.host,
     port: options.port,
@@ -70,32 +48,12 @@ export async function createSpu(options: SpuOptions): Promise<Spu> {
     })();
     return closing;
   };
-
-  const onMessage = (message: Exclude<ScToSpu, { type: "request" | "reply" }>): void => {
-    switch (message.type) {
-      case "replicas":
-        replicas.assign(message.replicas);
-        return;
-      case "removeReplicas":
-        replicas.remove(message.replicas);
-        return;
-      case "topicDeleted":
-        consumerOffsets.topicDeleted(message.topic);
-        return;
-      case "smartModuleChanged":
-        modules.invalidate();
-        return;
-      case "shutdown":
-        void close();
-    }
-  };
   link.send({ type: "hello", spuId: options.id, publicPort: server.port, processId: process.pid });
   sc.listen({
-    onMessage,
-    onRequest: (request) => consumerOffsets.answer(request),
+    onMessage: (message) => obey(message, parts, close),
+    onRequest: (request) => parts.consumerOffsets.answer(request),
     onClose: () => void close(),
   });
-
   return {
     id: options.id,
     port: server.port,
@@ -106,6 +64,65 @@ export async function createSpu(options: SpuOptions): Promise<Spu> {
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+interface Parts {
+  readonly sc: ScClient;
+  readonly modules: ModuleCache;
+  readonly consumerOffsets: ConsumerOffsets;
+  readonly replicas: ReplicaManager;
+  readonly service: SpuService;
+}
+
+function assemble(options: SpuOptions, logger: Logger): Parts {
+  const { link, clock = systemClock } = options;
+  const limits: SpuLimits = { ...SPU_LIMITS_DEFAULT, ...options.limits };
+  const sc = new ScClient(link, limits.scTimeoutMs, logger);
+  const modules = new ModuleCache((name) => fetchModule(sc, name), limits.smartModuleBytesMax);
+  const consumerOffsets = new ConsumerOffsets({
+    sc,
+    clock,
+    logger,
+    forgotten: (topic) => link.send({ type: "topicForgotten", topic }),
+  });
+  const replicas = new ReplicaManager({
+    storage: options.storage,
+    flush: options.flush ?? "always",
+    clock,
+    logger,
+    retentionCheckMs: options.retentionCheckMs ?? RETENTION_CHECK_MS_DEFAULT,
+    report: (statuses) => link.send({ type: "replicaStatus", statuses }),
+    opened: (replica) => consumerOffsets.opened(replica),
+    ended: (id) => consumerOffsets.ended(id),
+    removed: (id) => link.send({ type: "replicasRemoved", replicas: [id] }),
+    beforeRetention: (replica) => consumerOffsets.beforeRetention(replica),
+  });
+  const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
+  const service = new SpuService({ replicas, chains, consumerOffsets, limits, clock, logger });
+  return { sc, modules, consumerOffsets, replicas, service };
+}
+
+function obey(
+  message: Exclude<ScToSpu, { type: "request" | "reply" }>,
+  { replicas, consumerOffsets, modules }: Parts,
+  close: () => Promise<void>,
+): void {
+  switch (message.type) {
+    case "replicas":
+      replicas.assign(message.replicas);
+      return;
+    case "removeReplicas":
+      replicas.remove(message.replicas);
+      return;
+    case "topicDeleted":
+      consumerOffsets.topicDeleted(message.topic);
+      return;
+    case "smartModuleChanged":
+      modules.invalidate();
+      return;
+    case "shutdown":
+      void close();
+  }
 }
 
 async function fetchModule(sc: ScClient, name: string): Promise<StoredModule | undefined> {

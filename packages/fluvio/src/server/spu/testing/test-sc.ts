@@ -13,6 +13,8 @@ export class TestSc {
   /** Answers forwarded requests when set (another SPU leads the consumer offsets). */
   forward: ((request: ScRequest) => Promise<LinkReply>) | undefined;
   moduleRequests = 0;
+  /** Modules are not answered before it resolves. */
+  moduleGate: Promise<void> = Promise.resolve();
   private readonly link: ScEnd;
   private readonly replicas = new Map<string, ReplicaAssignment>();
   private readonly waiting = new Set<() => void>();
@@ -120,6 +122,7 @@ export class TestSc {
       return this.forward?.(request) ?? { ok: false, message: "consumer-offset-0 has no leader" };
     }
     this.moduleRequests++;
+    await this.moduleGate;
     const { name } = request;
     const broken = this.brokenPayloads.get(name);
     if (broken !== undefined) return { ok: true, value: { name, payload: broken } };
