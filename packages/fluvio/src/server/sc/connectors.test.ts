@@ -116,6 +116,15 @@ test("an existing topic is left as it is; one with options of its own is left to
   expect((await controller.topics()).map(({ name }) => name)).toEqual(["cat-facts"]);
 });
 
+test("connectors that begin at once with the same new topic share it", async () => {
+  await using cluster = await started();
+  const names = ["a", "b", "c", "d"];
+  const statuses = await Promise.all(
+    names.map((name) => create(cluster.controller, name, config({ name, topic: "shared" }))),
+  );
+  expect(statuses.map(({ errorCode }) => errorCode.name)).toEqual(names.map(() => "None"));
+});
+
 test("bad configurations are refused at creation and at update, with the host's words", async () => {
   await using cluster = await started();
   const { controller, host } = cluster;

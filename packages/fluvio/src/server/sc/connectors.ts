@@ -9,7 +9,7 @@ import { readConnectorConfig, withKnownSecrets, withoutSecrets } from "./connect
 import type { ConnectorHost, ConnectorStatus } from "./connector-host.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { didYouMean, objectNameProblem } from "./names.ts";
-import { okStatus, refusal } from "./refusal.ts";
+import { isRefusal, okStatus, refusal } from "./refusal.ts";
 import type { ScContext } from "./stores.ts";
 import type { Topics } from "./topics.ts";
 
@@ -76,8 +76,8 @@ export class Connectors {
     return this.#mutex.run(name, async () => {
       this.#existing(name);
       await this.#context.metadata.commit([{ type: "delete", label: "ManagedConnector", name }]);
-      await this.#host?.remove(name);
       this.#context.stores.connectors.delete(name);
+      await this.#host?.remove(name);
       return okStatus(name);
     });
   }
@@ -120,7 +120,12 @@ export class Connectors {
   async #ensureTopic(config: Uint8Array): Promise<void> {
     const { topic, hasTopicOptions } = readConnectorConfig(config);
     if (hasTopicOptions || this.#context.stores.topics.has(topic)) return;
-    await this.#topics.create(topic, TOPIC_SPEC, { dryRun: false });
+    try {
+      await this.#topics.create(topic, TOPIC_SPEC, { dryRun: false });
+    } catch (error) {
+      // somebody else made it in the meantime
+      if (!isRefusal(error, "TopicAlreadyExists")) throw error;
+    }
   }
 
   async #store(object: ConnectorObject): Promise<void> {

@@ -110,6 +110,8 @@ class LmdbMetadataStore implements MetadataStore {
   readonly #objects: Database<Uint8Array, string>;
   readonly #payloads: Database<Uint8Array, string>;
   readonly #removals: Database<Uint8Array, string>;
+  readonly #commits = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(root: RootDatabase, path: string, isNew: boolean) {
     this.#root = root;
@@ -143,12 +145,22 @@ class LmdbMetadataStore implements MetadataStore {
   }
 
   payload(name: string): Uint8Array | undefined {
-    const payload = this.#payloads.get(name);
+    const payload = this.#closed ? undefined : this.#payloads.get(name);
     return payload === undefined ? undefined : Uint8Array.from(payload);
   }
 
-  async commit(changes: readonly MetadataChange[]): Promise<void> {
-    const writes = changes.map((change) => this.#write(change));
+  commit(changes: readonly MetadataChange[]): Promise<void> {
+    // the library must not be used once it is closed: it would take the process down
+    if (this.#closed)
+      return Promise.reject(flvError("FLV_STORAGE", "The metadata store is closed", { retriable: true }));
+    const commit = this.#commit(changes.map((change) => this.#write(change)));
+    this.#commits.add(commit);
+    const done = () => this.#commits.delete(commit);
+    commit.then(done, done);
+    return commit;
+  }
+
+  async #commit(writes: readonly Write[]): Promise<void> {
     try {
       await this.#root.transaction(() => {
         // puts inside a transaction are done at once; the transaction's promise speaks for them
@@ -158,20 +170,18 @@ class LmdbMetadataStore implements MetadataStore {
         }
       });
     } catch (cause) {
-      const full = /MDB_MAP_FULL|ENOSPC|[Nn]o space/.test(messageOf(cause));
-      throw flvError(
-        full ? "FLV_DISK_FULL" : "FLV_STORAGE",
-        `Metadata could not be written to ${this.#path}: ${messageOf(cause)}`,
-        {
-          details: { path: this.#path },
-          hint: full
-            ? "Free some space on the disk, then try again."
-            : "Check the disk and the data folder's permissions.",
-          retriable: true,
-          cause,
-        },
-      );
+      throw this.#writeError(cause);
     }
+  }
+
+  #writeError(cause: unknown): Error {
+    const full = /MDB_MAP_FULL|ENOSPC|[Nn]o space/.test(messageOf(cause));
+    const hint = full
+      ? "Free some space on the disk, then try again."
+      : "Check the disk and the data folder's permissions.";
+    const sentence = `Metadata could not be written to ${this.#path}: ${messageOf(cause)}`;
+    const details = { path: this.#path };
+    return flvError(full ? "FLV_DISK_FULL" : "FLV_STORAGE", sentence, { details, hint, retriable: true, cause });
   }
 
   #write(change: MetadataChange): Write {
@@ -199,6 +209,9 @@ class LmdbMetadataStore implements MetadataStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled(this.#commits);
     await this.#root.close();
   }
 }

@@ -113,6 +113,21 @@ test("metadata of a later release, a folder that is a file and a damaged object 
   await rm(dataDir, { recursive: true });
 });
 
+test("a closed store refuses to write instead of bringing the process down, and closing waits for what is under way", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "fluvio-meta-"));
+  const store = await openMetadataStore(dataDir);
+  const removal = (topic: string) => ({ type: "putRemoval", removal: { kind: "offsets", topic } }) as const;
+  const last = store.commit([removal("last")]);
+  await store[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+  await last;
+  await expect(store.commit([removal("late")])).rejects.toMatchObject({ code: "FLV_STORAGE", retriable: true });
+  expect(store.payload("any")).toBeUndefined();
+  await using again = await openMetadataStore(dataDir);
+  expect(again.removals()).toEqual([{ kind: "offsets", topic: "last" }]);
+  await rm(dataDir, { recursive: true });
+});
+
 test("a thousand topics: created, listed, kept", async () => {
   const before = await TestController.start();
   const statuses = await Promise.all(Array.from({ length: 1000 }, (_, index) => before.createTopic(`topic-${index}`)));

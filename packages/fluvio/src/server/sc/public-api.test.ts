@@ -165,6 +165,25 @@ test("a slow creation does not hold up other requests of its connection", async 
   expect((await slow).errorCode.name).toBe("None");
 });
 
+test("names of any length are refused in a sentence that fits the wire", async () => {
+  await using controller = await TestController.start();
+  const key = "x".repeat(32_000);
+  for (const label of ["Topic", "SmartModule", "TableFormat", "SpuGroup", "Mirror", "ManagedConnector"] as const) {
+    const status = await controller.client.request(deleteApi, { label, body: { key, force: false } });
+    expect(status.errorMessage).toMatch(/not found: xxx/);
+    expect(status.errorMessage?.length).toBeLessThan(5000);
+  }
+  expect((await controller.createTopic(key)).errorMessage).toMatch(/Name exceeds max characters allowed 63/);
+});
+
+test("the longest timeout that the wire can name is a wait, not an end", async () => {
+  await using controller = await TestController.start({ spu: { serves: false } });
+  const creation = controller.createTopic("slow", {}, { timeoutMs: 0xffff_ffff });
+  await controller.spu.message("replicas", ({ replicas }) => replicas.length === 2);
+  controller.spu.report({ topic: "slow", partition: 0 });
+  expect((await creation).errorCode.name).toBe("None");
+});
+
 test("mirroring is refused with a sentence", async () => {
   await using controller = await TestController.start();
   const reply = await controller.client.request(mirroringApi, {

@@ -22,6 +22,14 @@ export function refusal(
   });
 }
 
+/** Whether an error is a refusal with this code. */
+export function isRefusal(error: unknown, name: WireError["name"]): boolean {
+  return isFluvioError(error) && (error.details.wire as WireError | undefined)?.name === name;
+}
+
+/** Sentences quote what the client sent; strings of the protocol have a bound that they must not reach. */
+const MESSAGE_CHARS_MAX = 4000;
+
 /** The answer to a request about `name` that went well. */
 export function okStatus(name: string): StatusInput {
   return { name, errorCode: NO_ERROR, errorMessage: undefined };
@@ -30,13 +38,24 @@ export function okStatus(name: string): StatusInput {
 /** The answer to a request about `name` that failed with `error`. Errors that are no refusals go as `Other`. */
 export function errorStatus(name: string, error: unknown): StatusInput {
   if (!isFluvioError(error)) {
-    const message = `The cluster failed at this request: ${error instanceof Error ? error.message : String(error)}`;
-    return { name, errorCode: { name: "Other", message }, errorMessage: message };
+    return otherStatus(
+      name,
+      `The cluster failed at this request: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   const wire = error.details.wire as WireError | undefined;
-  if (wire !== undefined) {
-    return { name: (error.details.name as string | undefined) ?? name, errorCode: wire, errorMessage: error.message };
+  if (wire === undefined) {
+    return otherStatus(name, error.hint === undefined ? error.message : `${error.message}. ${error.hint}`);
   }
-  const message = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
+  const about = (error.details.name as string | undefined) ?? name;
+  return { name: about, errorCode: wire, errorMessage: bounded(error.message) };
+}
+
+function otherStatus(name: string, sentence: string): StatusInput {
+  const message = bounded(sentence);
   return { name, errorCode: { name: "Other", message }, errorMessage: message };
+}
+
+function bounded(sentence: string): string {
+  return sentence.length <= MESSAGE_CHARS_MAX ? sentence : `${sentence.slice(0, MESSAGE_CHARS_MAX)}…`;
 }

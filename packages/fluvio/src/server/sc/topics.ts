@@ -22,6 +22,9 @@ import { limitsProblem, replicasProblem } from "./topic-validation.ts";
 /** Longest wait for an SPU to delete the data of a topic; afterwards it is done later, and the name is free only then. */
 const REMOVAL_TIMEOUT_MS = 10_000;
 
+/** Timers go no further than 2^31 ms; no client waits for a day. */
+const TIMEOUT_MS_MAX = 24 * 60 * 60 * 1000;
+
 export interface TopicParts {
   readonly context: ScContext;
   readonly spus: SpuRegistry;
@@ -73,7 +76,7 @@ export class Topics {
       }
     });
     if (created === undefined) return okStatus(name);
-    const timeoutMs = options.timeoutMs ?? this.#parts.topicWaitMs;
+    const timeoutMs = Math.min(options.timeoutMs ?? this.#parts.topicWaitMs, TIMEOUT_MS_MAX);
     this.#requireOnline(name, await this.#parts.partitions.waitOnline(created, timeoutMs), timeoutMs);
     return okStatus(name);
   }
