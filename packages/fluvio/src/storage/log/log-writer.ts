@@ -76,7 +76,7 @@ export class LogWriter implements ScheduledWriter {
 
   start(alone: boolean): void {
     if (this.#running || this.#queue.isEmpty) return;
-    if (alone && this.#syncsFirst && this.#canBlock()) this.#writeBlocking();
+    if (this.#canBlock(alone)) this.#writeBlocking();
     else this.#wake();
   }
 
@@ -174,36 +174,37 @@ export class LogWriter implements ScheduledWriter {
     }
   }
 
-  #canBlock(): boolean {
-    if (this.#syncing || this.#syncFailure || this.#syncedOffset < this.#state.logEndOffset) return false;
+  #canBlock(alone: boolean): boolean {
+    const { syncPolicy } = this.#state.environment;
     const sizeBytes = this.#queue.sizeBytesOfAppends();
-    if (sizeBytes === undefined || sizeBytes > this.#roomBytes()) return false;
-    return this.#state.environment.syncPolicy.mayBlock(sizeBytes);
+    if (this.#syncFailure || sizeBytes === undefined || sizeBytes > this.#roomBytes()) return false;
+    if (!this.#syncsFirst) return syncPolicy.mayWrite(sizeBytes);
+    const isIdle = alone && !this.#syncing && this.#syncedOffset >= this.#state.logEndOffset;
+    return isIdle && syncPolicy.mayWriteAndSync(sizeBytes);
   }
 
   #writeBlocking(): void {
     const group = this.#queue.takeAppends();
     const startedMs = performance.now();
-    const pieces = assignOffsets(group, this.#state.logEndOffset);
     try {
-      this.#active.writeSync(pieces, sumBytes(group));
+      this.#active.writeSync(assignOffsets(group, this.#state.logEndOffset), sumBytes(group));
     } catch (cause) {
       this.#fail(group, cause);
       return;
     }
     this.#noteWritten(group);
-    try {
-      this.#active.opened.file.datasyncSync();
-    } catch (cause) {
-      this.#unsynced.push(...group);
-      this.#failSync(cause);
-      return;
+    if (this.#syncsFirst) {
+      try {
+        this.#active.opened.file.datasyncSync();
+      } catch (cause) {
+        this.#unsynced.push(...group);
+        this.#failSync(cause);
+        return;
+      }
+      this.#syncedOffset = this.#state.logEndOffset;
     }
     this.#state.environment.syncPolicy.note(performance.now() - startedMs);
-    this.#commit(this.#state.logEndOffset, this.#active.segment.sizeBytes);
-    this.#syncedOffset = this.#state.logEndOffset;
-    this.#state.notify();
-    for (const waiter of group) waiter.settle();
+    this.#acknowledge(group);
     this.#checkpointIfDue();
   }
 
@@ -228,6 +229,11 @@ export class LogWriter implements ScheduledWriter {
       this.#kickSync();
       return;
     }
+    this.#acknowledge(group);
+  }
+
+  /** All that is written is as durable as the flush mode asks for. */
+  #acknowledge(group: readonly QueuedAppend[]): void {
     this.#commit(this.#state.logEndOffset, this.#active.segment.sizeBytes);
     this.#state.notify();
     for (const waiter of group) waiter.settle();

@@ -2,8 +2,8 @@ import { type EventLoopUtilization, performance } from "node:perf_hooks";
 
 /** Larger groups take long enough on disk that the thread has better things to do. */
 const BLOCKING_BYTES_MAX = 16 * 1024;
-/** A sync that takes longer shows a slow or busy disk. */
-const BLOCKING_SYNC_MS_MAX = 1;
+/** What takes longer shows a slow or busy disk. */
+const BLOCKING_MS_MAX = 1;
 /** How long to stay away from blocking after a slow sync. */
 const SLOW_DISK_PAUSE_MS = 250;
 /** How often the share of other work is looked at. */
@@ -23,19 +23,23 @@ export class SyncPolicy {
   #blockedMs = 0;
   #threadIsBusy = false;
 
-  /** Whether to block for a group of this size, when it is the only one. */
-  mayBlock(sizeBytes: number): boolean {
-    if (sizeBytes > BLOCKING_BYTES_MAX) return false;
+  /** Whether to block for writing a group of this size: a copy into the system's memory, a few microseconds. */
+  mayWrite(sizeBytes: number): boolean {
+    return sizeBytes <= BLOCKING_BYTES_MAX && performance.now() >= this.#pausedUntilMs;
+  }
+
+  /** Whether to block for writing and syncing a group of this size, when it is the only one. */
+  mayWriteAndSync(sizeBytes: number): boolean {
+    if (!this.mayWrite(sizeBytes)) return false;
     const nowMs = performance.now();
-    if (nowMs < this.#pausedUntilMs) return false;
     if (nowMs - this.#sampledAtMs >= SAMPLE_MS) this.#look(nowMs);
     return !this.#threadIsBusy;
   }
 
-  /** Notes how long a blocking write and sync took. */
+  /** Notes how long a blocking call took: a slow disk, or one with too much to write back, is not waited for again. */
   note(durationMs: number): void {
     this.#blockedMs += durationMs;
-    if (durationMs > BLOCKING_SYNC_MS_MAX) this.#pausedUntilMs = performance.now() + SLOW_DISK_PAUSE_MS;
+    if (durationMs > BLOCKING_MS_MAX) this.#pausedUntilMs = performance.now() + SLOW_DISK_PAUSE_MS;
   }
 
   #look(nowMs: number): void {

@@ -1,0 +1,135 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { Fluvio } from "../../packages/fluvio/src/client/index.ts";
+import { freePort } from "../e2e/ports.ts";
+import { AcknowledgedRecords, type Found, recordValue } from "./acknowledged.ts";
+
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
+/** Everything is read again after each round, so a folder must not grow for ever. */
+const ROUNDS_PER_FOLDER = 5;
+const PRODUCERS = 8;
+const PARTITIONS = 4;
+const KILL_AFTER_MS_MAX = 400;
+const TOPIC = "crash";
+const BINARY = fileURLToPath(new URL("../../packages/fluvio/bin/fluvio.js", import.meta.url));
+
+interface RunningCluster {
+  readonly fluvio: Fluvio;
+  /** SIGKILL, without any warning. */
+  kill(): Promise<void>;
+}
+
+async function startCluster(
+  folder: string,
+  scPort: number,
+  spuPort: number,
+  spuCount: number,
+): Promise<RunningCluster> {
+  const address = `127.0.0.1:${scPort}`;
+  const args = ["cluster", "run", "--data-dir", join(folder, "data"), "--sc-pub-addr", address];
+  const child = spawn(
+    process.execPath,
+    [BINARY, ...args, "--spu-base-port", String(spuPort), "--spu", String(spuCount), "--rust-log", "warn"],
+    { env: { ...process.env, FLUVIO_DIR: folder, HOME: folder }, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  const exited = once(child, "exit");
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    try {
+      const fluvio = await Fluvio.connect({ address });
+      await fluvio.admin().listTopics();
+      return {
+        fluvio,
+        kill: async () => {
+          child.kill("SIGKILL");
+          const [, signal] = await exited;
+          expect(signal).toBe("SIGKILL");
+        },
+      };
+    } catch (error) {
+      if (performance.now() > deadline || child.exitCode !== null) throw error;
+    }
+  }
+}
+
+/** Sends until the cluster is gone; notes what was acknowledged. Nothing is sent twice, so nothing may be stored twice. */
+async function produceUntilKilled(fluvio: Fluvio, name: string, acknowledged: AcknowledgedRecords): Promise<void> {
+  const producer = await fluvio.topicProducer(TOPIC, { retry: { timeoutMs: 0 } });
+  const waits: Promise<void>[] = [];
+  try {
+    for (let sequence = 0; ; sequence += 1) {
+      const partition = sequence % PARTITIONS;
+      // sequences are checked by partition, where one producer's records keep their order
+      const value = recordValue(name, sequence, "x".repeat(sequence % 500));
+      const output = await producer.send(undefined, value, { partition });
+      waits.push(
+        output.wait().then(
+          ({ offset }) => acknowledged.add({ partition: String(partition), offset, value }),
+          () => {},
+        ),
+      );
+      if (sequence % 50 === 0) await waits.at(-1);
+    }
+  } catch {
+    // the cluster is gone: what was not acknowledged may or may not be there
+  } finally {
+    await Promise.all(waits);
+  }
+}
+
+async function readPartition(fluvio: Fluvio, partition: number): Promise<Found[]> {
+  const found: Found[] = [];
+  const consumer = await fluvio.consumer({
+    topic: TOPIC,
+    partitions: partition,
+    offset: "beginning",
+    isolation: "readCommitted",
+    disableContinuous: true,
+  });
+  const decoder = new TextDecoder();
+  for await (const record of consumer) found.push({ offset: record.offset, value: decoder.decode(record.value) });
+  return found;
+}
+
+/** Kills one cluster `rounds` times, each time at a random moment of many producers writing, and checks after each. */
+async function survive(rounds: number, spuCount: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fluvio-crash-cluster-"));
+  const scPort = await freePort();
+  const spuPort = await freePort();
+  const acknowledged = new AcknowledgedRecords();
+  let cluster = await startCluster(folder, scPort, spuPort, spuCount);
+  await cluster.fluvio.admin().createTopic(TOPIC, { partitions: PARTITIONS });
+  for (let round = 0; round < rounds; round += 1) {
+    const before = acknowledged.count;
+    const { fluvio } = cluster;
+    const producers = Array.from({ length: PRODUCERS }, (_, i) =>
+      produceUntilKilled(fluvio, `r${round}p${i}`, acknowledged),
+    );
+    await new Promise<void>((kill) => setTimeout(kill, 50 + Math.random() * KILL_AFTER_MS_MAX));
+    await cluster.kill();
+    await Promise.all(producers);
+    await fluvio.close();
+    expect(acknowledged.count).toBeGreaterThan(before);
+    cluster = await startCluster(folder, scPort, spuPort, spuCount);
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      acknowledged.verify(String(partition), await readPartition(cluster.fluvio, partition));
+    }
+  }
+  await cluster.fluvio.close();
+  await cluster.kill();
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}
+
+test.each([1, 2])(
+  `a cluster of %i SPUs killed ${ROUNDS} times while many producers write keeps every acknowledged record, once, in order`,
+  async (spuCount) => {
+    for (let left = ROUNDS; left > 0; left -= ROUNDS_PER_FOLDER)
+      await survive(Math.min(left, ROUNDS_PER_FOLDER), spuCount);
+  },
+  60_000 + ROUNDS * 20_000,
+);
