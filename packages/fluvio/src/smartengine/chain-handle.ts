@@ -3,6 +3,9 @@ import type { ChainWorker } from "./chain-worker.ts";
 import type { Lookback, ModuleMetrics, ProcessInput, ProcessOutput, RecordError, SmartChain } from "./types.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
+/** Guest memory that an idle thread may hold on to: it collects garbage only when it works. */
+const KEPT_MEMORY_BYTES_MAX = 32 << 20;
+
 /** A chain on its thread. Calls wait for each other; the first failure breaks the chain. */
 export class ChainHandle implements SmartChain {
   readonly lookbacks: readonly (Lookback | undefined)[];
@@ -87,9 +90,15 @@ export class ChainHandle implements SmartChain {
   private async dispose(): Promise<void> {
     this.failure ??= flvError("FLV_ABORTED", "the SmartModule chain was closed");
     const { worker, pool } = this;
-    if (this.inFlight > 0) await worker.terminate(this.failure);
-    else if (worker.alive) await worker.request({ op: "drop" }).catch(() => {});
+    if (this.inFlight > 0 || !(await this.dropped())) await worker.terminate(this.failure);
     pool.give(worker);
+  }
+
+  /** Drops the instances; false when the thread is not worth keeping: dead, or holding much memory until it collects. */
+  private async dropped(): Promise<boolean> {
+    if (!this.worker.alive) return false;
+    const result = await this.worker.request({ op: "drop" }).catch(() => undefined);
+    return result !== undefined && result.droppedBytes <= KEPT_MEMORY_BYTES_MAX;
   }
 }
 

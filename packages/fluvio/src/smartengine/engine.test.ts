@@ -155,13 +155,14 @@ describe("chains", () => {
 });
 
 describe("batches", () => {
-  it("keep the codec they came with", async () => {
+  it("keep the codec they came with, unless they are small", async () => {
     await using chain = await chainOf(step("filter"));
     for (const compression of BATCH_COMPRESSIONS) {
-      const batch = makeBatch(["apple", "fig", "banana"], { compression });
-      const output = await chain.process({ batches: [batch], fromOffset: 0, maxOutputBytes: 1000 });
-      expect(valuesOf(output.batches)).toEqual(["apple", "banana"]);
-      expect(headersOf(output.batches).every((header) => header.compression === compression)).toBe(true);
+      const values = ["a".repeat(1000), "fig", "a".repeat(1100), "apple"];
+      const batch = makeBatch(values, { compression });
+      const output = await chain.process({ batches: [batch], fromOffset: 0, maxOutputBytes: 10_000 });
+      expect(valuesOf(output.batches)).toEqual(values.filter((value) => value !== "fig"));
+      expect(headersOf(output.batches).map((header) => header.compression)).toEqual(["none", compression]);
     }
   });
 
@@ -219,6 +220,16 @@ describe("init", () => {
     });
     await expect(chainOf(step("init", { params: new Map([["fail", ""]]) }))).rejects.toMatchObject({
       details: { text: "outer context\n\nCaused by:\n    asked to fail" },
+    });
+  });
+});
+
+describe("parameters", () => {
+  it("that cannot be written fail the chain with the module's name", async () => {
+    const params = new Map([["needle", "x".repeat(40_000)]]);
+    await expect(chainOf(step("init", { params }))).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_INIT",
+      details: { module: "init" },
     });
   });
 });

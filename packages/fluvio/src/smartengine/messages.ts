@@ -58,6 +58,11 @@ export interface RecordsResult {
   readonly error: RecordError | undefined;
 }
 
+export interface DropResult {
+  /** Guest memory that the thread's next garbage collection can free. */
+  readonly droppedBytes: number;
+}
+
 /** The result of each request, by `op`. */
 export interface WorkerResults {
   readonly probe: ProbeResult;
@@ -67,7 +72,7 @@ export interface WorkerResults {
   readonly lookBack: undefined;
   readonly accumulators: ReadonlyMap<number, Uint8Array>;
   readonly metrics: readonly ModuleMetrics[];
-  readonly drop: undefined;
+  readonly drop: DropResult;
 }
 
 /** An error on its way between threads, where classes are lost. */

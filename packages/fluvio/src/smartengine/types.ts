@@ -36,7 +36,10 @@ export interface ProcessInput {
   readonly batches: readonly Uint8Array[];
   /** Records below this offset (earlier ones of the first batch) are not fed to the chain. */
   readonly fromOffset: number;
-  /** Processing stops before the output grows past this, but at least one input batch is always processed. */
+  /**
+   * Processing stops before the output grows past this, taking each batch's output to be no larger than its input; at
+   * least one input batch is always processed.
+   */
   readonly maxOutputBytes: number;
 }
 
@@ -52,9 +55,12 @@ export interface RecordError {
 
 export interface ProcessOutput {
   /**
-   * Whole batches ready for the wire, with the codec of the input batch each came from. Surviving records keep their
-   * offset and timestamp, for readers that use offset_delta and for readers that count from the base offset alike:
-   * a gap in the offsets starts a new batch, whose predecessor's last_offset_delta covers the gap.
+   * Whole batches ready for the wire, with the codec of the input batch each came from (but sections below 1 KiB are
+   * not compressed). Surviving records keep their offset and timestamp, for readers that use offset_delta and for
+   * readers that count from the base offset alike: a gap in the offsets starts a new batch, whose predecessor's
+   * last_offset_delta covers the gap. A gap at the very start is a batch without records, so that the batches cover
+   * every offset from `fromOffset` to `nextOffset`. Records that array_map made have no offset of their own: they get
+   * those of their input batch in order, and what is over shares its last one.
    */
   readonly batches: Uint8Array;
   readonly recordCount: number;

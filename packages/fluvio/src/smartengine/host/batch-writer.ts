@@ -8,6 +8,8 @@ import {
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
 
 const DELTA_MAX = 0x7fffffff;
+/** Smaller sections gain nothing from compression, and cost both sides more time than their bytes are worth. */
+const COMPRESSED_SECTION_BYTES_MIN = 1024;
 const COUNT_BYTES = 4;
 
 /** The input batch that records being written come from. */
@@ -130,8 +132,10 @@ export class BatchWriter {
   private addRun(run: Run, source: SourceBatch): void {
     const sectionStart = this.openStart + HEADER_BYTES;
     new DataView(this.bytes.buffer).setInt32(sectionStart, run.count);
-    if (source.compression !== "none") {
-      const packed = compress(source.compression, this.bytes.subarray(sectionStart, this.used));
+    const sectionBytes = this.used - sectionStart;
+    const compression = sectionBytes < COMPRESSED_SECTION_BYTES_MIN ? "none" : source.compression;
+    if (compression !== "none") {
+      const packed = compress(compression, this.bytes.subarray(sectionStart, this.used));
       this.used = sectionStart;
       this.room(packed.length);
       this.bytes.set(packed, this.used);
@@ -143,7 +147,7 @@ export class BatchWriter {
     this.open = {
       baseOffset: run.baseOffset,
       lastOffsetDelta: this.nextOffset - run.baseOffset - 1,
-      compression: source.compression,
+      compression,
       firstTimestampMs: source.firstTimestampMs,
       maxTimestampMs: run.maxTimestampMs,
     };
@@ -196,10 +200,11 @@ export class BatchWriter {
     this.bytes = grown;
   }
 
-  /** The batches, as a view of a buffer of their own; the writer must not be used after. */
+  /** The batches, in a buffer of their own; the writer must not be used after. */
   finish(): Uint8Array {
     this.close();
-    return this.bytes.subarray(0, this.used);
+    // who holds a few survivors must not hold the room that was made for all
+    return this.used < this.bytes.length / 2 ? this.bytes.slice(0, this.used) : this.bytes.subarray(0, this.used);
   }
 }
 

@@ -1,6 +1,6 @@
 import { flvError } from "../../protocol/index.ts";
 import type { BuildStep, RecordsResult } from "../messages.ts";
-import type { EngineLimits, ModuleMetrics, RecordError } from "../types.ts";
+import type { EngineLimits, Lookback, ModuleMetrics, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
 import type { GuestStream } from "./wasi.ts";
@@ -64,11 +64,11 @@ export class ChainRunner {
       onOutput: (stream, line) => onOutput(step.name, stream, line),
     });
     const { abiVersion } = step.traits;
-    instance.init(encodeParams(step.params, step.lookback, abiVersion));
+    instance.init(paramsOf(step, step.lookback));
     const accumulator = instance.kind === "aggregate" ? (step.accumulator ?? new Uint8Array(0)) : undefined;
     return {
       instance,
-      params: encodeParams(instance.hasInit ? NO_PARAMS : step.params, undefined, abiVersion),
+      params: instance.hasInit ? encodeParams(NO_PARAMS, undefined, abiVersion) : paramsOf(step, undefined),
       takesHistory: instance.hasLookBack && step.lookback !== undefined,
       accumulator,
       counters: newCounters(),
@@ -146,6 +146,11 @@ export class ChainRunner {
     return found;
   }
 
+  /** Linear memory of all instances. */
+  get memoryBytes(): number {
+    return this.steps.reduce((sum, step) => sum + step.instance.memoryBytes, 0);
+  }
+
   takeMetrics(): readonly ModuleMetrics[] {
     return this.steps.map((step) => {
       const metrics = { name: step.instance.name, ...step.counters, memoryBytes: step.instance.memoryBytes };
@@ -161,6 +166,19 @@ export class ChainRunner {
     } finally {
       this.options.leaveGuest();
     }
+  }
+}
+
+function paramsOf(step: BuildStep, lookback: Lookback | undefined): Uint8Array {
+  try {
+    return encodeParams(step.params, lookback, step.traits.abiVersion);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw flvError("FLV_SMARTMODULE_INIT", `SmartModule "${step.name}" cannot be given its parameters: ${reason}`, {
+      details: { module: step.name, text: reason },
+      hint: "A parameter's name and value have at most 32767 bytes each",
+      cause,
+    });
   }
 }
 

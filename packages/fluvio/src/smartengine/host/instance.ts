@@ -50,6 +50,7 @@ export class ModuleInstance {
   private readonly wasi: Wasi;
   private readonly lastWords: string[] = [];
   private traits: ModuleTraits;
+  private inputBytes = 0;
   private output: { ptr: number; length: number } | undefined;
 
   /** @throws FLV_SMARTMODULE_INVALID | FLV_SMARTMODULE_RUNTIME (its start function trapped) */
@@ -210,6 +211,7 @@ export class ModuleInstance {
 
   private call(name: string, size: number, write: (memory: ArrayBuffer, ptr: number) => void): number {
     const guest = this.exports[name] as GuestFunction;
+    this.inputBytes = size;
     return this.guarded(name, () => {
       const ptr = this.alloc(size) >>> 0;
       // alloc may have grown the memory: take the buffer only now
@@ -286,12 +288,12 @@ export class ModuleInstance {
     const { memoryBytesMax } = this.limits;
     const words = this.lastWords.length === 0 ? "" : `; it said: ${this.lastWords.join(" ")}`;
     // a guest that cannot grow its memory aborts; allocators double, so half the limit is where that starts
-    if (memoryBytes >= memoryBytesMax / 2) {
+    if (memoryBytes >= memoryBytesMax / 2 || memoryBytes + this.inputBytes > memoryBytesMax) {
       return flvError(
         "FLV_SMARTMODULE_MEMORY_LIMIT",
-        `SmartModule "${this.name}" was stopped in ${where} with ${memoryBytes} of at most ${memoryBytesMax} bytes of memory: ${reason}${words}`,
+        `SmartModule "${this.name}" was stopped in ${where} with ${memoryBytes} of at most ${memoryBytesMax} bytes of memory and an input of ${this.inputBytes}: ${reason}${words}`,
         {
-          details: { module: this.name, requested: memoryBytes, max: memoryBytesMax },
+          details: { module: this.name, requested: memoryBytes + this.inputBytes, max: memoryBytesMax },
           hint: "Raise the memory limit of the SmartModule engine, or let the module keep less",
         },
       );

@@ -46,9 +46,11 @@ class ChainThread {
         return this.running().accumulators;
       case "metrics":
         return this.running().takeMetrics();
-      case "drop":
+      case "drop": {
+        const droppedBytes = this.chain?.memoryBytes ?? 0;
         this.chain = undefined;
-        return undefined;
+        return { droppedBytes };
+      }
     }
   }
 
