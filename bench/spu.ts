@@ -29,6 +29,7 @@ const { values: flags } = parseArgs({
 const MEGABYTE = 1024 * 1024;
 const TOTAL_BYTES = Number(flags.megabytes) * MEGABYTE;
 const IN_FLIGHT_BYTES = 8 * MEGABYTE;
+const FRAMES_MAX = 100_000;
 const MAX_BYTES = 1_048_890;
 
 function batchOf(recordBytes: number, batchBytes: number): { readonly bytes: Uint8Array; readonly records: number } {
@@ -116,7 +117,7 @@ async function main(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), "fluvio-bench-spu-"));
   const flush = flags.flush === "os" ? "os" : "always";
   const { child, link } = spawnSpu({ id: 1, host: "127.0.0.1", port: 0, dataDir, flush, logLevel: "warn" });
-  const topics = ["small", "medium", "large", "latency"];
+  const topics = ["tiny", "small", "medium", "large", "latency"];
   const port = await new Promise<number>((resolve, reject) => {
     const online = new Set<string>();
     let publicPort = 0;
@@ -138,13 +139,15 @@ async function main(): Promise<void> {
   const wanted = (what: string) => flags.only === undefined || flags.only === what;
   if (wanted("latency")) await latency(connection, "latency");
   const sizes = [
+    { topic: "tiny", batchBytes: 300 },
     { topic: "small", batchBytes: 16_384 },
     { topic: "medium", batchBytes: 65_536 },
     { topic: "large", batchBytes: MEGABYTE },
   ];
   for (const { topic, batchBytes } of sizes) {
     const batch = batchOf(200, batchBytes);
-    const count = Math.ceil(TOTAL_BYTES / batch.bytes.length);
+    const count = Math.min(FRAMES_MAX, Math.ceil(TOTAL_BYTES / batch.bytes.length));
+    const totalBytes = count * batch.bytes.length;
     const startMs = performance.now();
     await produceAll(connection, topic, batch.bytes, count);
     const records = count * batch.records;
@@ -154,7 +157,7 @@ async function main(): Promise<void> {
         performance.now() - startMs,
         count,
         records,
-        TOTAL_BYTES,
+        totalBytes,
       );
     }
     if (wanted("consume")) {
@@ -167,13 +170,7 @@ async function main(): Promise<void> {
       const fromMs = performance.now();
       const filter = [{ wasm, kind: GENERIC_KIND, params: new Map() }];
       const { frames } = await consumeAll(connection, topic, records, filter);
-      report(
-        `filter, 200 B records, ${batchBytes} B batches`,
-        performance.now() - fromMs,
-        frames,
-        records,
-        TOTAL_BYTES,
-      );
+      report(`filter, 200 B records, ${batchBytes} B batches`, performance.now() - fromMs, frames, records, totalBytes);
     }
   }
   connection.close();
