@@ -91,6 +91,15 @@ export interface PartitionMap {
   readonly replicas: readonly number[];
 }
 
+export type PartitionMaps = readonly PartitionMap[];
+
+/** Replicas that the cluster assigns. */
+export interface TopicReplicaParam {
+  readonly partitions?: number;
+  readonly replicationFactor?: number;
+  readonly ignoreRackAssignment?: boolean;
+}
+
 /** What a new topic should be; can be given to `createTopic`. */
 export class TopicSpec implements CreateTopicOptions {
   readonly partitions: number;
@@ -98,14 +107,7 @@ export class TopicSpec implements CreateTopicOptions {
   readonly ignoreRackAssignment: boolean;
   readonly assignment?: readonly PartitionMap[];
 
-  constructor(
-    options: {
-      partitions?: number;
-      replicationFactor?: number;
-      ignoreRackAssignment?: boolean;
-      maps?: readonly PartitionMap[];
-    } = {},
-  ) {
+  constructor(options: TopicReplicaParam & { readonly maps?: PartitionMaps } = {}) {
     this.partitions = options.partitions ?? DEFAULT_PARTITIONS;
     this.replicationFactor = options.replicationFactor ?? DEFAULT_REPLICATION_FACTOR;
     this.ignoreRackAssignment = options.ignoreRackAssignment ?? DEFAULT_IGNORE_RACK_ASSIGNMENT;

@@ -135,6 +135,12 @@ export interface FetchablePartitionResponse {
   toRecords(): string[];
 }
 
+/** What {@link PartitionConsumer} offers. */
+export type PartitionConsumerJS = Pick<
+  PartitionConsumer,
+  "fetch" | "stream" | "createStream" | "streamWithConfig" | "endStream"
+>;
+
 interface ConsumerSource {
   consumer(options: ConsumerOptions): Promise<Consumer>;
 }

@@ -1,9 +1,11 @@
 import { flvError } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
-import type { Cluster } from "./cluster.ts";
+import { Backoff, isConnectionError } from "./backoff.ts";
+import { type Cluster, withSignal } from "./cluster.ts";
 import { toInvocation } from "./invocation.ts";
 import { PartitionReader, type ReaderSettings } from "./partition-reader.ts";
 import { RecordQueue } from "./record-queue.ts";
+import type { Session } from "./session.ts";
 import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
 import type { Consumer, ConsumerOptions, ConsumerRecord, OffsetStrategy, TopicSelection } from "./types.ts";
 
@@ -29,10 +31,12 @@ export async function openConsumer(cluster: Cluster, options: ConsumerOptions): 
     smartmodules: (options.smartmodules ?? []).map(toInvocation),
     consumerId: options.consumerId,
     strictOffset: options.strictOffset ?? false,
-    retry: { ...RETRY_DEFAULT, ...options.retry },
+    retry: { ...RETRY_DEFAULT, ...cluster.settings.retry, ...options.retry },
   };
   const positions = await startPositions(cluster, options);
+  const whole = selections(options).filter(({ partitions }) => partitions === undefined);
   return new StreamConsumer(cluster, positions, settings, {
+    followed: options.disableContinuous ? [] : whole.map(({ topic }) => topic),
     strategy,
     flushPeriodMs: options.offsetFlushPeriodMs ?? OFFSET_FLUSH_PERIOD_MS_DEFAULT,
     signal: options.signal,
@@ -95,7 +99,9 @@ function selections({ topic, partitions }: ConsumerOptions): readonly TopicSelec
   return topic.map((entry) => (typeof entry === "string" ? { topic: entry } : entry));
 }
 
-interface CommitSettings {
+interface ConsumerSettings {
+  /** Topics of which partitions that are added later are read too. */
+  readonly followed: readonly string[];
   readonly strategy: OffsetStrategy;
   readonly flushPeriodMs: number;
   readonly signal: AbortSignal | undefined;
@@ -108,10 +114,13 @@ const DONE: IteratorResult<never> = { done: true, value: undefined };
 class StreamConsumer implements Consumer {
   readonly #cluster: Cluster;
   readonly #queue = new RecordQueue<PartitionReader>();
-  readonly #readers: readonly PartitionReader[];
-  readonly #commit: CommitSettings;
+  readonly #readers: PartitionReader[] = [];
+  readonly #reading: ReaderSettings;
+  #running = 0;
+  readonly #settings: ConsumerSettings;
   readonly #stop = new AbortController();
   readonly #onAbort: () => void;
+  readonly #onClientClosed = () => this.#stop.abort(this.#cluster.closed.reason);
   #flushTimer: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
   #isIterated = false;
@@ -122,32 +131,76 @@ class StreamConsumer implements Consumer {
   /** The call that waits for the next chunk; later calls queue behind it. */
   #refilling: Promise<unknown> = Promise.resolve();
 
-  constructor(cluster: Cluster, positions: readonly Position[], settings: ReaderSettings, commit: CommitSettings) {
+  constructor(cluster: Cluster, positions: readonly Position[], reading: ReaderSettings, settings: ConsumerSettings) {
     this.#cluster = cluster;
-    this.#commit = commit;
-    this.#readers = positions.map((position) => new PartitionReader(cluster, this.#queue, settings, position));
+    this.#reading = reading;
+    this.#settings = settings;
     this.#onAbort = () => {
-      this.#queue.abandon({ error: commit.signal?.reason });
+      this.#queue.abandon({ error: settings.signal?.reason });
       void this.close();
     };
-    commit.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (commit.signal?.aborted) this.#onAbort();
-    if (commit.strategy === "auto") this.#startFlushing(commit.flushPeriodMs);
-    void this.#run();
+    settings.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (settings.signal?.aborted) this.#onAbort();
+    if (settings.strategy === "auto") this.#startFlushing(settings.flushPeriodMs);
+    cluster.closed.addEventListener("abort", this.#onClientClosed, { once: true });
+    if (settings.followed.length > 0) this.#start(this.#followPartitions());
+    for (const position of positions) this.#read(position);
+    if (this.#running === 0) this.#end();
   }
 
-  async #run(): Promise<void> {
+  #read(position: Position): void {
+    const reader = new PartitionReader(this.#cluster, this.#queue, this.#reading, position);
+    this.#readers.push(reader);
+    this.#start(reader.run(this.#stop.signal));
+  }
+
+  /** The iteration ends when all that was started has ended, or one of it fails. */
+  #start(work: Promise<void>): void {
+    this.#running++;
+    work.then(
+      () => {
+        this.#running--;
+        if (this.#running === 0) this.#end();
+      },
+      (error: unknown) => this.#end({ error }),
+    );
+  }
+
+  #end(failure?: { readonly error: unknown }): void {
+    this.#queue.end(failure);
+    this.#stop.abort(failure?.error);
+    this.#cluster.closed.removeEventListener("abort", this.#onClientClosed);
+  }
+
+  /** Reads partitions that are added to a topic, from their beginning. */
+  async #followPartitions(): Promise<void> {
     const { signal } = this.#stop;
-    const onClientClosed = () => this.#stop.abort(this.#cluster.closed.reason);
-    this.#cluster.closed.addEventListener("abort", onClientClosed, { once: true });
-    try {
-      await Promise.all(this.#readers.map((reader) => reader.run(signal)));
-      this.#queue.end();
-    } catch (error) {
-      this.#queue.end({ error });
-      this.#stop.abort(error);
-    } finally {
-      this.#cluster.closed.removeEventListener("abort", onClientClosed);
+    const backoff = new Backoff(this.#reading.retry);
+    while (!signal.aborted) {
+      try {
+        const session = await this.#cluster.session({ signal });
+        backoff.reset();
+        const stop = session.topics.onChange(() => this.#readAdded(session));
+        this.#readAdded(session);
+        await withSignal(session.connection.closed, signal).finally(stop);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isConnectionError(error)) throw error;
+        await backoff.pause(error, signal).catch((cause: unknown) => {
+          if (!signal.aborted) throw cause;
+        });
+      }
+    }
+  }
+
+  #readAdded(session: Session): void {
+    if (this.#stop.signal.aborted) return;
+    for (const topic of this.#settings.followed) {
+      const known = this.#readers.filter((reader) => reader.topic === topic).length;
+      const count = session.knownPartitionCount(topic) ?? known;
+      for (let partition = known; partition < count; partition++) {
+        this.#read({ topic, partition, startOffset: 0, endOffset: undefined });
+      }
     }
   }
 
@@ -248,7 +301,7 @@ class StreamConsumer implements Consumer {
   // ---- offsets -----------------------------------------------------------------------------------------------------
 
   offsetCommit(): void {
-    if (this.#commit.strategy === "none") {
+    if (this.#settings.strategy === "none") {
       throw flvError("FLV_CONSUMER_OFFSET", "this consumer keeps no offsets", {
         hint: "give it a consumerId and an offset strategy",
       });
@@ -270,8 +323,8 @@ class StreamConsumer implements Consumer {
 
   async #close(): Promise<void> {
     clearInterval(this.#flushTimer);
-    this.#commit.signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#commit.strategy === "auto" && !this.#cluster.isClosed) {
+    this.#settings.signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#settings.strategy === "auto" && !this.#cluster.isClosed) {
       this.offsetCommit();
       await this.offsetFlush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }).catch((error: unknown) => {
         this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored at the end");

@@ -131,6 +131,22 @@ describe("produce and consume", () => {
     expect(all.filter(({ topic, partition }) => topic === right && partition === 1)).toHaveLength(100);
   });
 
+  it("reads partitions that are added while it runs", async () => {
+    const topic = await newTopic();
+    const consumer = await fluvio.consumer({ topic });
+    const records = consumer[Symbol.asyncIterator]();
+    await fluvio.admin().addPartitions(topic, 2);
+    await using producer = await fluvio.topicProducer(topic);
+    const seen = new Set<number | undefined>();
+    for (const partition of [2, 0, 1]) {
+      const next = records.next();
+      await producer.sendRecord("x", partition);
+      seen.add((await next).value?.partition);
+    }
+    expect(seen).toEqual(new Set([0, 1, 2]));
+    await consumer.close();
+  });
+
   it("sends one record after the other without delay and many together", async () => {
     const topic = await newTopic();
     await using producer = await fluvio.topicProducer(topic);

@@ -1,4 +1,10 @@
-export { FluvioError, type FluvioErrorCode, isFluvioError, type Logger } from "../protocol/index.ts";
+export {
+  FluvioError,
+  type FluvioErrorCode,
+  isFluvioError,
+  type Logger,
+  type ReplicaStatus,
+} from "../protocol/index.ts";
 export type { AbortOptions, TlsOptions } from "../transport/index.ts";
 export { Admin } from "./admin.ts";
 export type * from "./admin-types.ts";
@@ -10,6 +16,7 @@ export {
   type DefaultRecord,
   type FetchablePartitionResponse,
   PartitionConsumer,
+  type PartitionConsumerJS,
   Record,
   type RecordSet,
   type TopicProducerConfig,

@@ -69,7 +69,7 @@ export class ProducerCore {
       isolation: options.isolation ?? "readUncommitted",
       deliverySemantic: options.deliverySemantic ?? "atLeastOnce",
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
-      retry: { ...RETRY_DEFAULT, ...options.retry },
+      retry: { ...RETRY_DEFAULT, ...cluster.settings.retry, ...options.retry },
       smartmodules: options.smartmodulesAt === "client" ? [] : (options.smartmodules ?? []).map(toInvocation),
       openBatch: (partition) =>
         chain === undefined

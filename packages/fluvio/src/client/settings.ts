@@ -2,7 +2,7 @@ import { CLIENT_ID_DEFAULT, flvError, type Logger, silentLogger } from "../proto
 import type { TlsOptions } from "../transport/index.ts";
 import { chooseCluster } from "./config.ts";
 import type { Platform } from "./platform.ts";
-import type { FluvioOptions } from "./types.ts";
+import type { FluvioOptions, RetryPolicy } from "./types.ts";
 
 const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 const REQUEST_TIMEOUT_MS_DEFAULT = 60_000;
@@ -19,6 +19,8 @@ export interface Settings {
   readonly requestTimeoutMs: number;
   readonly metadataTimeoutMs: number;
   readonly maxFrameBytes: number | undefined;
+  /** For producers and consumers that have none of their own. */
+  readonly retry: Partial<RetryPolicy>;
   readonly logger: Logger;
 }
 
@@ -29,6 +31,7 @@ export async function resolveSettings(options: FluvioOptions, platform: Platform
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT,
     metadataTimeoutMs: options.metadataTimeoutMs ?? METADATA_TIMEOUT_MS_DEFAULT,
     maxFrameBytes: options.maxFrameBytes,
+    retry: options.retry ?? {},
     logger: options.logger ?? silentLogger,
   };
   if (options.address !== undefined) {

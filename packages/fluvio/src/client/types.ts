@@ -36,7 +36,7 @@ export interface FluvioOptions extends AbortOptions {
   readonly metadataTimeoutMs?: number;
   /** Largest frame accepted, bytes. Default 64 MiB. */
   readonly maxFrameBytes?: number;
-  /** Applies when an open client loses its connection; the first connection is tried once. */
+  /** For producers and consumers that have none of their own. Connecting the first time is tried once. */
   readonly retry?: Partial<RetryPolicy>;
   readonly logger?: Logger;
 }

@@ -5,6 +5,8 @@ import { openConnection } from "./client-connection.ts";
 import type { Connection, ConnectOptions, TlsOptions } from "./types.ts";
 
 const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
+/** The protocol has no ping: a peer that vanished without a word is noticed by the system's probes. */
+export const KEEP_ALIVE_MS = 30_000;
 
 /** What the operating system calls these failures; tools match on the number. */
 const SOCKET_ERRORS: Readonly<Record<string, string>> = {
@@ -62,6 +64,7 @@ function openSocket(options: ConnectOptions, signal: AbortSignal): Promise<Socke
     socket.once(encrypted ? "secureConnect" : "connect", () => {
       settle();
       socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       resolve(socket);
     });
   });

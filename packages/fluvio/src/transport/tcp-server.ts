@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { flvError } from "../protocol/index.ts";
 import { ConnectionSet } from "./server-connection.ts";
+import { KEEP_ALIVE_MS } from "./tcp-client.ts";
 import type { FrameServer, ServeOptions } from "./types.ts";
 
 const TLS_HANDSHAKE_MS_MAX = 10_000;
@@ -15,6 +16,7 @@ export async function serve(options: ServeOptions): Promise<FrameServer> {
   const connections = new ConnectionSet(options);
   const accept = (socket: Socket) => {
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     connections.add(socket, `${socket.remoteAddress}:${socket.remotePort}`);
   };
   const server = options.tls === undefined ? createServer(accept) : createEncrypted(options.tls, accept);
