@@ -36,6 +36,8 @@ export interface LogEngineOptions {
   readonly openSegmentsMax?: number;
   /** Default: the machine's own. */
   readonly fileSystem?: FileSystem;
+  /** The current time, for segments whose records have none. Default: the machine's clock. */
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -68,6 +70,7 @@ export async function createLogEngine(options: LogEngineOptions): Promise<Storag
     ),
     syncPolicy: new SyncPolicy(),
     scheduler: new WriteScheduler(),
+    nowMs: options.nowMs ?? Date.now,
   };
   return new LogEngine(directory, environment, lock);
 }
@@ -158,7 +161,10 @@ class LogEngine implements StorageEngine {
     const path = join(this.#directory, name);
     if (!(await fileSystem.stat(path))) return;
     this.#removals += 1;
-    const doomed = join(this.#directory, `${DELETED_DIRECTORY_PREFIX}${name}.${Date.now()}.${this.#removals}`);
+    const doomed = join(
+      this.#directory,
+      `${DELETED_DIRECTORY_PREFIX}${name}.${this.#environment.nowMs()}.${this.#removals}`,
+    );
     await fileSystem.rename(path, doomed);
     await fileSystem.syncDirectory(this.#directory);
     await fileSystem.remove(doomed);

@@ -15,6 +15,7 @@ export interface LogEnvironment {
   readonly recentBudget: RecentBudget;
   readonly syncPolicy: SyncPolicy;
   readonly scheduler: WriteScheduler;
+  readonly nowMs: () => number;
 }
 
 /** The state of one open partition that its reading, writing and retention share. */

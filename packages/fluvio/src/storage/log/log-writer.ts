@@ -39,6 +39,8 @@ export class LogWriter implements ScheduledWriter {
   /** Set when the log cannot go on: what every later append gets. */
   #broken: { readonly cause: unknown } | undefined;
   #closed = false;
+  /** The last write failed. */
+  #isFailing = false;
   #timer: NodeJS.Timeout | undefined;
   #checkpointAtMs = performance.now();
 
@@ -109,8 +111,8 @@ export class LogWriter implements ScheduledWriter {
     const { fileSystem, openSegments } = environment;
     if (this.#active.segment.sizeBytes === 0) return;
     if (this.#syncsFirst) await this.#syncWritten();
-    if (this.#syncFailure) return;
-    const segment = new Segment(directory, logEndOffset, Date.now());
+    if (this.#syncFailure || this.#broken) return;
+    const segment = new Segment(directory, logEndOffset, environment.nowMs());
     const active = await ActiveSegment.create(fileSystem, segment);
     const sealed = this.#active;
     if (!this.#syncsFirst) this.#syncSealed(sealed);
@@ -140,17 +142,23 @@ export class LogWriter implements ScheduledWriter {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    const { fileSystem } = this.#state.environment;
     try {
       await this.flush();
-      await this.exclusive(async () => {
-        if (this.#syncing) await this.#syncing;
-        await this.#active.seal(fileSystem);
-        await this.#active.sync();
-        await this.#checkpoint();
-      });
+      await this.exclusive(() => this.#leaveTidy());
     } finally {
       await this.#active.opened.retire();
+    }
+  }
+
+  /** What saves the next start a scan. All records are on disk by now, so a failure costs nothing but that. */
+  async #leaveTidy(): Promise<void> {
+    try {
+      if (this.#syncing) await this.#syncing;
+      await this.#active.seal(this.#state.environment.fileSystem);
+      await this.#active.sync();
+      await this.#checkpoint();
+    } catch (cause) {
+      this.#state.logger.warn({ ...this.#state.id, cause }, "the log is checked at the next start");
     }
   }
 
@@ -268,8 +276,10 @@ export class LogWriter implements ScheduledWriter {
         recent.add(baseOffset, segment.nextOffset, batch.bytes);
       }
     }
-    segment.modifiedMs = Date.now();
+    segment.modifiedMs = this.#state.environment.nowMs();
     this.#state.logEndOffset = segment.nextOffset;
+    if (this.#isFailing) this.#state.logger.info({ ...this.#state.id }, "writing succeeds again");
+    this.#isFailing = false;
   }
 
   #commit(offset: number, position: number): void {
@@ -279,7 +289,9 @@ export class LogWriter implements ScheduledWriter {
 
   #fail(group: readonly QueuedAppend[], cause: unknown): void {
     const error = writeError(this.#state.id, cause);
-    this.#state.logger.error({ ...this.#state.id, cause }, error.message);
+    // Once: on a full disk every append fails, and the log file is on the same disk.
+    if (!this.#isFailing) this.#state.logger.error({ ...this.#state.id, cause }, error.message);
+    this.#isFailing = true;
     for (const waiter of group) waiter.settle(error);
   }
 

@@ -45,7 +45,7 @@ export class SegmentedLog implements PartitionLog {
   }
   get lastTimestampMs(): number | undefined {
     const newestMs = this.#state.segments.reduce((max, segment) => Math.max(max, segment.maxTimestampMs), -1);
-    return newestMs >= 0 ? newestMs : undefined;
+    return newestMs > 0 ? newestMs : undefined;
   }
   get damage(): string | undefined {
     return this.#state.damage;

@@ -29,7 +29,7 @@ export async function recoverLog(
   const checkpoint = await loadCheckpoint(fileSystem, place.directory);
   const segments = await findSegments(environment, place.directory);
   if (segments.length === 0) {
-    const first = new Segment(place.directory, checkpoint?.nextOffset ?? 0, Date.now());
+    const first = new Segment(place.directory, checkpoint?.nextOffset ?? 0, environment.nowMs());
     const state = new LogState(environment, place, config, [first]);
     if (checkpoint && checkpoint.nextOffset > 0) {
       state.report(`all segments below offset ${checkpoint.nextOffset} are missing`, { ...checkpoint });
@@ -162,7 +162,7 @@ async function cutFile(state: LogState, segment: Segment): Promise<void> {
 /** A damaged segment is left as it is: the log goes on in a new one. */
 async function continueBehind(state: LogState, damaged: Segment): Promise<ActiveSegment> {
   await state.environment.fileSystem.remove(damaged.indexPath);
-  const segment = new Segment(state.directory, damaged.nextOffset, Date.now());
+  const segment = new Segment(state.directory, damaged.nextOffset, state.environment.nowMs());
   state.segments = [...state.segments, segment];
   return ActiveSegment.create(state.environment.fileSystem, segment);
 }

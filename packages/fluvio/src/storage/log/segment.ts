@@ -47,7 +47,7 @@ export class Segment {
   nextOffset: number;
   /** Bytes that hold batches; the file of the active segment may be longer. */
   sizeBytes = 0;
-  /** Largest timestamp, -1 when there is none. */
+  /** Largest timestamp, 0 or less when there is none. */
   maxTimestampMs = -1;
   /** When the file was last written: its age where records have no timestamps. */
   modifiedMs: number;
@@ -65,7 +65,7 @@ export class Segment {
 
   /** Time of its newest record, by the records themselves or else by the file. */
   get newestMs(): number {
-    return this.maxTimestampMs >= 0 ? this.maxTimestampMs : this.modifiedMs;
+    return this.maxTimestampMs > 0 ? this.maxTimestampMs : this.modifiedMs;
   }
 
   /** Where it ends now. */

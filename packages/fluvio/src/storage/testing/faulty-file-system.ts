@@ -13,6 +13,8 @@ export class FaultyFileSystem implements FileSystem {
   rule: FaultRule = () => undefined;
   /** Bytes of a write that reach the file before it fails. */
   partialWriteBytes = 0;
+  /** Holds up every sync in the background until it resolves. */
+  syncGate: Promise<void> | undefined;
   /** Files open now. */
   openFiles = 0;
 
@@ -70,6 +72,7 @@ export class FaultyFileSystem implements FileSystem {
       },
       datasync: async () => {
         this.#check("datasync", path);
+        await this.syncGate;
         await file.datasync();
       },
       datasyncSync: () => {
