@@ -114,11 +114,12 @@ async function isAlive(fileSystem: FileSystem, holder: Holder, own: Holder, sile
   return (await startTime(fileSystem, holder.pid)) === holder.startedAt;
 }
 
-/** When a process started, in the system's own unit; empty where there is no /proc. */
+/** When a process started, in the system's own unit; empty where there is no /proc. A zombie has ended: `ended`. */
 async function startTime(fileSystem: FileSystem, pid: number): Promise<string> {
   const stat = await readText(fileSystem, `/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces; the start time is the 20th field behind it.
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  // The name in parentheses may hold spaces; behind it the first field is the state, the 20th the start time.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? "ended" : (fields[19] ?? "");
 }
 
 async function readText(fileSystem: FileSystem, path: string): Promise<string> {
