@@ -16,6 +16,22 @@ export class Cluster {
   constructor(settings: Settings, platform: Platform) {
     this.settings = settings;
     this.#platform = platform;
+    platform.manyListeners(this.#closed.signal);
+  }
+
+  /** For work in many places at once: a controller whose signal may have any number of listeners. */
+  newController(): AbortController {
+    const controller = new AbortController();
+    this.#platform.manyListeners(controller.signal);
+    return controller;
+  }
+
+  /** Options for many calls at once that are aborted together with `signal`. */
+  following({ signal }: AbortOptions): AbortOptions {
+    if (signal === undefined) return {};
+    const own = AbortSignal.any([signal]);
+    this.#platform.manyListeners(own);
+    return { signal: own };
   }
 
   get isClosed(): boolean {

@@ -54,7 +54,7 @@ function offsetStrategy(options: ConsumerOptions): OffsetStrategy {
 }
 
 async function startPositions(cluster: Cluster, options: ConsumerOptions): Promise<readonly Position[]> {
-  const abort = options.signal === undefined ? {} : { signal: options.signal };
+  const abort = cluster.following(options);
   const selected = await selectPartitions(cluster, options, abort);
   const stored = options.consumerId === undefined ? [] : await fetchConsumerOffsets(cluster, options.consumerId, abort);
   return Promise.all(
@@ -118,7 +118,7 @@ class StreamConsumer implements Consumer {
   readonly #reading: ReaderSettings;
   #running = 0;
   readonly #settings: ConsumerSettings;
-  readonly #stop = new AbortController();
+  readonly #stop: AbortController;
   readonly #onAbort: () => void;
   readonly #onClientClosed = () => this.#stop.abort(this.#cluster.closed.reason);
   #flushTimer: ReturnType<typeof setInterval> | undefined;
@@ -133,6 +133,7 @@ class StreamConsumer implements Consumer {
 
   constructor(cluster: Cluster, positions: readonly Position[], reading: ReaderSettings, settings: ConsumerSettings) {
     this.#cluster = cluster;
+    this.#stop = cluster.newController();
     this.#reading = reading;
     this.#settings = settings;
     this.#onAbort = () => {
@@ -311,7 +312,8 @@ class StreamConsumer implements Consumer {
   }
 
   async offsetFlush(options: AbortOptions = {}): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader.flushOffset(options)));
+    const abort = this.#cluster.following(options);
+    await Promise.all(this.#readers.map((reader) => reader.flushOffset(abort)));
   }
 
   // ---- end ---------------------------------------------------------------------------------------------------------

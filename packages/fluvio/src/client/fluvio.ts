@@ -177,7 +177,8 @@ export class Fluvio implements FluvioClient {
     const session = await cluster.session(options);
     const { partitionCount } = await session.topic(topic, options);
     const partitions = Array.from({ length: partitionCount }, (_, index) => index);
-    return Promise.all(partitions.map((partition) => fetchPartitionOffsets(cluster, topic, partition, options)));
+    const abort = cluster.following(options);
+    return Promise.all(partitions.map((partition) => fetchPartitionOffsets(cluster, topic, partition, abort)));
   }
 
   consumerOffsets(options: AbortOptions & { readonly consumerId?: string } = {}): Promise<readonly ConsumerOffset[]> {

@@ -1,6 +1,10 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Logger } from "../protocol/index.ts";
 import { Fluvio } from "./fluvio.ts";
+import { nodePlatform } from "./node/platform.ts";
+import type { Platform } from "./platform.ts";
 import { drain, TestCluster, text, useTestCluster } from "./testing/cluster.ts";
 
 const clusters: TestCluster[] = [];
@@ -160,6 +164,45 @@ describe("ending", () => {
     expect(warnings).toEqual([expect.objectContaining({ topic })]);
     const consumer = await fluvio.consumer({ topic, smartmodules: [{ name: "no-such-module" }], offset: "beginning" });
     await expect(drain(consumer)).rejects.toMatchObject({ message: "SmartModule no-such-module was not found" });
+  });
+
+  it("does not make the runtime warn of listeners when there are many partitions", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    await using fluvio = await shared.connect();
+    const topic = await fluvio.admin().createTopic(shared.topicName(), { partitions: 15 });
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.sendAll(Array.from({ length: 60 }, () => ({ value: "x" })));
+    await producer.flush();
+    const { signal } = new AbortController();
+    const settings = { topic, offset: "beginning", consumerId: "many", offsetStrategy: "auto", signal } as const;
+    const consumer = await fluvio.consumer(settings);
+    let count = 0;
+    for await (const _ of consumer) if (++count === 60) break;
+    await fluvio.partitionOffsets(topic, { signal });
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it("warns about a producer that was forgotten with records in it, and sends them", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const warned: string[] = [];
+    const platform: Platform = { ...nodePlatform, warn: (sentence) => warned.push(sentence) };
+    await using fluvio = await shared.connect({ platform });
+    const topic = await fluvio.admin().createTopic(shared.topicName());
+    const forget = async () => {
+      const producer = await fluvio.topicProducer(topic, { lingerMs: 600_000 });
+      return producer.send(undefined, "forgotten");
+    };
+    const output = await forget();
+    while (warned.length === 0) {
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(warned[0]).toContain(`a producer of topic "${topic}" was not closed`);
+    expect((await output.wait()).offset).toBe(0);
   });
 
   it("refuses calls before it is connected", async () => {

@@ -9,6 +9,8 @@ export interface Platform {
   tlsOptionsOf(cluster: ClusterConfig): Promise<TlsOptions>;
   /** Runs SmartModules in this process. */
   smartEngine(): Promise<SmartEngine>;
+  /** Lets a signal of ours have any number of listeners, where the runtime warns of more than a few. */
+  manyListeners(signal: AbortSignal): void;
   /** Tells the developer about a mistake in the use of the client. */
   warn(sentence: string): void;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { connect } from "../../transport/index.ts";
 import type { Platform } from "../platform.ts";
 import { readConfigFile, tlsOptionsOf } from "./config-file.ts";
@@ -8,5 +9,6 @@ export const nodePlatform: Platform = {
   readConfig: (path) => readConfigFile(path),
   tlsOptionsOf,
   smartEngine: async () => (await import("../../smartengine/index.ts")).createSmartEngine(),
+  manyListeners: (signal) => setMaxListeners(0, signal),
   warn: (sentence) => process.emitWarning(sentence, "FluvioWarning"),
 };

@@ -70,6 +70,7 @@ export class ScriptedCluster {
         readConfig: async () => emptyConfig(),
         tlsOptionsOf: async () => ({ policy: "disabled" }),
         smartEngine: () => Promise.reject(new Error("no SmartModules here")),
+        manyListeners: () => {},
         warn: () => {},
       },
       ...options,
