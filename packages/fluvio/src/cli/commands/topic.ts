@@ -47,7 +47,9 @@ async function usageOf(
   return await Promise.all(
     topics.map(async ({ name }) => {
       const own = partitions.filter((partition) => parsePartitionName(partition.name)?.topic === name);
-      const records = own.reduce((sum, { status }) => sum + Math.max(0, status.leader.hw - status.baseOffset), 0);
+      // From the partitions themselves: what the SC knows of them is a moment old.
+      const offsets = await client.partitionOffsets(name, { signal });
+      const records = offsets.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
       const sizeBytes = own.reduce((sum, { status }) => sum + Math.max(0, status.size), 0);
       const lastProducedMs = records === 0 ? undefined : await newestTimestamp(client, name, signal);
       return { records, sizeBytes, lastProducedMs };

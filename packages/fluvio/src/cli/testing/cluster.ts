@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, vi } from "vitest";
 import { type Cluster, type ClusterOptions, startCluster } from "../../server/index.ts";
 import { type CliResult, type RunOptions, runCli } from "./run.ts";
 
@@ -31,6 +31,8 @@ export function useTestCli(clusterOptions: Partial<ClusterOptions> = {}): TestCl
       ...clusterOptions,
       dataDir: join(dir, "data"),
     });
+    // The partition of the consumers' positions opens a moment after the SPU is online.
+    await vi.waitFor(() => ok("consumer", "list"), { timeout: 10_000 });
   });
   afterAll(async () => {
     await cluster?.close(0);

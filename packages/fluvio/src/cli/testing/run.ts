@@ -18,8 +18,8 @@ export interface RunOptions extends Partial<Omit<IoParts, "stdin" | "stdout" | "
 /** Runs a command line in this process with captured output. */
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
   const { input, onStdout, ...parts } = options;
-  const stdout = collect(onStdout);
-  const stderr = collect();
+  const stdout = collect(parts.stdoutIsTty === true, onStdout);
+  const stderr = collect(parts.stderrIsTty === true);
   const stdin =
     input instanceof Readable
       ? input
@@ -35,7 +35,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-function collect(onWrite?: (all: string) => void) {
+function collect(isTTY: boolean, onWrite?: (all: string) => void) {
   const chunks: Buffer[] = [];
   const text = () => Buffer.concat(chunks).toString();
   const stream = new Writable({
@@ -45,5 +45,6 @@ function collect(onWrite?: (all: string) => void) {
       done();
     },
   });
-  return { stream, text };
+  // Libraries that draw on a terminal ask the stream itself.
+  return { stream: Object.assign(stream, { isTTY }), text };
 }
