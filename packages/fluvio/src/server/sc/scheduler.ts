@@ -1,4 +1,4 @@
-import { flvError, type MetadataOf, parsePartitionName } from "../../protocol/index.ts";
+import { assert, flvError, type MetadataOf, parsePartitionName } from "../../protocol/index.ts";
 
 /** Counts how many partitions each SPU leads and picks leaders for new ones. */
 export class LeaderScheduler {
@@ -9,8 +9,8 @@ export class LeaderScheduler {
   }
 
   /**
-   * Leaders for `count` new partitions, spread so that SPUs lead equally many: the one with the fewest goes first, the
-   * lower id when equal. They count as taken until {@link released}.
+   * Leaders for `count` new partitions, spread so that SPUs lead equally many: the one with the fewest goes first, of
+   * equals the one named first. They count as taken until {@link released}.
    * @param online ids of SPUs that can lead; at least one
    */
   assign(count: number, online: readonly number[]): readonly number[] {
@@ -18,15 +18,9 @@ export class LeaderScheduler {
     for (let i = 0; i < count; i++) {
       let best: number | undefined;
       for (const id of online) {
-        if (
-          best === undefined ||
-          this.#count(id) < this.#count(best) ||
-          (this.#count(id) === this.#count(best) && id < best)
-        ) {
-          best = id;
-        }
+        if (best === undefined || this.#count(id) < this.#count(best)) best = id;
       }
-      if (best === undefined) throw new Error("broken invariant: leaders are assigned only while an SPU is online");
+      assert(best !== undefined, "leaders are assigned only while an SPU is online");
       chosen.push(best);
       this.taken([best]);
     }

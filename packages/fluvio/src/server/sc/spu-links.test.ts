@@ -50,7 +50,8 @@ test("while the keeper of consumer offsets is away, goes away or is silent, the 
 });
 
 test("an SPU that comes back gets its partitions again, and reports about others' are ignored", async () => {
-  await using controller = await TestController.start({ spuIds: [5001, 5002] });
+  const clock = new ManualClock();
+  await using controller = await TestController.start({ spuIds: [5001, 5002], clock });
   await controller.createTopic("hello", computed(4));
   const mine = controller.spus.get(5002)?.assigned.map(({ topic, partition }) => `${topic}-${partition}`);
   const back = controller.reattach(5002);
@@ -59,6 +60,7 @@ test("an SPU that comes back gets its partitions again, and reports about others
   const foreign = controller.sc.stores.partitions.get("consumer-offset-0");
   back.report({ topic: "consumer-offset", partition: 0, logEndOffset: 999 }, { topic: "absent", partition: 7 });
   await back.request({ kind: "smartModule", name: "any" });
+  clock.advance(1000);
   expect(controller.sc.stores.partitions.get("consumer-offset-0")?.status).toEqual(foreign?.status);
 });
 

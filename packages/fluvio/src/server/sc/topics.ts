@@ -66,7 +66,11 @@ export class Topics {
     const created = await this.#mutex.run(name, async () => {
       this.#validate(name, spec);
       if (options.dryRun) return undefined;
-      if (!(await this.#parts.removals.settled(name, REMOVAL_TIMEOUT_MS))) throw stillBeingDeleted(name);
+      if (this.#parts.removals.isOpen(name)) {
+        if (!(await this.#parts.removals.settled(name, REMOVAL_TIMEOUT_MS))) throw stillBeingDeleted(name);
+        // SPUs may have gone in the meantime
+        this.#validate(name, spec);
+      }
       const leaders = this.#leaders(spec);
       try {
         return await this.#store(name, spec, leaders);
