@@ -1,10 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** Suites that need nothing but Node run by `npm test`; those with real peers are under tests/interop and run in CI. */
+/** Suites that need nothing but Node: `npm test`. The others are in vitest.suites.config.ts. */
 export default defineConfig({
   test: {
     include: ["packages/**/*.test.ts", "tests/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", "tests/interop/**"],
+    exclude: ["**/node_modules/**", "**/dist/**", "tests/interop/**", "tests/e2e/**"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",

@@ -1,11 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** The suites beside `npm test`: the packed tarball (SUITE=e2e) and modules built with the real Rust crate (SUITE=interop). */
-const suite = process.env.SUITE ?? "e2e";
-
+/** The suites beside `npm test`: the packed tarball (tests/e2e) and modules built with the real Rust crate (tests/interop). */
 export default defineConfig({
   test: {
-    include: [`tests/${suite}/**/*.test.ts`],
+    include: ["tests/e2e/**/*.test.ts", "tests/interop/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 240_000,
     pool: "forks",

@@ -9,18 +9,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const gates = [
-  { name: "lint", says: "format, imports, lint", commands: [["npx", "biome", "ci", "."]] },
+  { name: "lint", says: "format, imports, lint", commands: [["npx", "biome", "ci", "--error-on-warnings", "."]] },
   { name: "build", says: "types, layers, JavaScript", commands: [["npm", "run", "--silent", "build"]] },
   { name: "types", says: "types of tests and benchmarks", commands: [["npm", "run", "--silent", "types"]] },
-  { name: "docs", says: "docs/PROTOCOL.md is what the code declares", commands: [["npm", "run", "--silent", "docs:protocol", "--", "--check"]] },
+  {
+    name: "docs",
+    says: "docs/PROTOCOL.md is what the code declares",
+    commands: [["npm", "run", "--silent", "docs:protocol", "--", "--check"]],
+  },
   { name: "dead-code", says: "unused files, exports, dependencies", commands: [["npx", "knip"]] },
-  { name: "api-docs", says: "API reference without warnings", commands: [["npm", "run", "--silent", "build", "-w", "@fluvio/apidoc"]] },
+  {
+    name: "api-docs",
+    says: "API reference without warnings",
+    commands: [["npm", "run", "--silent", "build", "-w", "@fluvio/apidoc"]],
+  },
   { name: "tests", says: "npm test", commands: [["npm", "test"]] },
   { name: "package", says: "shape of the tarball and of its types", run: checkPackage },
   { name: "e2e", says: "the tarball, installed and used", commands: [["npm", "run", "--silent", "test:e2e"]] },
 ];
 
-const except = valueOf("--except")?.split(",") ?? [];
+const except = flagValue("--except")?.split(",") ?? [];
 const unknown = except.filter((name) => !gates.some((gate) => gate.name === name));
 if (unknown.length > 0) {
   console.error(`no gate ${unknown.join(", ")}; gates: ${gates.map((gate) => gate.name).join(", ")}`);
@@ -66,7 +74,7 @@ function checkPackage() {
   }
 }
 
-function valueOf(flag) {
+function flagValue(flag) {
   const at = process.argv.indexOf(flag);
   return at < 0 ? undefined : process.argv[at + 1];
 }

@@ -42,7 +42,11 @@ async function startCluster(
   for (;;) {
     try {
       const fluvio = await Fluvio.connect({ address });
-      await fluvio.admin().listTopics();
+      const spus = await fluvio.admin().listSpus();
+      if (spus.length < spuCount || spus.some((spu) => spu.status.resolution !== "online")) {
+        await fluvio.close();
+        continue;
+      }
       return {
         fluvio,
         kill: async () => {
@@ -61,25 +65,25 @@ async function startCluster(
 async function produceUntilKilled(fluvio: Fluvio, name: string, acknowledged: AcknowledgedRecords): Promise<void> {
   const producer = await fluvio.topicProducer(TOPIC, { retry: { timeoutMs: 0 } });
   const waits: Promise<void>[] = [];
-  try {
-    for (let sequence = 0; ; sequence += 1) {
-      const partition = sequence % PARTITIONS;
-      // sequences are checked by partition, where one producer's records keep their order
-      const value = recordValue(name, sequence, "x".repeat(sequence % 500));
-      const output = await producer.send(undefined, value, { partition });
-      waits.push(
-        output.wait().then(
-          ({ offset }) => acknowledged.add({ partition: String(partition), offset, value }),
-          () => {},
-        ),
-      );
-      if (sequence % 50 === 0) await waits.at(-1);
-    }
-  } catch {
-    // the cluster is gone: what was not acknowledged may or may not be there
-  } finally {
-    await Promise.all(waits);
+  let killed = false;
+  for (let sequence = 0; !killed; sequence += 1) {
+    const partition = sequence % PARTITIONS;
+    const value = recordValue(name, sequence, "x".repeat(sequence % 500));
+    const output = await producer.send(undefined, value, { partition });
+    const noted = output.wait().then(
+      ({ offset }) => acknowledged.add({ partition: String(partition), offset, value }),
+      () => {
+        // not acknowledged: it may be there or not
+        killed = true;
+      },
+    );
+    waits.push(noted);
+    if (sequence % 50 === 0) await noted;
   }
+  await Promise.all(waits);
+  await producer.close().catch(() => {
+    // tells again what was not acknowledged
+  });
 }
 
 async function readPartition(fluvio: Fluvio, partition: number): Promise<Found[]> {

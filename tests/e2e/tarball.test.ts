@@ -28,7 +28,9 @@ describe("the tarball", () => {
   beforeAll(async () => {
     prefix = await mkdtemp(join(tmpdir(), "fluvio-e2e-"));
     environment = { ...process.env, HOME: prefix, FLUVIO_DIR: join(prefix, ".fluvio") };
-    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", prefix, "-w", "fluvio"], { cwd: root });
+    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", prefix, "-w", "fluvio"], {
+      cwd: root,
+    });
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     await writeFile(join(prefix, "package.json"), '{ "private": true, "type": "module" }');
     await run("npm", ["install", "--omit=dev", join(prefix, filename)], { cwd: prefix });
@@ -60,7 +62,10 @@ describe("the tarball", () => {
 
   test("the http connector that ships with it runs managed", async () => {
     const { createServer } = await import("node:http");
-    const server = createServer((_, response) => response.end('{"fact":"cats sleep","length":10}')).listen(0, "127.0.0.1");
+    const server = createServer((_, response) => response.end('{"fact":"cats sleep","length":10}')).listen(
+      0,
+      "127.0.0.1",
+    );
     await new Promise((listening) => server.once("listening", listening));
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("the server has no port");
