@@ -2,6 +2,7 @@ import {
   BatchBuilder,
   decodeBatch,
   type FetchConsumerOffsetsRequest,
+  isFluvioError,
   type Logger,
   splitBatches,
 } from "../../protocol/index.ts";
@@ -48,11 +49,20 @@ export class ConsumerOffsetStore {
     this.logger = logger;
   }
 
-  /** Replays the log. @throws FLV_BATCH_CORRUPT | FLV_DECODE | FLV_STORAGE */
+  /**
+   * Replays the log. Where it is corrupt, it goes on behind: an offset that is lost or old makes a consumer see
+   * records again, no offsets at all would stop every consumer.
+   * @throws FLV_DECODE | FLV_STORAGE
+   */
   static async load(log: PartitionLog, clock: Clock, logger: Logger): Promise<ConsumerOffsetStore> {
     const store = new ConsumerOffsetStore(log, clock, logger);
+    const limit = { maxBytes: LOAD_READ_BYTES, upToOffset: log.logEndOffset };
     for (let at = log.logStartOffset; at < log.logEndOffset; ) {
-      const slice = await log.read(at, { maxBytes: LOAD_READ_BYTES, upToOffset: log.logEndOffset });
+      const slice = await log.read(at, limit).catch((error: unknown) => behindDamage(error, at, logger));
+      if (typeof slice === "number") {
+        at = slice;
+        continue;
+      }
       if (slice.sizeBytes === 0) break;
       for (const piece of slice.pieces) store.replay(piece);
       at = slice.nextOffset;
@@ -177,6 +187,14 @@ export class ConsumerOffsetStore {
     else if (change.type === "delete") this.entries.delete(keyText(change.key));
     else this.entries.clear();
   }
+}
+
+/** Where to read on after corrupt records. @throws any other error */
+function behindDamage(error: unknown, at: number, logger: Logger): number {
+  const next = isFluvioError(error) && error.code === "FLV_BATCH_CORRUPT" ? error.details.nextIntact : undefined;
+  if (typeof next !== "number" || next <= at) throw error;
+  logger.error({ error: String(error), at, next }, "some consumer offsets are lost: their records are corrupt");
+  return next;
 }
 
 function keyText({ topic, partition, consumerId }: ConsumerOffsetKey): string {

@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   CONSUMER_OFFSET_TOPIC,
@@ -158,6 +160,23 @@ describe("consumer offsets", () => {
     nowMs += 0.6 * HOUR_MS;
     await restart();
     expect((await list()).map(({ consumerId, offset }) => [consumerId, offset])).toEqual([["c1", 0]]);
+  });
+
+  it("are loaded as far as they are intact", async () => {
+    const [first, second] = [await stream("c1"), await stream("c2")];
+    await update(first, 0);
+    await update(second, 0);
+    await update(first, 1);
+    await spu.close();
+    const folder = join(spu.dataDir, `${CONSUMER_OFFSET_TOPIC}-0`);
+    const log = join(folder, (await readdir(folder)).find((name) => name.endsWith(".log")) as string);
+    const bytes = await readFile(log);
+    // inside the second of three batches
+    bytes[Math.floor(bytes.length / 2)]! ^= 0xff;
+    await writeFile(log, bytes);
+    await restart();
+    expect((await list()).map(({ consumerId, offset }) => [consumerId, offset])).toEqual([["c1", 1]]);
+    expect((await update(await stream("c2"), 1)).errorCode.name).toBe("None");
   });
 
   it("are passed on when another SPU leads them", async () => {

@@ -155,8 +155,7 @@ describe("partitions of an SPU", () => {
     await spu.sc.assign("hello", 1, { segmentSizeBytes: 2048 });
     const values = Array.from({ length: 10 }, (_, n) => `${n}`.repeat(900));
     for (const value of values) await produceTo(connection, { topic: "hello", entries: [batchOf([value])] });
-    await spu.spu.close();
-    await storage[Symbol.asyncDispose]();
+    await spu.close();
     const folder = join(spu.dataDir, "hello-0");
     const log = join(folder, (await readdir(folder)).filter((name) => name.endsWith(".log")).sort()[1] as string);
     const bytes = await readFile(log);

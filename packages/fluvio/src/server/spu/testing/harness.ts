@@ -28,6 +28,8 @@ export interface TestSpu extends AsyncDisposable {
   readonly sc: TestSc;
   readonly dataDir: string;
   connect(): Promise<Connection>;
+  /** Closes the SPU, its engines and its logs; the data stays. */
+  close(): Promise<void>;
   /** Closes it and starts another one on the same data. */
   restart(): Promise<TestSpu>;
 }
@@ -50,11 +52,15 @@ export async function startSpu(options: TestSpuOptions = {}): Promise<TestSpu> {
   const sc = new TestSc(pair.sc);
   const spu = await createSpu({ id: 5001, link: pair.spu, storage, engine, host: "127.0.0.1", port: 0, ...spuOptions });
   const connections: Connection[] = [];
-  const stop = async () => {
-    for (const connection of connections) connection.close();
-    await spu.close();
-    await engine[Symbol.asyncDispose]();
-    await storage[Symbol.asyncDispose]();
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      for (const connection of connections) connection.close();
+      await spu.close();
+      await engine[Symbol.asyncDispose]();
+      await storage[Symbol.asyncDispose]();
+    })();
+    return stopping;
   };
   return {
     spu,
@@ -65,6 +71,7 @@ export async function startSpu(options: TestSpuOptions = {}): Promise<TestSpu> {
       connections.push(connection);
       return connection;
     },
+    close: stop,
     restart: async () => {
       await stop();
       return startSpu({ ...options, dataDir });
