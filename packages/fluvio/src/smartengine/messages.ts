@@ -41,7 +41,7 @@ export interface ProbeResult {
   readonly traits: ModuleTraits;
 }
 
-export interface BuildResult {
+interface BuildResult {
   /** For each step: whether it takes history, that is, exports look_back and has a setting for it. */
   readonly takesHistory: readonly boolean[];
 }
@@ -58,7 +58,7 @@ export interface RecordsResult {
   readonly error: RecordError | undefined;
 }
 
-export interface DropResult {
+interface DropResult {
   /** Guest memory that the thread's next garbage collection can free. */
   readonly droppedBytes: number;
 }

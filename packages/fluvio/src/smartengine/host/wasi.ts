@@ -15,7 +15,7 @@ export type GuestStream = "stdout" | "stderr";
 export type GuestOutput = (stream: GuestStream, line: string) => void;
 
 /** Thrown through the guest when it asks to exit. */
-export class GuestExit extends Error {
+class GuestExit extends Error {
   readonly status: number;
   constructor(status: number) {
     super(`the module called proc_exit(${status})`);
