@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { FluvioClient, FluvioOptions } from "../client/index.ts";
-import { flvError } from "../protocol/index.ts";
+import { flvError, type Logger } from "../protocol/index.ts";
 import type { TlsOptions } from "../transport/index.ts";
 import type { GlobalOptions } from "./globals.ts";
 
@@ -8,6 +8,7 @@ interface Surroundings {
   readonly configPath: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  readonly logger: Logger;
 }
 
 /** Connects to what the global options name, else to the profile. @throws FLV_ARGUMENT and what connecting throws */
@@ -38,6 +39,7 @@ export async function targetOptions(globals: GlobalOptions, around: Surroundings
     configPath: around.configPath,
     clientId: around.env.FLUVIO_CLIENT_ID ?? "FLUVIO_CLI",
     signal: around.signal,
+    logger: around.logger,
     ...(cluster === undefined ? {} : { address: cluster }),
     ...(profile === undefined ? {} : { profile }),
     ...(tls ? { tls: await tlsOptions(globals) } : {}),

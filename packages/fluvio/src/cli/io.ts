@@ -5,6 +5,7 @@ import type { FluvioClient } from "../client/index.ts";
 import type { Noun } from "./command.ts";
 import { connectTarget } from "./connection.ts";
 import type { GlobalOptions } from "./globals.ts";
+import { logLevel, stderrLogger } from "./log.ts";
 import { createOutput, type Output } from "./output/stream.ts";
 
 /** Everything a command may touch of the process it runs in. */
@@ -29,8 +30,11 @@ export interface Io {
   /** Whether the standard streams are the ones of the process, so that a child can inherit them. */
   readonly ownsProcess: boolean;
   now(): number;
-  /** The cluster that the global options or the profile name; connects once, closed when the command has ended. */
-  connect(): Promise<FluvioClient>;
+  /**
+   * The cluster that the global options or the profile name; connects once, closed when the command has ended. Its
+   * warnings go to standard error, but for a command that reports every failure itself (`silent`).
+   */
+  connect(options?: { readonly silent?: boolean }): Promise<FluvioClient>;
 }
 
 /** What a test or an embedding program can replace; the rest comes from the process. */
@@ -97,8 +101,9 @@ export function openIo(parts: Partial<IoParts>, { globals, nouns, stop }: IoCont
     baseDir,
     ownsProcess: parts.stdin === undefined && parts.stdout === undefined,
     now: parts.now ?? Date.now,
-    connect: () => {
-      client ??= connectTarget(globals, { configPath, env, signal: stop.signal });
+    connect: ({ silent = false } = {}) => {
+      const logger = stderrLogger(stderr, logLevel(env.RUST_LOG, silent ? "off" : "warn"));
+      client ??= connectTarget(globals, { configPath, env, signal: stop.signal, logger });
       return client;
     },
   };

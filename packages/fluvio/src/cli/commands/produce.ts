@@ -107,7 +107,7 @@ const produceCommand = command({
     { command: "fluvio produce orders --key-separator :", text: "lines such as `order-1:{...}`" },
   ],
   run: async (input, io) => {
-    const client = await io.connect();
+    const client = await io.connect({ silent: true });
     return await suggestingTopic(client, input.topic, () => produceTo(client, input, io));
   },
 });
