@@ -5,7 +5,7 @@ import { createSmartEngine } from "../../smartengine/index.ts";
 import { createLogEngine } from "../../storage/index.ts";
 import { ipcLink } from "../ipc-link.ts";
 import type { ScToSpu, SpuToSc } from "../link.ts";
-import type { SpuProcessConfig } from "./spawn.ts";
+import { SPU_CONFIG_VARIABLE, type SpuProcessConfig } from "./spawn.ts";
 import { createSpu } from "./spu.ts";
 
 async function run(config: SpuProcessConfig, logger: Logger): Promise<void> {
@@ -45,7 +45,7 @@ function configOf(argument: string | undefined): SpuProcessConfig {
 }
 
 try {
-  const config = configOf(process.argv[2]);
+  const config = configOf(process.env[SPU_CONFIG_VARIABLE]);
   const logger = pino({ level: config.logLevel ?? "info", base: { process: "spu", spu: config.id } });
   await run(config, logger);
   process.exit(0);

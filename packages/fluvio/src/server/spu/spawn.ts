@@ -8,6 +8,9 @@ import type { ScEnd, ScToSpu, SpuToSc } from "../link.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { SpuOptions } from "./types.ts";
 
+/** Carries the configuration: it may hold a private key, and arguments of a process are shown to every user. */
+export const SPU_CONFIG_VARIABLE = "FLUVIO_SPU_CONFIG";
+
 /** What an SPU process is started with; plain data, passed as JSON. */
 export interface SpuProcessConfig {
   readonly id: number;
@@ -42,7 +45,8 @@ export interface SpuSpawnOptions {
  */
 export function spawnSpu(config: SpuProcessConfig, options: SpuSpawnOptions = {}): SpuProcess {
   const output = options.output ?? "inherit";
-  const child = fork(processEntry(), [JSON.stringify(config)], {
+  const child = fork(processEntry(), [], {
+    env: { ...process.env, [SPU_CONFIG_VARIABLE]: JSON.stringify(config) },
     serialization: "advanced",
     stdio: ["ignore", output, output, "ipc"],
   });
