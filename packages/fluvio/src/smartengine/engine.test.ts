@@ -206,6 +206,18 @@ describe("plain records", () => {
   });
 });
 
+describe("what is no records section", () => {
+  it("is refused", async () => {
+    await using chain = await chainOf(step("map"));
+    await expect(chain.processRecords(new Uint8Array(3), 0)).rejects.toMatchObject({ code: "FLV_DECODE" });
+    await using next = await chainOf(step("map"));
+    await expect(next.processRecords(Uint8Array.of(0, 0, 0, 5, 1, 2), 0)).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      message: expect.stringContaining("it could not read its input (code -11)"),
+    });
+  });
+});
+
 describe("init", () => {
   it("gets the parameters", async () => {
     await using chain = await chainOf(step("init", { params: new Map([["needle", "an"]]) }));

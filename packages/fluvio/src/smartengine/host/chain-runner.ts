@@ -119,6 +119,7 @@ export class ChainRunner {
 
   /** Runs the chain on plain records. The result is a copy. */
   runRecords(records: Uint8Array, baseTimestampMs: number): RecordsResult {
+    if (records.length < 4) throw flvError("FLV_DECODE", `a records section of ${records.length} bytes has no count`);
     const output = this.run({ records, baseOffset: 0, baseTimestampMs });
     const copy = output.section.slice();
     this.release();

@@ -32,7 +32,8 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
   for (let pos = 0; pos < batches.length && error === undefined; ) {
     const stored = storedBatch(batches, pos);
     pos += stored.batch.length;
-    if (stored.endOffset <= fromOffset) continue;
+    // nothing to feed: it lies before the start, or takes up no offset
+    if (stored.endOffset <= Math.max(fromOffset, stored.header.baseOffset)) continue;
     const source = sourceOf(stored, fromOffset);
     const section = recordsFrom(stored, fromOffset);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
