@@ -163,4 +163,15 @@ export interface FluvioAdmin {
     name: string,
     options?: AbortOptions & { readonly follow?: boolean },
   ): AsyncIterableIterator<Uint8Array>;
+
+  // names of @fluvio/client
+
+  /** All topics as JSON text. */
+  listTopic(): Promise<string>;
+  /** All SPUs as JSON text. */
+  listSpu(): Promise<string>;
+  /** Partition 0 of a topic. */
+  findPartition(topic: string): Promise<FluvioObject<"Partition"> | undefined>;
+  createManagedSpu(name: string, spec?: SpuGroupSpecInput): Promise<void>;
+  deleteManagedSpu(name: string): Promise<void>;
 }

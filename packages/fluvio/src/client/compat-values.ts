@@ -155,6 +155,13 @@ export class CustomSpuSpec {
   }
 }
 
+/** How far one replica of a partition is. */
+export interface ReplicaStatus {
+  readonly spu: number;
+  readonly hw: number;
+  readonly leo: number;
+}
+
 export interface EnvVar {
   readonly name: string;
   readonly value: string;

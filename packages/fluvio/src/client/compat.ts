@@ -1,16 +1,10 @@
 import { decompress, fetchApi, flvError, readBatchHeader, splitBatches, toFluvioError } from "../protocol/index.ts";
 import type { AbortOptions, Connection } from "../transport/index.ts";
+import type { FluvioClient } from "./client-types.ts";
 import { Offset, SmartModuleType } from "./compat-values.ts";
 import { decodeReply } from "./decode-reply.ts";
 import { fetchStart } from "./start-offset.ts";
-import type {
-  CompressionName,
-  Consumer,
-  ConsumerOptions,
-  ConsumerRecord,
-  ProducerOptions,
-  SmartModuleStep,
-} from "./types.ts";
+import type { CompressionName, Consumer, ConsumerRecord, ProducerOptions, SmartModuleStep } from "./types.ts";
 
 /*
  * The classes and methods of the npm package `@fluvio/client`, as thin functions over this client. Both sets of names
@@ -141,20 +135,16 @@ export type PartitionConsumerJS = Pick<
   "fetch" | "stream" | "createStream" | "streamWithConfig" | "endStream"
 >;
 
-interface ConsumerSource {
-  consumer(options: ConsumerOptions): Promise<Consumer>;
-}
-
 /** Consumes one partition. */
 export class PartitionConsumer {
-  readonly #source: ConsumerSource;
+  readonly #source: Pick<FluvioClient, "consumer">;
   readonly #leader: (options: AbortOptions) => Promise<Connection>;
   readonly #topic: string;
   readonly #partition: number;
   readonly #streams = new Set<Consumer>();
 
   constructor(
-    source: ConsumerSource,
+    source: Pick<FluvioClient, "consumer">,
     leader: (options: AbortOptions) => Promise<Connection>,
     topic: string,
     partition: number,

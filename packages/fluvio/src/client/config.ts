@@ -3,7 +3,6 @@ import { z } from "zod";
 import { flvError } from "../protocol/index.ts";
 import { nearestName } from "./suggest.ts";
 
-/** The certificates of a profile: PEM texts or paths, as `tls_source` says. */
 const Certs = z.looseObject({ domain: z.string(), key: z.string(), cert: z.string(), ca_cert: z.string() });
 
 const Tls = z.discriminatedUnion("tls_policy", [
@@ -41,12 +40,53 @@ const Config = z.looseObject({
   cluster: z.record(z.string(), Cluster),
 });
 
-/** The configuration file as parsed; keys are those of the file, and keys that are not known stay. */
-export type FluvioConfig = z.infer<typeof Config>;
-/** `cluster.<name>` of the configuration file. */
-export type ClusterConfig = z.infer<typeof Cluster>;
+/** The certificates of a profile: PEM texts or paths, as `tls_source` says. */
+export interface CertsConfig {
+  readonly domain: string;
+  readonly key: string;
+  readonly cert: string;
+  readonly ca_cert: string;
+  readonly [key: string]: unknown;
+}
+
 /** `cluster.<name>.tls` of the configuration file. */
-export type TlsConfig = z.infer<typeof Tls>;
+export type TlsConfig =
+  | { readonly tls_policy: "disabled" | "disable"; readonly [key: string]: unknown }
+  | { readonly tls_policy: "anonymous"; readonly [key: string]: unknown }
+  | {
+      readonly tls_policy: "verified" | "verify";
+      /** Default `inline`. */
+      readonly tls_source?: "inline" | "files" | "file";
+      readonly certs: CertsConfig;
+      readonly [key: string]: unknown;
+    };
+
+/** `cluster.<name>` of the configuration file. */
+export interface ClusterConfig {
+  /** `host:port` of the SC. */
+  readonly endpoint: string;
+  readonly use_spu_local_address?: boolean | undefined;
+  readonly tls?: TlsConfig | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly [key: string]: unknown;
+}
+
+/** `profile.<name>` of the configuration file. */
+export interface ProfileConfig {
+  /** Name of a cluster of the file. */
+  readonly cluster: string;
+  readonly [key: string]: unknown;
+}
+
+/** The configuration file as parsed; keys are those of the file, and keys that are not known stay. */
+export interface FluvioConfig {
+  readonly version: string;
+  readonly current_profile?: string | undefined;
+  readonly client_id?: string | undefined;
+  readonly profile: Readonly<Record<string, ProfileConfig>>;
+  readonly cluster: Readonly<Record<string, ClusterConfig>>;
+  readonly [key: string]: unknown;
+}
 
 /** The version that is written. */
 export const CONFIG_VERSION = "2.0";
@@ -155,8 +195,10 @@ export function withActiveProfile(config: FluvioConfig, name: string): FluvioCon
 export function withoutProfile(config: FluvioConfig, name: string): FluvioConfig {
   requireProfile(config, name);
   const { [name]: _gone, ...profile } = config.profile;
-  const { current_profile: active, ...rest } = config;
-  return { ...rest, ...(active === undefined || active === name ? {} : { current_profile: active }), profile };
+  const next: FluvioConfig = { ...config, profile };
+  if (config.current_profile !== name) return next;
+  const { current_profile: _active, ...inactive } = next;
+  return inactive as FluvioConfig;
 }
 
 /** The same file without a cluster; profiles that used it stay. @throws FLV_PROFILE_NOT_FOUND */

@@ -2,6 +2,7 @@ import { deleteConsumerOffsetApi, flvError, toFluvioError } from "../protocol/in
 import type { SmartChain, SmartEngine } from "../smartengine/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import { Admin } from "./admin.ts";
+import type { FluvioAdmin } from "./admin-types.ts";
 import type { FluvioClient, PartitionOffsets } from "./client-types.ts";
 import { Cluster } from "./cluster.ts";
 import { PartitionConsumer, type TopicProducerConfig, toProducerOptions } from "./compat.ts";
@@ -99,7 +100,7 @@ export class Fluvio implements FluvioClient {
     return this.#connected.platformVersion;
   }
 
-  admin(): Admin {
+  admin(): FluvioAdmin {
     return new Admin(this.#connected);
   }
 

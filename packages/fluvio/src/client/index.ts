@@ -1,12 +1,21 @@
 export {
+  type CompressionType,
+  type CustomSpuKey,
+  type CustomSpuSpecInput,
   FluvioError,
   type FluvioErrorCode,
+  type FluvioErrorOptions,
   isFluvioError,
   type Logger,
-  type ReplicaStatus,
+  type MetadataOf,
+  type MirrorSpecInput,
+  type ObjectLabel,
+  type SmartModuleMetadata,
+  type SpuGroupSpecInput,
+  type TableFormatSpecInput,
+  type TopicSpecInput,
 } from "../protocol/index.ts";
-export type { AbortOptions, TlsOptions } from "../transport/index.ts";
-export { Admin } from "./admin.ts";
+export type { AbortOptions, Connection, ConnectOptions, TlsOptions } from "../transport/index.ts";
 export type * from "./admin-types.ts";
 export type * from "./client-types.ts";
 export {
@@ -23,6 +32,7 @@ export {
 } from "./compat.ts";
 export * from "./compat-values.ts";
 export {
+  type CertsConfig,
   type ChosenCluster,
   type ClusterConfig,
   CONFIG_VERSION,
@@ -30,6 +40,7 @@ export {
   emptyConfig,
   type FluvioConfig,
   formatConfig,
+  type ProfileConfig,
   parseConfig,
   type TlsConfig,
   withActiveProfile,
