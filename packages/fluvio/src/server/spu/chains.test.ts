@@ -27,7 +27,7 @@ describe("SmartModules on an SPU", () => {
   let connection: Connection;
   let topics = 0;
   beforeAll(async () => {
-    spu = await startSpu({ engineLimits: { batchTimeoutMs: 300 }, limits: { chainReadBytes: 2000 } });
+    spu = await startSpu({ engineLimits: { batchTimeoutMs: 1000 }, limits: { chainReadBytes: 2000 } });
     for (const name of MODULES) spu.sc.modules.set(name, await buildAs(name));
     connection = await spu.connect();
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fetchOffsetsApi, produceApi, type WireError, writeBatchHeader } from "../../protocol/index.ts";
 import type { Connection } from "../../transport/index.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { batchOf, produceTo, readUntil, recordsOf, startSpu, streamFrom, type TestSpu } from "./testing/harness.ts";
 import { HeldStorage } from "./testing/held-storage.ts";
 
@@ -14,12 +15,26 @@ function joined(...batches: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(batches));
 }
 
+const TIMEOUT_MS = 4321;
+
 describe("produce", () => {
   let spu: TestSpu;
   let storage: HeldStorage;
+  /** Timeouts of produce requests pass when a test says so. */
+  let timeouts: (() => void)[] = [];
+  const clock: Clock = {
+    nowMs: systemClock.nowMs,
+    after: (delayMs, callback) => {
+      if (delayMs !== TIMEOUT_MS) return systemClock.after(delayMs, callback);
+      timeouts.push(callback);
+      return () => {};
+    },
+  };
   let connection: Connection;
   beforeEach(async () => {
+    timeouts = [];
     spu = await startSpu({
+      clock,
       makeStorage: async (directory) => {
         storage = await HeldStorage.create(directory);
         return storage;
@@ -144,10 +159,18 @@ describe("produce", () => {
     });
     expect(result).toMatchObject({ errorCode: { name: "None" }, baseOffset: 0 });
     storage.holdCommits();
-    const call = { topic: "hello", entries: [batchOf(["b"])], isolation: "readCommitted", timeoutMs: 20 } as const;
-    const [timedOut] = await produceTo(connection, call);
-    // written all the same, and the producer is told where
-    expect(timedOut?.errorCode).toEqual({ name: "RequestTimedOut", timeoutMs: 20, kind: "produce" });
+    const call = {
+      topic: "hello",
+      entries: [batchOf(["b"])],
+      isolation: "readCommitted",
+      timeoutMs: TIMEOUT_MS,
+    } as const;
+    const waiting = produceTo(connection, call);
+    await spu.sc.until(() => spu.sc.statuses.get("hello/0")?.logEndOffset === 2, "it is written");
+    for (const timeOut of timeouts) timeOut();
+    const [timedOut] = await waiting;
+    // the producer is told where it is written all the same
+    expect(timedOut?.errorCode).toEqual({ name: "RequestTimedOut", timeoutMs: TIMEOUT_MS, kind: "produce" });
     expect(timedOut?.baseOffset).toBe(1);
     storage.releaseCommits();
     expect((await produceTo(connection, { topic: "hello", entries: [batchOf(["c"])] }))[0]?.baseOffset).toBe(2);
