@@ -302,6 +302,16 @@ describe("output of modules", () => {
   });
 });
 
+describe("copy_records", () => {
+  it("is given under the import module that the module names", async () => {
+    await using chain = await chainOf(step("other-import-module"));
+    for (let call = 0; call < 50; call++) expect((await feed(chain, ["a", "b"])).recordCount).toBe(0);
+    expect(await engine.inspect("m", await buildAs("other-import-module"))).toMatchObject({
+      imports: ["fluvio_host.copy_records"],
+    });
+  });
+});
+
 describe("inspect", () => {
   it("tells what a module is", async () => {
     expect(await engine.inspect("m", await buildAs("look-back"))).toEqual({

@@ -21,6 +21,7 @@ declare namespace WebAssembly {
     static exports(module: Module): ExportDescriptor[];
   }
   class Memory {
+    constructor(descriptor: { readonly initial: number; readonly maximum?: number });
     readonly buffer: ArrayBufferLike;
   }
   class Instance {
