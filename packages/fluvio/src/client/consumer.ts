@@ -10,6 +10,8 @@ import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start
 import type { Consumer, ConsumerOptions, ConsumerRecord, OffsetStrategy, TopicSelection } from "./types.ts";
 
 const MAX_BYTES_DEFAULT = 1_048_588;
+/** The field has 32 bits. */
+const MAX_BYTES_MAX = 0x7fffffff;
 const OFFSET_FLUSH_PERIOD_MS_DEFAULT = 10_000;
 const RETRY_DEFAULT = { initialDelayMs: 100, maxDelayMs: 10_000, timeoutMs: 30 * 60_000 };
 /** How long closing may take to store the position. */
@@ -25,9 +27,16 @@ interface Position {
 /** Looks everything up, then starts reading. @throws FLV_ARGUMENT | FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND */
 export async function openConsumer(cluster: Cluster, options: ConsumerOptions): Promise<Consumer> {
   const strategy = offsetStrategy(options);
+  const { maxBytes = MAX_BYTES_DEFAULT } = options;
+  if (!Number.isInteger(maxBytes) || maxBytes < 1 || maxBytes > MAX_BYTES_MAX) {
+    throw flvError("FLV_ARGUMENT", `maxBytes is ${maxBytes}, not a whole number from 1 to ${MAX_BYTES_MAX}`, {
+      details: { maxBytes },
+      hint: "leave it out for the default",
+    });
+  }
   const settings: ReaderSettings = {
     isolation: options.isolation ?? "readUncommitted",
-    maxBytes: options.maxBytes ?? MAX_BYTES_DEFAULT,
+    maxBytes,
     smartmodules: (options.smartmodules ?? []).map(toInvocation),
     consumerId: options.consumerId,
     strictOffset: options.strictOffset ?? false,

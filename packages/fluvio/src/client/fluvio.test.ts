@@ -204,6 +204,16 @@ describe("produce and consume", () => {
     expect((await (await fitting.send(undefined, "x")).wait()).offset).toBe(0);
   });
 
+  it("refuses settings that make no sense", async () => {
+    const topic = await newTopic();
+    for (const options of [{ batchSizeBytes: 0 }, { batchQueueSize: 1.5 }, { lingerMs: -1 }]) {
+      await expect(fluvio.topicProducer(topic, options)).rejects.toMatchObject({ code: "FLV_ARGUMENT" });
+    }
+    await expect(fluvio.consumer({ topic, maxBytes: 0 })).rejects.toMatchObject({ code: "FLV_ARGUMENT" });
+    const several = { topic: [topic, "x"], partitions: 0 };
+    await expect(fluvio.consumer(several)).rejects.toMatchObject({ code: "FLV_ARGUMENT" });
+  });
+
   it("names the nearest topic when one does not exist", async () => {
     const topic = await fluvio.admin().createTopic("orders");
     for (const attempt of [fluvio.topicProducer("ordes"), fluvio.consumer({ topic: "ordes" })]) {

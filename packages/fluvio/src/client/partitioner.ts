@@ -1,25 +1,31 @@
 import { partitionForKey } from "../protocol/index.ts";
-import { partitionNotFound, type Session } from "./session.ts";
+import { partitionNotFound } from "./session.ts";
 import type { Partitioner } from "./types.ts";
 
 /** How old the view of a topic's partitions may be. */
 const REFRESH_MS = 1000;
 
+/** What is known of a topic's partitions. */
+export interface PartitionView {
+  knownPartitionCount(topic: string): number | undefined;
+  onlinePartitions(topic: string, count: number): readonly number[];
+}
+
 /** Picks partitions: by the key's hash over all of them, without key round robin over those that are online. */
 export class PartitionPicker {
   readonly #topic: string;
   readonly #choice: number | Partitioner | undefined;
-  readonly #session: () => Session;
+  readonly #view: () => PartitionView;
   #count = 0;
   #online: readonly number[] = [];
   #refreshedMs = Number.NEGATIVE_INFINITY;
   /** Before the first: round robin begins with partition 0, as other clients do. */
   #turn = -1;
 
-  constructor(topic: string, choice: number | Partitioner | undefined, session: () => Session) {
+  constructor(topic: string, choice: number | Partitioner | undefined, view: () => PartitionView) {
     this.#topic = topic;
     this.#choice = choice;
-    this.#session = session;
+    this.#view = view;
   }
 
   /** @throws FLV_PARTITION_NOT_FOUND */
@@ -46,10 +52,10 @@ export class PartitionPicker {
   /** Takes what the watches have reported; keeps the last view while the topic is not reported. */
   refresh(nowMs: number): void {
     this.#refreshedMs = nowMs;
-    const session = this.#session();
-    const count = session.knownPartitionCount(this.#topic);
+    const view = this.#view();
+    const count = view.knownPartitionCount(this.#topic);
     if (count === undefined) return;
     this.#count = count;
-    this.#online = session.onlinePartitions(this.#topic, count);
+    this.#online = view.onlinePartitions(this.#topic, count);
   }
 }

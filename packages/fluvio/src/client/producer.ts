@@ -47,8 +47,9 @@ export class ProducerCore {
     this.topic = topic;
     this.#logger = cluster.settings.logger;
     this.#chain = chain;
-    const batchSizeBytes = options.batchSizeBytes ?? BATCH_SIZE_BYTES_DEFAULT;
+    checkOptions(options);
     this.maxRequestSizeBytes = options.maxRequestSizeBytes ?? MAX_REQUEST_SIZE_BYTES_DEFAULT;
+    const batchSizeBytes = Math.min(options.batchSizeBytes ?? BATCH_SIZE_BYTES_DEFAULT, this.maxRequestSizeBytes);
     const builderOptions = {
       sizeBytesMax: batchSizeBytes + BATCH_OVERHEAD_BYTES,
       initialBytes: Math.min(batchSizeBytes + BATCH_OVERHEAD_BYTES, BUFFER_BYTES_MAX),
@@ -237,6 +238,22 @@ export class Producer implements TopicProducer {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** @throws FLV_ARGUMENT */
+function checkOptions(options: ProducerOptions): void {
+  const { batchSizeBytes, maxRequestSizeBytes, batchQueueSize, maxInFlight, lingerMs, timeoutMs } = options;
+  const atLeastOne = { batchSizeBytes, maxRequestSizeBytes, batchQueueSize, maxInFlight };
+  const check = (name: string, value: number | undefined, smallest: number) => {
+    if (value === undefined || (Number.isInteger(value) && value >= smallest)) return;
+    throw flvError("FLV_ARGUMENT", `${name} is ${value}, not a whole number from ${smallest} on`, {
+      details: { [name]: value },
+      hint: "leave it out for the default",
+    });
+  };
+  for (const [name, value] of Object.entries(atLeastOne)) check(name, value, 1);
+  check("lingerMs", lingerMs, 0);
+  check("timeoutMs", timeoutMs, 0);
 }
 
 function isPair(record: Sendable): record is readonly [key: Data | null | undefined, value: Data] {
