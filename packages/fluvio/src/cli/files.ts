@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
 import { type FluvioError, flvError } from "../protocol/index.ts";
 import type { Io } from "./io.ts";
 
@@ -26,9 +25,10 @@ export function fileError(path: string, error: unknown): FluvioError {
 }
 
 /** Parses YAML (or JSON, which is YAML). @throws FLV_ARGUMENT naming the file and the place */
-export function parseYamlText(text: string, what: string): unknown {
+export async function parseYamlText(text: string, what: string): Promise<unknown> {
+  const { parse } = await import("yaml");
   try {
-    return parseYaml(text);
+    return parse(text);
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw flvError("FLV_ARGUMENT", `${what}: ${reason.replace(/:$/, "")}`, { details: { file: what }, cause: error });

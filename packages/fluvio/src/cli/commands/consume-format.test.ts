@@ -18,8 +18,8 @@ function record(value: string | Uint8Array, key?: string, offset = 0): ConsumerR
   };
 }
 
-function format(records: readonly ConsumerRecord[], options: Partial<FormatOptions> = {}): string {
-  const formatter = groupFormatter({
+async function format(records: readonly ConsumerRecord[], options: Partial<FormatOptions> = {}): Promise<string> {
+  const formatter = await groupFormatter({
     output: "dynamic",
     template: undefined,
     keyValue: false,
@@ -36,40 +36,42 @@ const binary = Buffer.from([0, 1, 2]);
 const notUtf8 = Buffer.from([0x61, 0xff, 0x62]);
 
 describe("output types", () => {
-  it("dynamic: text as it is, a hex dump for bytes", () => {
-    expect(format([record("a"), record("é<>&"), record("")])).toBe("a\né<>&\n\n");
-    expect(format([record("a"), record(binary)])).toMatch(/^a\n00000000 {2}00 01 02 .*\|\n-{78}\n\n$/s);
+  it("dynamic: text as it is, a hex dump for bytes", async () => {
+    expect(await format([record("a"), record("é<>&"), record("")])).toBe("a\né<>&\n\n");
+    expect(await format([record("a"), record(binary)])).toMatch(/^a\n00000000 {2}00 01 02 .*\|\n-{78}\n\n$/s);
   });
 
-  it("dynamic: bytes that are no UTF-8 are replaced, and only those", () => {
-    expect(format([record("é"), record(notUtf8)])).toBe("é\na\uFFFDb\n");
+  it("dynamic: bytes that are no UTF-8 are replaced, and only those", async () => {
+    expect(await format([record("é"), record(notUtf8)])).toBe("é\na\uFFFDb\n");
   });
 
-  it("text: bytes are counted; with --suppress-unknown shown", () => {
-    expect(format([record(binary)], { output: "text" })).toBe("binary: (3 bytes)\n");
-    expect(format([record(binary)], { output: "text", suppressUnknown: true })).toBe("\0\u0001\u0002\n");
+  it("text: bytes are counted; with --suppress-unknown shown", async () => {
+    expect(await format([record(binary)], { output: "text" })).toBe("binary: (3 bytes)\n");
+    expect(await format([record(binary)], { output: "text", suppressUnknown: true })).toBe("\0\u0001\u0002\n");
   });
 
-  it("raw: the value and a line end", () => {
-    expect(format([record(binary)], { output: "raw" })).toBe("\0\u0001\u0002\n");
+  it("raw: the value and a line end", async () => {
+    expect(await format([record(binary)], { output: "raw" })).toBe("\0\u0001\u0002\n");
   });
 
-  it("binary: always a hex dump", () => {
-    expect(format([record("hi")], { output: "binary" })).toContain("00000000  68 69 ");
+  it("binary: always a hex dump", async () => {
+    expect(await format([record("hi")], { output: "binary" })).toContain("00000000  68 69 ");
   });
 
-  it("json: pretty, sorted, never cut (complaint: long JSON cut or not pretty)", () => {
+  it("json: pretty, sorted, never cut (complaint: long JSON cut or not pretty)", async () => {
     const long = "x".repeat(5000);
-    expect(format([record(`{"b":1,"a":"${long}"}`)], { output: "json" })).toBe(`{\n  "a": "${long}",\n  "b": 1\n}\n`);
+    expect(await format([record(`{"b":1,"a":"${long}"}`)], { output: "json" })).toBe(
+      `{\n  "a": "${long}",\n  "b": 1\n}\n`,
+    );
   });
 
-  it("json: what is none becomes an error object, or nothing", () => {
-    expect(JSON.parse(format([record("x")], { output: "json" }))).toEqual({ error: expect.any(String) });
-    expect(format([record("x"), record("1")], { output: "json", suppressUnknown: true })).toBe("1\n");
+  it("json: what is none becomes an error object, or nothing", async () => {
+    expect(JSON.parse(await format([record("x")], { output: "json" }))).toEqual({ error: expect.any(String) });
+    expect(await format([record("x"), record("1")], { output: "json", suppressUnknown: true })).toBe("1\n");
   });
 
-  it("table: a bordered table per record, the upper border once", () => {
-    expect(format([record('{"id":1,"name":"ann"}'), record('{"id":20,"name":"b"}')], { output: "table" })).toBe(
+  it("table: a bordered table per record, the upper border once", async () => {
+    expect(await format([record('{"id":1,"name":"ann"}'), record('{"id":20,"name":"b"}')], { output: "table" })).toBe(
       [
         "+----+------+",
         "| id | name |",
@@ -85,44 +87,46 @@ describe("output types", () => {
     );
   });
 
-  it("table: an array of objects gives a row per element", () => {
-    expect(format([record('[{"a":1},{"a":{"b":2}}]')], { output: "table" })).toContain('| 1       |\n| {"b":2} |\n');
+  it("table: an array of objects gives a row per element", async () => {
+    expect(await format([record('[{"a":1},{"a":{"b":2}}]')], { output: "table" })).toContain(
+      '| 1       |\n| {"b":2} |\n',
+    );
   });
 
-  it("table: says what it cannot show", () => {
-    expect(format([record("x")], { output: "table" })).toMatch(/^error parsing record as json: /);
-    expect(format([record("3")], { output: "table" })).toBe("error: Unable to parse json as object map\n");
+  it("table: says what it cannot show", async () => {
+    expect(await format([record("x")], { output: "table" })).toMatch(/^error parsing record as json: /);
+    expect(await format([record("3")], { output: "table" })).toBe("error: Unable to parse json as object map\n");
   });
 });
 
 describe("keys and widths", () => {
-  it("prints [key] value and [null] without a key; an empty key is not none", () => {
-    expect(format([record("v", "k"), record("v"), record("v", "")], { keyValue: true })).toBe(
+  it("prints [key] value and [null] without a key; an empty key is not none", async () => {
+    expect(await format([record("v", "k"), record("v"), record("v", "")], { keyValue: true })).toBe(
       "[k] v\n[null] v\n[] v\n",
     );
   });
 
-  it("cuts lines only with --truncate", () => {
+  it("cuts lines only with --truncate", async () => {
     const long = "y".repeat(200);
-    expect(format([record(long)])).toBe(`${long}\n`);
-    expect(format([record(`${long}\nz`)], { truncate: 10 })).toBe(`${"y".repeat(10)}\nz\n`);
+    expect(await format([record(long)])).toBe(`${long}\n`);
+    expect(await format([record(`${long}\nz`)], { truncate: 10 })).toBe(`${"y".repeat(10)}\nz\n`);
   });
 });
 
 describe("templates", () => {
-  it("have every field, without HTML escapes", () => {
+  it("have every field, without HTML escapes", async () => {
     const template = "{{key}}|{{value}}|{{offset}}|{{partition}}|{{time}}";
-    expect(format([record('<a>&"', "k", 7), record("v")], { template })).toBe(
+    expect(await format([record('<a>&"', "k", 7), record("v")], { template })).toBe(
       'k|<a>&"|7|1|2022-05-04T15:12:21.000Z\nnull|v|0|1|2022-05-04T15:12:21.000Z\n',
     );
   });
 
-  it("show NA for a record without a timestamp", () => {
-    expect(format([{ ...record("v"), timestampMs: -1 }], { template: "{{time}}" })).toBe("NA\n");
+  it("show NA for a record without a timestamp", async () => {
+    expect(await format([{ ...record("v"), timestampMs: -1 }], { template: "{{time}}" })).toBe("NA\n");
   });
 
-  it("are refused when they cannot be read", () => {
-    expect(() => format([], { template: "{{value" })).toThrow("Failed to parse format string:");
+  it("are refused when they cannot be read", async () => {
+    await expect(format([], { template: "{{value" })).rejects.toThrow("Failed to parse format string:");
   });
 });
 

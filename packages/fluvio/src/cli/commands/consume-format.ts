@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import Handlebars from "handlebars";
 import type { ConsumerRecord } from "../../client/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import { hexDump, isBinary } from "../output/hex-dump.ts";
@@ -27,8 +26,9 @@ export type GroupFormatter = (records: readonly ConsumerRecord[]) => string | Ui
 type RecordFormatter = (record: ConsumerRecord) => string | undefined;
 
 /** @throws FLV_ARGUMENT for a template that cannot be read */
-export function groupFormatter(options: FormatOptions): GroupFormatter {
-  const format = recordFormatter(options);
+export async function groupFormatter(options: FormatOptions): Promise<GroupFormatter> {
+  const { template } = options;
+  const format = template === undefined ? recordFormatter(options) : await templateFormatter(template, options);
   const slow: GroupFormatter = (records) => {
     let text = "";
     for (const record of records) {
@@ -37,7 +37,7 @@ export function groupFormatter(options: FormatOptions): GroupFormatter {
     }
     return text;
   };
-  const plain = options.template === undefined && !options.keyValue && options.truncate === undefined;
+  const plain = template === undefined && !options.keyValue && options.truncate === undefined;
   const bytesAsTheyAre = options.output === "dynamic" || options.output === "raw" || options.output === "text";
   if (!plain || !bytesAsTheyAre) return slow;
   const anyBytes = options.output === "raw" || (options.output === "text" && options.suppressUnknown);
@@ -84,7 +84,6 @@ function cut(text: string, width: number): string {
 }
 
 function recordFormatter(options: FormatOptions): RecordFormatter {
-  if (options.template !== undefined) return templateFormatter(options.template, options);
   const { suppressUnknown, style } = options;
   switch (options.output) {
     case "dynamic":
@@ -157,7 +156,8 @@ function borderedTable(rows: readonly ReadonlyMap<string, JsonNode>[]): string[]
   return [rule("-"), line(keys), heavy, ...cells.map(line), rule("-")];
 }
 
-function templateFormatter(template: string, options: FormatOptions): RecordFormatter {
+async function templateFormatter(template: string, options: FormatOptions): Promise<RecordFormatter> {
+  const { default: Handlebars } = await import("handlebars");
   const invalid = (error: unknown) => {
     const reason = error instanceof Error ? error.message.replace(/\s*\n[\s\S]*/, "") : String(error);
     return flvError("FLV_ARGUMENT", `Failed to parse format string: ${reason}`, {
@@ -166,7 +166,7 @@ function templateFormatter(template: string, options: FormatOptions): RecordForm
       cause: error,
     });
   };
-  let render: Handlebars.TemplateDelegate;
+  let render: (fields: object) => string;
   try {
     // Compiled by hand: `compile` alone would find a mistake only at the first record.
     Handlebars.precompile(template);

@@ -115,6 +115,27 @@ describe("where to start and end", () => {
   });
 });
 
+describe("records that were removed before they could be read (complaint: NotFound after eviction)", () => {
+  beforeAll(async () => {
+    await cli.ok("topic", "create", "evicted", "--segment-size", "1024", "--max-partition-size", "2048");
+    for (const letter of "abcdef") await cli.produce("evicted", `${letter.repeat(900)}\n`);
+  });
+
+  it("are skipped with a warning", async () => {
+    const { exitCode, stdout, stderr } = await cli.run(["consume", "evicted", "--start", "0", "-d"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain("a");
+    expect(stdout).toContain("f".repeat(900));
+    expect(stderr).toMatch(/^warning: records were deleted before they were read.*offset=0/);
+  });
+
+  it("are an error with --strict-offset", async () => {
+    const { exitCode, stdout, stderr } = await cli.run(["consume", "evicted", "--start", "0", "-d", "--strict-offset"]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain("FLV_OFFSET_EVICTED");
+  });
+});
+
 describe("settings", () => {
   it.each([
     "-b 1",

@@ -38,7 +38,7 @@ const consumeCommand = command({
   ],
   check: checkFlags,
   run: async (flags, io) => {
-    const format = prepare(flags, io);
+    const format = await prepare(flags, io);
     const client = await io.connect();
     return await suggestingTopic(client, flags.topic, () =>
       format === undefined ? consumeToFullTable(client, flags, io) : consumeToLines(client, flags, io, format),
@@ -58,7 +58,7 @@ function checkFlags(flags: Flags): string | undefined {
 }
 
 /** What is wrong with the command whatever the cluster holds. @throws FLV_ARGUMENT */
-function prepare(flags: Flags, io: Io): GroupFormatter | undefined {
+async function prepare(flags: Flags, io: Io): Promise<GroupFormatter | undefined> {
   if (flags.start !== undefined && flags.end !== undefined && flags.end < flags.start) {
     throw flvError(
       "FLV_ARGUMENT",
@@ -79,7 +79,7 @@ function prepare(flags: Flags, io: Io): GroupFormatter | undefined {
       hint: "Use --output table or --output json in a pipe or a file.",
     });
   }
-  return groupFormatter({
+  return await groupFormatter({
     output: flags.output,
     template: flags.format,
     keyValue: flags.keyValue,

@@ -7,8 +7,9 @@ import {
   parsePartitionName,
 } from "../../protocol/index.ts";
 import { command, flag, type Noun } from "../command.ts";
-import { outputOption, printListing, Tagged } from "../output/format.ts";
+import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
+import { Tagged } from "../output/tagged.ts";
 
 type Partition = MetadataOf<"Partition">;
 

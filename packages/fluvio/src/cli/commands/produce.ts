@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { type FluvioClient, type ProducerOptions, parseDurationMs, parseSizeBytes } from "../../client/index.ts";
 import { arg, command, flag, type InputOf, type Noun, type OptionTable, ValueError, value } from "../command.ts";
 import { fileError, readUserFile } from "../files.ts";
@@ -167,7 +167,7 @@ async function sendFile(sender: ReturnType<typeof createLineSender>, file: strin
     throw fileError(file, error);
   });
   const stream = createReadStream(path, { highWaterMark: FILE_READ_BYTES });
-  const bar = io.stderr.isTty ? progressBar(io, found.size) : undefined;
+  const bar = io.stderr.isTty ? await progressBar(io, found.size) : undefined;
   const drawing = setInterval(() => bar?.update(stream.bytesRead), PROGRESS_PERIOD_MS);
   try {
     await sender.sendAll(splitLines(stream, io.signal));
@@ -179,8 +179,9 @@ async function sendFile(sender: ReturnType<typeof createLineSender>, file: strin
   }
 }
 
-function progressBar(io: Io, totalBytes: number): SingleBar {
-  const bar = new SingleBar({
+async function progressBar(io: Io, totalBytes: number): Promise<SingleBar> {
+  const { default: progress } = await import("cli-progress");
+  const bar = new progress.SingleBar({
     stream: io.stderr.stream as NodeJS.WriteStream,
     format: "{bar} {percentage}% | {value}/{total} bytes | {eta_formatted}",
     clearOnComplete: true,

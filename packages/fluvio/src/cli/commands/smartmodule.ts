@@ -8,7 +8,6 @@ import { formatObject, type OutputFormat, outputOption, printListing } from "../
 import { Exit, errorLine, sentence } from "../report.ts";
 import { nonEmpty } from "../values.ts";
 import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
-import { parsePackageFile } from "./smartmodule-package.ts";
 import { smartmoduleTest } from "./smartmodule-test.ts";
 import { smartmoduleDetails, smartmoduleObject, smartmoduleTable } from "./smartmodule-view.ts";
 
@@ -81,6 +80,7 @@ async function checkRuns(name: string, wasm: Uint8Array): Promise<void> {
 
 async function readPackage(io: Io, dir: string) {
   const path = join(dir, "SmartModule.toml");
+  const { parsePackageFile } = await import("./smartmodule-package.ts");
   return parsePackageFile(new TextDecoder().decode(await readUserFile(io, path)), path);
 }
 

@@ -1,55 +1,11 @@
-import { z } from "zod";
-import { flvError, type MetadataOf, type TableFormatSpecInput } from "../../protocol/index.ts";
+import type { MetadataOf } from "../../protocol/index.ts";
 import { arg, command, type Noun, type OptionTable, value } from "../command.ts";
-import { parseYamlText, readUserFile } from "../files.ts";
+import { readUserFile } from "../files.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { nonEmpty } from "../values.ts";
 
 type TableFormat = MetadataOf<"TableFormat">;
-
-const lowerCase = (given: unknown) => (typeof given === "string" ? given.toLowerCase() : given);
-const color = z.preprocess(lowerCase, z.enum(["blue", "yellow", "green"]));
-
-// Not strict: files written for other versions carry keys that have no meaning here.
-const TableFormatFile = z.object({
-  name: z.string(),
-  input_format: z.preprocess(lowerCase, z.enum(["json"])).optional(),
-  smartmodule: z.string().optional(),
-  columns: z
-    .array(
-      z.object({
-        keyPath: z.string(),
-        headerLabel: z.string().optional(),
-        width: z.coerce.string().optional(),
-        alignment: z.preprocess(lowerCase, z.enum(["left", "right", "center"])).optional(),
-        format: z.string().optional(),
-        display: z.boolean().optional(),
-        primaryKey: z.boolean().optional(),
-        headerBgColor: color.optional(),
-        headerTextColor: color.optional(),
-      }),
-    )
-    .optional(),
-});
-
-/** @throws FLV_ARGUMENT naming the offending key */
-export function parseTableFormat(text: string, path: string): TableFormatSpecInput {
-  const parsed = TableFormatFile.safeParse(parseYamlText(text, path));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const key = issue?.path.join(".") ?? "";
-    throw flvError(
-      "FLV_ARGUMENT",
-      `Invalid table format "${path}"${key === "" ? "" : ` at ${key}`}: ${issue?.message ?? ""}`,
-      {
-        details: { file: path, key },
-      },
-    );
-  }
-  const { input_format: inputFormat, ...rest } = parsed.data;
-  return { ...rest, inputFormat };
-}
 
 const createOptions = {
   config: value({
@@ -69,7 +25,8 @@ const tableFormatCreate = command({
   check: ({ config }) =>
     config === undefined ? "the following required arguments were not provided:\n  --config <path>" : undefined,
   run: async ({ config = "" }, io) => {
-    const spec = parseTableFormat(new TextDecoder().decode(await readUserFile(io, config)), config);
+    const { parseTableFormat } = await import("./table-format-file.ts");
+    const spec = await parseTableFormat(new TextDecoder().decode(await readUserFile(io, config)), config);
     const client = await io.connect();
     await client.admin().createTableFormat(spec, { signal: io.signal });
     io.stdout.print(`tableformat "${spec.name}" created`);

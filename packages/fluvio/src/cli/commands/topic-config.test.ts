@@ -3,7 +3,7 @@ import { parseTopicConfig } from "./topic-config.ts";
 import { checkTopicName, parseAssignment } from "./topic-create.ts";
 
 describe("topic configuration file", () => {
-  it("gives every setting", () => {
+  it("gives every setting", async () => {
     const text = `version: 0.1.0
 meta:
   name: orders
@@ -26,7 +26,7 @@ deduplication:
       uses: fluvio/dedup-bloom-filter@0.1.0
       with: { k: v }
 `;
-    expect(parseTopicConfig(text, "topic.yaml")).toEqual({
+    expect(await parseTopicConfig(text, "topic.yaml")).toEqual({
       name: "orders",
       options: {
         partitions: 3,
@@ -41,13 +41,13 @@ deduplication:
     });
   });
 
-  it("needs a name only", () => {
-    expect(parseTopicConfig("meta: { name: a }", "t")).toEqual({ name: "a", options: {} });
+  it("needs a name only", async () => {
+    expect(await parseTopicConfig("meta: { name: a }", "t")).toEqual({ name: "a", options: {} });
   });
 
-  it("takes assigned partitions and infinite retention", () => {
+  it("takes assigned partitions and infinite retention", async () => {
     const text = "meta: { name: a }\npartition: { maps: [{ id: 0, replicas: [5001] }] }\nretention: { time: infinite }";
-    expect(parseTopicConfig(text, "t").options).toEqual({
+    expect((await parseTopicConfig(text, "t")).options).toEqual({
       assignment: [{ id: 0, replicas: [5001] }],
       retentionSeconds: "infinite",
     });
@@ -60,8 +60,8 @@ deduplication:
     ["meta: { name: a }\ncompression: { type: zip }", "Invalid compression type in topic"],
     ["meta: { name: a }\nretention: { time: soon }", 'invalid duration "soon"'],
     ["meta: { name: a }\npartition: { count: 0 }", "at partition.count"],
-  ])("refuses %j and names the place", (text, message) => {
-    expect(() => parseTopicConfig(text, "t.yaml")).toThrow(message);
+  ])("refuses %j and names the place", async (text, message) => {
+    await expect(parseTopicConfig(text, "t.yaml")).rejects.toThrow(message);
   });
 });
 

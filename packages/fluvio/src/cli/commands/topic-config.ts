@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type CreateTopicOptions, parseDurationMs, parseSizeBytes } from "../../client/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import { parseYamlText } from "../files.ts";
+import { parseRetentionSeconds, parseTopicCompression } from "./topic-values.ts";
 
 const amount = z.union([z.number().int().nonnegative(), z.string()]);
 const positive = z.number().int().min(1);
@@ -36,8 +37,8 @@ export interface TopicConfig {
 }
 
 /** Reads a topic configuration file (YAML). @throws FLV_ARGUMENT naming the offending key */
-export function parseTopicConfig(text: string, path: string): TopicConfig {
-  const parsed = TopicFile.safeParse(parseYamlText(text, path));
+export async function parseTopicConfig(text: string, path: string): Promise<TopicConfig> {
+  const parsed = TopicFile.safeParse(await parseYamlText(text, path));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = issue === undefined || issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`;
@@ -77,23 +78,4 @@ function deduplicationOf(
 
 function sizeBytes(amountGiven: number | string): number {
   return typeof amountGiven === "number" ? amountGiven : parseSizeBytes(amountGiven);
-}
-
-/** `7days`, `1h`, or `infinite`. @throws FLV_ARGUMENT */
-export function parseRetentionSeconds(text: string): number | "infinite" {
-  return text.toLowerCase() === "infinite" ? "infinite" : Math.floor(parseDurationMs(text) / 1000);
-}
-
-const COMPRESSIONS = ["any", "none", "gzip", "snappy", "lz4", "zstd"] as const;
-
-/** @throws FLV_ARGUMENT */
-export function parseTopicCompression(text: string): (typeof COMPRESSIONS)[number] {
-  const found = COMPRESSIONS.find((name) => name === text.toLowerCase());
-  if (found === undefined) {
-    throw flvError("FLV_ARGUMENT", `Invalid compression type in topic: "${text}"`, {
-      details: { compression: text },
-      hint: `use one of ${COMPRESSIONS.join(", ")}`,
-    });
-  }
-  return found;
 }

@@ -5,7 +5,7 @@ import { command, flag, type OptionTable, optionalArg, value, valueOr } from "..
 import { parseYamlText, readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
 import { checked, integer, nonEmpty } from "../values.ts";
-import { parseRetentionSeconds, parseTopicCompression, parseTopicConfig } from "./topic-config.ts";
+import { parseRetentionSeconds, parseTopicCompression } from "./topic-values.ts";
 
 const DEDUPLICATION_FILTER = "fluvio/dedup-bloom-filter@0.1.0";
 const TOPIC_NAME_CHARS_MAX = 63;
@@ -171,7 +171,8 @@ interface CreateFlags {
 async function topicOf(input: CreateFlags, io: Io): Promise<{ name: string; options: CreateTopicOptions }> {
   if (input.config !== undefined) {
     const text = new TextDecoder().decode(await readUserFile(io, input.config));
-    return parseTopicConfig(text, input.config);
+    const { parseTopicConfig } = await import("./topic-config.ts");
+    return await parseTopicConfig(text, input.config);
   }
   if (input.name === undefined) {
     throw flvError("FLV_ARGUMENT", "Topic name is required", { hint: "Give a name, or a file with --config." });
@@ -222,7 +223,7 @@ function deduplicationOf(input: CreateFlags): Pick<CreateTopicOptions, "deduplic
 }
 
 async function readJson(io: Io, path: string): Promise<unknown> {
-  return parseYamlText(new TextDecoder().decode(await readUserFile(io, path)), path);
+  return await parseYamlText(new TextDecoder().decode(await readUserFile(io, path)), path);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

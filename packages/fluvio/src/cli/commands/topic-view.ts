@@ -7,8 +7,8 @@ import {
   RETENTION_SECONDS_INFINITE,
   type TopicResolution,
 } from "../../protocol/index.ts";
-import { Tagged } from "../output/format.ts";
 import { renderKeyValues, renderTable } from "../output/table.ts";
+import { Tagged } from "../output/tagged.ts";
 
 type Topic = MetadataOf<"Topic">;
 

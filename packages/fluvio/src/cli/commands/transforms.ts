@@ -7,7 +7,7 @@ import type { Io } from "../io.ts";
 export async function readTransformsFile(io: Io, path: string): Promise<readonly SmartModuleStep[]> {
   const prefix = "Invalid argument: unable to process `transforms` argument";
   try {
-    const parsed = parseYamlText(new TextDecoder().decode(await readUserFile(io, path)), path);
+    const parsed = await parseYamlText(new TextDecoder().decode(await readUserFile(io, path)), path);
     if (!isRecord(parsed) || !Array.isArray(parsed.transforms)) {
       throw flvError("FLV_ARGUMENT", `${path}: missing field \`transforms\``);
     }

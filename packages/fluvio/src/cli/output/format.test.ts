@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatObject, Tagged } from "./format.ts";
+import { formatObject } from "./format.ts";
+import { Tagged } from "./tagged.ts";
 
 const topics = [
   {

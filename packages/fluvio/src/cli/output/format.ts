@@ -1,8 +1,8 @@
 import { stringify as stringifyToml } from "smol-toml";
-import { Document, type Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
 import { valueOr } from "../command.ts";
 import { oneOf } from "../values.ts";
 import type { Output } from "./stream.ts";
+import { yamlText } from "./yaml-text.ts";
 
 export type OutputFormat = "table" | "yaml" | "json" | "toml";
 
@@ -16,19 +16,6 @@ export const outputOption = valueOr<OutputFormat>({
   choices: ["table", "yaml", "json", "toml"],
   default: "table",
 });
-
-/** An enum variant with content: `{ "computed": … }` in JSON and TOML, `!computed …` in YAML. */
-export class Tagged {
-  readonly tag: string;
-  readonly content: unknown;
-  constructor(tag: string, content: unknown) {
-    this.tag = tag;
-    this.content = content;
-  }
-  toJSON(): unknown {
-    return { [this.tag]: this.content };
-  }
-}
 
 export interface Listing {
   readonly format: OutputFormat;
@@ -62,31 +49,4 @@ export function formatObject(object: unknown, format: Exclude<OutputFormat, "tab
       );
     }
   }
-}
-
-function yamlText(object: unknown): string {
-  const document = new Document();
-  document.contents = yamlNode(object);
-  return document.toString({ indentSeq: false, lineWidth: 0 });
-}
-
-function yamlNode(value: unknown): Node {
-  if (value instanceof Tagged) {
-    const node = yamlNode(value.content);
-    node.tag = `!${value.tag}`;
-    return node;
-  }
-  if (Array.isArray(value)) {
-    const list = new YAMLSeq();
-    list.items = value.map(yamlNode);
-    return list;
-  }
-  if (typeof value === "object" && value !== null) {
-    const map = new YAMLMap();
-    for (const [key, field] of Object.entries(value)) {
-      if (field !== undefined) map.add(new Pair(new Scalar(key), yamlNode(field)));
-    }
-    return map;
-  }
-  return new Scalar(value);
 }
