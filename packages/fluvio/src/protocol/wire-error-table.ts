@@ -63,6 +63,23 @@ function about(
   return row(number, code, nothing, (_payload, context) => withDetail(words, subject(of, context)), options);
 }
 
+/** As {@link about}, where only the server knows the reason: its message is what a user needs. */
+function told(
+  number: number,
+  code: FluvioErrorCode,
+  words: string,
+  of: "topic",
+  options?: RowOptions,
+): WireErrorRow<Plain, Plain> {
+  return row(
+    number,
+    code,
+    nothing,
+    (_payload, context) => withDetail(words, context.message || subject(of, context)),
+    options,
+  );
+}
+
 function withDetail(words: string, detail: string | undefined): string {
   if (detail === undefined || detail === "") return words;
   return detail.startsWith(words) ? detail : `${words}: ${detail}`;
@@ -159,13 +176,11 @@ export const WIRE_ERRORS = {
   TopicAlreadyExists: about(2002, "FLV_TOPIC_ALREADY_EXISTS", "Topic already exists", "topic", {
     hint: "Choose another name, or delete the topic first.",
   }),
-  TopicPendingInitialization: about(2003, "FLV_TOPIC_NOT_PROVISIONED", "Topic is not ready yet", "topic", {
+  TopicPendingInitialization: told(2003, "FLV_TOPIC_NOT_PROVISIONED", "Topic is not ready yet", "topic", {
     retriable: true,
   }),
   TopicInvalidConfiguration: plain(2004, "FLV_TOPIC_INVALID", "Invalid topic configuration"),
-  TopicNotProvisioned: about(2005, "FLV_TOPIC_NOT_PROVISIONED", "Topic could not be provisioned", "topic", {
-    hint: "Check that the SPUs are online: `fluvio cluster spu list`.",
-  }),
+  TopicNotProvisioned: told(2005, "FLV_TOPIC_NOT_PROVISIONED", "Topic could not be provisioned", "topic"),
   TopicInvalidName: about(2006, "FLV_TOPIC_INVALID", "Invalid topic name", "topic", {
     hint: "Use 1 to 63 of the characters a-z, 0-9 and -, not beginning or ending with -.",
   }),

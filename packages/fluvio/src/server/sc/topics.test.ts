@@ -185,7 +185,7 @@ test("creation is refused after the wait when a partition does not come online, 
   clock.advance(90_000);
   const status = await creation;
   expect(status.errorCode.name).toBe("TopicNotProvisioned");
-  expect(status.errorMessage).toMatch(/^Topic hello could not be provisioned: .*90000 ms/);
+  expect(status.errorMessage).toMatch(/^Topic could not be provisioned: hello: .*90000 ms/);
   expect((await controller.topics()).map(({ name }) => name)).toEqual(["hello"]);
 });
 

@@ -269,7 +269,7 @@ export class Topics {
     const why = outcome === "timeout" ? `its partitions are not online after ${timeoutMs} ms` : outcome.problem;
     throw refusal(
       { name: "TopicNotProvisioned" },
-      `Topic ${name} could not be provisioned: ${why}. Check the SPUs with \`fluvio cluster spu list\``,
+      `Topic could not be provisioned: ${name}: ${why}. Check the SPUs with \`fluvio cluster spu list\``,
     );
   }
 }
@@ -277,6 +277,6 @@ export class Topics {
 function stillBeingDeleted(name: string): Error {
   return refusal(
     { name: "TopicPendingInitialization" },
-    `Topic ${name} cannot be created yet: an SPU has still to delete the records of an earlier topic of that name. Check the SPUs with \`fluvio cluster spu list\`, then try again`,
+    `Topic is not ready yet: ${name}: an SPU has still to delete the records of an earlier topic of that name. Check the SPUs with \`fluvio cluster spu list\`, then try again`,
   );
 }
