@@ -111,7 +111,7 @@ ${functionName(program)}() {
     esac
   done
   case "$path_words" in
-${cases.join("\n").replaceAll(/^ {4}('[^)]*'\))/gm, "    ($1")}
+${cases.join("\n")}
   esac
   _describe ${quoted(program)} entries || _files
 }

@@ -15,12 +15,14 @@ import type { Io } from "./io.ts";
 /**
  * Reads and checks a connector file and makes it what the cluster stores: secrets that the file only declares get
  * their values from `secretsPath` or the environment, paths of SmartModules become absolute.
+ * @param keepsSecrets an update: hidden values (`[REDACTED]`) stay what they are in the cluster
  * @throws FLV_FILE | FLV_CONNECTOR_INVALID with file, line and key
  */
 export async function readConnectorFile(
   io: Io,
   path: string,
   secretsPath: string | undefined,
+  keepsSecrets: boolean,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
   const decode = async (file: string) => new TextDecoder().decode(await readUserFile(io, file));
   const loaded = loadConnectorFile(await decode(path), path);
@@ -30,7 +32,8 @@ export async function readConnectorFile(
     withSecrets(loaded, (name) => given.get(name) ?? io.env[name]),
     io.cwd,
   );
-  await validateConnector(config, path);
+  const kept = (name: string) => (keepsSecrets && config.secrets[name] === REDACTED ? REDACTED : undefined);
+  await validateConnector(config, path, kept);
   return { name: config.name, bytes: encodeConfig(config) };
 }
 

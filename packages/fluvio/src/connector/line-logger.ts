@@ -33,10 +33,19 @@ export function lineLogger(options: LineLoggerOptions, bindings: Readonly<Record
   };
 }
 
+/** Of a record in the log this much is shown. */
+const BYTES_SHOWN_MAX = 1024;
+
 function show(value: unknown): string {
+  if (value instanceof Uint8Array) return showBytes(value);
   if (typeof value === "string") return /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value);
   if (value instanceof Error) return JSON.stringify(errorText(value));
-  return JSON.stringify(value) ?? "undefined";
+  return JSON.stringify(value) ?? "none";
+}
+
+function showBytes(bytes: Uint8Array): string {
+  const text = JSON.stringify(new TextDecoder().decode(bytes.subarray(0, BYTES_SHOWN_MAX)));
+  return bytes.length <= BYTES_SHOWN_MAX ? text : `${text}… (${bytes.length} bytes)`;
 }
 
 /** An error in one line: code, sentence, hint, and the sentences of its causes. */

@@ -205,11 +205,16 @@ function defaultRunner(): string {
 
 /**
  * Checks everything of a configuration that can be checked without running it: type, options, SmartModule parameters, secrets.
+ * @param lookup values of secrets that the configuration only declares
  * @throws FLV_CONNECTOR_INVALID
  */
-export async function validateConnector(config: ConnectorConfig, file: string): Promise<void> {
+export async function validateConnector(
+  config: ConnectorConfig,
+  file: string,
+  lookup: (name: string) => string | undefined = () => undefined,
+): Promise<void> {
   const definition = await loadDefinition(config, file);
-  const secrets = resolveSecrets(config, () => undefined, file);
+  const secrets = resolveSecrets(config, lookup, file);
   const filled = { ...config, parameters: fillSecrets(config.parameters, secrets, file) };
   checkOptions(definition, filled, file);
   moduleReferences(filled, file);

@@ -3,9 +3,9 @@ import { access, readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { flvError, isFluvioError } from "../../protocol/index.ts";
-import { dataDirHolder } from "../../server/index.ts";
 import type { Io } from "../io.ts";
 import type { Checklist } from "./checklist.ts";
+import { clusterHolder } from "./holder.ts";
 import { type ClusterSettings, scAddress, spuPorts } from "./settings.ts";
 
 /** What was found before a start. */
@@ -86,7 +86,7 @@ function checks(io: Io, settings: ClusterSettings, findings: Findings): readonly
 }
 
 async function checkNotRunning(io: Io, settings: ClusterSettings): Promise<void> {
-  const holder = await dataDirHolder(settings.data_dir);
+  const holder = await clusterHolder(settings);
   if (holder === undefined) return;
   io.stdout.print(`       found existing fluvio-run process. pid: ${holder.processId}`);
   throw flvError(

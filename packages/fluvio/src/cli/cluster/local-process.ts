@@ -3,8 +3,9 @@ import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { flvError } from "../../protocol/index.ts";
-import { type DataDirHolder, isHolderAlive } from "../../server/index.ts";
+import type { DataDirHolder } from "../../server/index.ts";
 import type { Io } from "../io.ts";
+import { isRunning } from "./holder.ts";
 import { failureError, isStartMessage, type StartMessage } from "./messages.ts";
 import { type ClusterSettings, clusterLogPath, scAddress } from "./settings.ts";
 
@@ -164,7 +165,7 @@ export async function stopProcess(holder: DataDirHolder, signal: AbortSignal): P
 /** Waits until the process is gone; false when it still is there after the longest wait. */
 async function gone(holder: DataDirHolder, signal: AbortSignal): Promise<boolean> {
   const deadlineMs = performance.now() + STOP_TIMEOUT_MS;
-  while (await isHolderAlive(holder)) {
+  while (await isRunning(holder)) {
     if (performance.now() > deadlineMs) return false;
     await sleep(POLL_MS, undefined, { signal });
   }

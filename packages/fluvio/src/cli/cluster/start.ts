@@ -1,10 +1,11 @@
+import { mkdir } from "node:fs/promises";
 import { setLocalProfile } from "../commands/profile.ts";
 import { productVersion } from "../commands/version.ts";
 import type { Io } from "../io.ts";
 import type { Checklist } from "./checklist.ts";
 import { preflight } from "./checks.ts";
-import { startInBackground } from "./local-process.ts";
-import { type ClusterSettings, defaultSettings, readSettings, scAddress, writeSettings } from "./settings.ts";
+import { type Started, startInBackground } from "./local-process.ts";
+import { type ClusterSettings, defaultSettings, readSettings, scAddress } from "./settings.ts";
 
 export interface StartOptions {
   readonly skipChecks: boolean;
@@ -38,19 +39,39 @@ export async function startCluster(
 async function launch(io: Io, settings: ClusterSettings, options: StartOptions, list: Checklist): Promise<void> {
   list.progress("Creating log directory");
   list.progress("Sync files");
-  await writeSettings(io, settings);
+  await mkdir(io.baseDir, { recursive: true });
   list.done("✅ Local Cluster initialized");
-  if (!options.skipProfileCreation) {
-    list.progress(`Creating Local Profile to: ${scAddress(settings)}`);
-    await setLocalProfile(io, scAddress(settings));
-    list.done("👤 Profile set");
+  const started = options.skipProfileCreation
+    ? await startProcess(io, settings, list)
+    : await withLocalProfile(io, settings, list, () => startProcess(io, settings, list));
+  list.progress(`🖥️ ${started.spus}/${settings.spus} SPU confirmed, 0 seconds elapsed`);
+  list.done(`✅ ${started.spus} SPU launched`);
+  list.headline("🎯 Successfully installed Local Fluvio cluster");
+}
+
+/** Makes `local` the active profile for the work; when that fails the profiles are as they were. */
+async function withLocalProfile<T>(
+  io: Io,
+  settings: ClusterSettings,
+  list: Checklist,
+  work: () => Promise<T>,
+): Promise<T> {
+  list.progress(`Creating Local Profile to: ${scAddress(settings)}`);
+  const restore = await setLocalProfile(io, scAddress(settings));
+  list.done("👤 Profile set");
+  try {
+    return await work();
+  } catch (error) {
+    await restore();
+    throw error;
   }
+}
+
+async function startProcess(io: Io, settings: ClusterSettings, list: Checklist): Promise<Started> {
   list.progress("🖥️  Starting SC server");
   list.progress(`🖥️  Trying to connect to SC: ${scAddress(settings)} 0 seconds elapsed`);
   const started = await startInBackground(io, settings);
   list.done("✅ SC Launched");
   for (let spu = 1; spu <= settings.spus; spu++) list.progress(`🤖 Starting SPU: (${spu}/${settings.spus})`);
-  list.progress(`🖥️ ${started.spus}/${settings.spus} SPU confirmed, 0 seconds elapsed`);
-  list.done(`✅ ${started.spus} SPU launched`);
-  list.headline("🎯 Successfully installed Local Fluvio cluster");
+  return started;
 }

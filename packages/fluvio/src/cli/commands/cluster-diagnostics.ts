@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { arch, cpus, freemem, platform, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { dataDirHolder } from "../../server/index.ts";
+import { clusterHolder } from "../cluster/holder.ts";
 import { type ClusterSettings, readSettings } from "../cluster/settings.ts";
 import { command, flag } from "../command.ts";
 import type { Io } from "../io.ts";
@@ -85,7 +85,7 @@ function localItems(settings: ClusterSettings): readonly Item[] {
   return [
     json("settings.json", async () => ({
       ...settings,
-      running: (await dataDirHolder(settings.data_dir)) !== undefined,
+      running: (await clusterHolder(settings)) !== undefined,
     })),
     json("data-files.json", async () => await fileSizes(settings.data_dir)),
     { name: "logs", collect: (folder) => copyLogs(settings.log_dir, join(folder, "logs")) },

@@ -184,7 +184,7 @@ const groupList = command({
           GROUP_COLUMNS,
           groups.map(({ name, spec, status }) => [
             name,
-            String(spec.replicas),
+            centred(String(spec.replicas), "REPLICAS".length),
             String(spec.minId),
             spec.rack ?? "",
             spec.storage?.size ?? STORAGE_SIZE_DEFAULT,
@@ -196,6 +196,12 @@ const groupList = command({
     return 0;
   },
 });
+
+/** As the original lays this one column out. */
+function centred(text: string, width: number): string {
+  const blanks = Math.max(0, width - text.length);
+  return text.padStart(text.length + Math.ceil(blanks / 2)).padEnd(width);
+}
 
 const groupDelete = command({
   noun: "cluster",

@@ -1,7 +1,7 @@
 import { flvError } from "../../protocol/index.ts";
-import { dataDirHolder } from "../../server/index.ts";
 import { createChecklist } from "../cluster/checklist.ts";
 import { hasData, preflight } from "../cluster/checks.ts";
+import { clusterHolder } from "../cluster/holder.ts";
 import { stopProcess } from "../cluster/local-process.ts";
 import { refuseUnsupported, settingsOptions, startOptions, withGiven } from "../cluster/options.ts";
 import { removeCluster } from "../cluster/removal.ts";
@@ -108,7 +108,7 @@ async function stop(io: Io, settings: ClusterSettings): Promise<void> {
   const list = createChecklist(io.stderr, io.env);
   try {
     list.progress("Uninstalling fluvio local components");
-    const holder = await dataDirHolder(settings.data_dir);
+    const holder = await clusterHolder(settings);
     if (holder === undefined) {
       list.headline("No cluster was running");
       return;
@@ -148,7 +148,7 @@ const remove = command({
       return 0;
     }
     io.stdout.print(`Deleting local/${scAddress(settings)}`);
-    const holder = await dataDirHolder(settings.data_dir);
+    const holder = await clusterHolder(settings);
     if (holder !== undefined) await stopProcess(holder, io.signal);
     const removed = await removeCluster(io, settings);
     for (const line of removed) io.stdout.print(`  removed ${line}`);

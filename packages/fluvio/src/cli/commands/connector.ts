@@ -1,10 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { FluvioAdmin } from "../../client/index.ts";
-import { decodeConfig, describeConfig } from "../../connector/index.ts";
+import type { ConnectorConfig } from "../../connector/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import { arg, args, command, flag, type Noun, value } from "../command.ts";
-import { readConnectorFile } from "../connector-file.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { errorLine } from "../report.ts";
@@ -42,7 +41,8 @@ const create = command({
   examples: [{ command: "fluvio connector create --config=./connect.yml" }],
   check: needsConfig,
   run: async (input, io) => {
-    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets);
+    const { readConnectorFile } = await import("../connector-file.ts");
+    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets, false);
     const client = await io.connect();
     await client.admin().createConnector(name, bytes, { signal: io.signal });
     return 0;
@@ -57,7 +57,8 @@ const update = command({
   examples: [{ command: "fluvio connector update --config=./connect.yml" }],
   check: needsConfig,
   run: async (input, io) => {
-    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets);
+    const { readConnectorFile } = await import("../connector-file.ts");
+    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets, true);
     const admin = (await io.connect()).admin();
     await find(admin, name, (hint) =>
       flvError("FLV_CONNECTOR_NOT_FOUND", `Invalid connector: ${name} - does not exist.`, { details: { name }, hint }),
@@ -91,6 +92,7 @@ const list = command({
     }),
   },
   run: async (input, io) => {
+    const { decodeConfig } = await connectorLayer();
     const found = await (await io.connect()).admin().listConnectors([], { signal: io.signal });
     const connectors = found.map(({ name, spec, status }) => ({ name, config: decodeConfig(spec.config), status }));
     printListing(io.stdout, {
@@ -146,6 +148,7 @@ const describe = command({
   summary: "Show the configuration of a connector",
   args: { name: arg({ name: "NAME", summary: "Name of the connector" }) },
   run: async (input, io) => {
+    const { describeConfig } = await connectorLayer();
     await io.stdout.write(describeConfig(await storedConfig((await io.connect()).admin(), input.name)));
     return 0;
   },
@@ -160,6 +163,7 @@ const config = command({
     outFile: value({ long: "out-file", short: "o", value: "FILE", summary: "Where to write it", parse: nonEmpty }),
   },
   run: async (input, io) => {
+    const { describeConfig } = await connectorLayer();
     const yaml = describeConfig(await storedConfig((await io.connect()).admin(), input.name));
     if (input.outFile === undefined) {
       await io.stdout.write(yaml);
@@ -230,11 +234,14 @@ const remove = command({
   },
 });
 
-async function storedConfig(admin: FluvioAdmin, name: string) {
+/** Loaded only here: the connector layer would slow down the start of every other command. */
+const connectorLayer = () => import("../../connector/index.ts");
+
+async function storedConfig(admin: FluvioAdmin, name: string): Promise<ConnectorConfig> {
   const found = await find(admin, name, (hint) =>
     flvError("FLV_CONNECTOR_NOT_FOUND", `Connector not found: ${name}`, { details: { name }, hint }),
   );
-  return decodeConfig(found.spec.config);
+  return (await connectorLayer()).decodeConfig(found.spec.config);
 }
 
 /** The connector of this name. @throws what `missing` makes of a hint that names the nearest one */

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, rm } from "node:fs/promises";
 import {
   type ClusterConfig,
   emptyConfig,
@@ -296,15 +296,17 @@ const syncK8 = command({
   },
 });
 
-/** Makes `local` the active profile, for the cluster at this address. */
-export async function setLocalProfile(io: Io, address: string): Promise<void> {
+/** Makes `local` the active profile, for the cluster at this address. @returns the way back */
+export async function setLocalProfile(io: Io, address: string): Promise<() => Promise<void>> {
+  const before = await readIfPresent(io);
   const cluster: ClusterConfig = {
     endpoint: address,
     use_spu_local_address: false,
     tls: { tls_policy: "disabled" },
     metadata: { installation: "local" },
   };
-  await writeConfigFile(withCluster((await readIfPresent(io)) ?? emptyConfig(), "local", cluster), io.configPath);
+  await writeConfigFile(withCluster(before ?? emptyConfig(), "local", cluster), io.configPath);
+  return () => (before === undefined ? rm(io.configPath, { force: true }) : writeConfigFile(before, io.configPath));
 }
 
 async function readIfPresent(io: Io): Promise<FluvioConfig | undefined> {
