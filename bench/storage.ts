@@ -119,6 +119,15 @@ async function main(): Promise<void> {
   await withLog("always", async (log) => {
     rows["200 B, 256 callers, always"] = await throughput(log, small, 256, 16 * MIB);
   });
+  await withLog("os", async (log) => {
+    rows["200 B, 256 callers, os"] = await throughput(log, small, 256, 64 * MIB);
+    rows["280 B batches, tail read from memory, 1 MB a read"] = await readThroughput(
+      log,
+      log.logEndOffset - 16_000,
+      MIB,
+    );
+    rows["280 B batches, read from file, 1 MB a read"] = await readThroughput(log, 0, MIB);
+  });
   for (const [name, sizeBytes, lanes] of [
     ["64 KB", 64 * 1024, 64],
     ["1 MB", MIB, 16],

@@ -32,6 +32,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await engine[Symbol.asyncDispose]();
+  expect(fileSystem.openFiles).toBe(0);
   await place.remove();
 });
 

@@ -19,10 +19,13 @@ export class OpenSegments {
     this.#filesMax = filesMax;
   }
 
-  /** Opens the segment if need be. The caller must release what it gets. */
-  async acquire(segment: Segment): Promise<OpenSegment> {
+  /** Opens the segment if need be. The caller must release what it gets; nothing when the segment is gone. */
+  async acquire(segment: Segment): Promise<OpenSegment | undefined> {
     // It may be closed again, as one too many, between being opened and this going on.
-    while (!segment.opened) await this.#openOnce(segment);
+    while (!segment.opened) {
+      if (segment.isGone) return undefined;
+      await this.#openOnce(segment);
+    }
     const { opened } = segment;
     opened.acquire();
     if (this.#open.delete(segment)) this.#open.add(segment);
@@ -35,8 +38,15 @@ export class OpenSegments {
     await this.#closeSurplus();
   }
 
-  /** Closes a segment's file once its readers are done. */
-  async forget(segment: Segment): Promise<void> {
+  /** Closes a segment for good, once its readers are done. */
+  async drop(segment: Segment): Promise<void> {
+    segment.isGone = true;
+    // What goes wrong there is told to the reader that waits for it.
+    await this.#opening.get(segment)?.catch(() => {});
+    await this.#close(segment);
+  }
+
+  async #close(segment: Segment): Promise<void> {
     this.#open.delete(segment);
     const { opened } = segment;
     segment.opened = undefined;
@@ -70,7 +80,7 @@ export class OpenSegments {
   async #closeSurplus(): Promise<void> {
     for (const oldest of this.#open) {
       if (this.#open.size <= this.#filesMax) return;
-      await this.forget(oldest);
+      await this.#close(oldest);
     }
   }
 }

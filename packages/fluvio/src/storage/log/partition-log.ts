@@ -2,7 +2,6 @@ import { BATCH_BYTES_MAX, flvError, readBatchHeader } from "../../protocol/index
 import type { AppendResult, LogSlice, PartitionId, PartitionLog, PartitionLogConfig, ReadLimit } from "../engine.ts";
 import type { AppendedBatch } from "./append-queue.ts";
 import { noteScannedDamage } from "./damage.ts";
-import { systemErrorCode } from "./file-system.ts";
 import { closedError, corruptError, partitionName, readError, writeError } from "./log-errors.ts";
 import type { LogState } from "./log-state.ts";
 import type { LogWriter } from "./log-writer.ts";
@@ -93,6 +92,7 @@ export class SegmentedLog implements PartitionLog {
     for (const segment of this.#state.segments) {
       let isChecked = false;
       while (segment.maxTimestampMs >= timestampMs) {
+        if (this.#closing) throw closedError(this.id);
         const at = segment.baseOffset;
         const found = await this.#withOpen(segment, at, (opened) => findTimestamp(segment, opened, timestampMs));
         if (found && "bad" in found) {
@@ -141,7 +141,7 @@ export class SegmentedLog implements PartitionLog {
     } finally {
       const { segments, recent, environment } = this.#state;
       recent.clear();
-      for (const segment of segments) await environment.openSegments.forget(segment);
+      for (const segment of segments) await environment.openSegments.drop(segment);
       this.#onClose();
     }
   }
@@ -168,21 +168,21 @@ export class SegmentedLog implements PartitionLog {
     return header;
   }
 
-  /** Runs `use` on the open segment; `undefined` when retention deleted the segment in the meantime. */
+  /** Runs `use` on the open segment; `undefined` when the segment is gone by now. */
   async #withOpen<T>(
     segment: Segment,
     offset: number,
     use: (opened: OpenSegment) => Promise<T>,
   ): Promise<T | undefined> {
     const { openSegments } = this.#state.environment;
-    let opened: OpenSegment;
+    let opened: OpenSegment | undefined;
     try {
       opened = await openSegments.acquire(segment);
     } catch (cause) {
-      if (this.#closing) throw closedError(this.id);
-      if (systemErrorCode(cause) === "ENOENT" && !this.#state.segments.includes(segment)) return undefined;
+      if (segment.isGone || !this.#state.segments.includes(segment)) return undefined;
       throw readError(this.id, offset, cause);
     }
+    if (!opened) return undefined;
     try {
       return await use(opened);
     } catch (cause) {

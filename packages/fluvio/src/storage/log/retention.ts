@@ -48,7 +48,7 @@ async function deleteOldest(state: LogState): Promise<number> {
     state.segments = [oldest, ...state.segments];
     throw error;
   }
-  await openSegments.forget(oldest);
+  await openSegments.drop(oldest);
   await fileSystem.remove(doomedPath);
   await fileSystem.remove(indexPath);
   state.logger.info({ ...state.id, fromOffset: baseOffset, toOffset: nextOffset - 1, sizeBytes }, "deleted a segment");

@@ -1,5 +1,5 @@
 import { BATCH_HEADER_BYTES, BATCH_MAGIC, type BatchHeader } from "../../protocol/index.ts";
-import { headerAt, isIntactBatch, offsetAfter } from "./batch.ts";
+import { headerAt, intactBatchAt, offsetAfter } from "./batch.ts";
 import type { LogFile } from "./file-system.ts";
 import { SparseIndex } from "./sparse-index.ts";
 
@@ -60,7 +60,7 @@ class WindowReader {
 async function batchAt(reader: WindowReader, position: number): Promise<BatchHeader | undefined> {
   const header = headerAt(await reader.bytesAt(position, BATCH_HEADER_BYTES), 0);
   if (!header || header.sizeBytes > reader.sizeBytes - position) return undefined;
-  return isIntactBatch(await reader.bytesAt(position, header.sizeBytes)) ? header : undefined;
+  return intactBatchAt(await reader.bytesAt(position, header.sizeBytes), 0);
 }
 
 /** Position of the next intact batch after a bad one, with the offset it starts at. */

@@ -1,6 +1,6 @@
 import { BATCH_HEADER_BYTES } from "../../protocol/index.ts";
 import type { LogSlice, ReadLimit } from "../engine.ts";
-import { headerAt, isIntactBatch, offsetAfter } from "./batch.ts";
+import { headerAt, intactBatchAt, offsetAfter } from "./batch.ts";
 import type { OpenSegment, Segment } from "./segment.ts";
 import type { IndexEntry } from "./sparse-index.ts";
 
@@ -113,20 +113,15 @@ function cutSlice(
   let position = first;
   let nextOffset = from.place.offset;
   for (;;) {
-    if (position + BATCH_HEADER_BYTES > bytes.length) break;
-    const header = headerAt(bytes, position);
-    const end = position + (header?.sizeBytes ?? 0);
-    const isExpected = header?.baseOffset === nextOffset;
-    // An unchecked header may end the slice but for the first batch, where that would say that there is nothing.
-    if (header && isExpected && position > first) {
-      if (end > bytes.length || offsetAfter(header) > limit.upToOffset || end - first > limit.maxBytes) break;
-    }
-    if (!header || !isExpected || !isIntactBatch(bytes.subarray(position, end))) {
-      // What is intact before it goes out first; the next read meets the bad one.
+    // Nothing of a header is believed before the CRC is right: a wrong count would look like the end of what may be read.
+    const header = intactBatchAt(bytes, position);
+    if (header?.baseOffset !== nextOffset) {
+      // What is intact before it goes out first; the next read meets a bad one, or the rest of one that was cut here.
       if (position === first) return { bad: from.place };
       break;
     }
-    if (offsetAfter(header) > limit.upToOffset) break;
+    const end = position + header.sizeBytes;
+    if (offsetAfter(header) > limit.upToOffset || (position > first && end - first > limit.maxBytes)) break;
     position = end;
     nextOffset = offsetAfter(header);
   }

@@ -54,6 +54,8 @@ export class Segment {
   /** Known damage, in order of position. */
   damage: readonly DamagedRange[] = [];
   opened: OpenSegment | undefined;
+  /** Deleted, or its log is closed: it is not opened any more. */
+  isGone = false;
 
   constructor(directory: string, baseOffset: number, modifiedMs: number) {
     this.baseOffset = baseOffset;
