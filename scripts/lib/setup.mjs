@@ -10,7 +10,7 @@ const stampPath = join(root, "node_modules", ".fluvio-setup.json");
 const NODE_MIN = [20, 19];
 
 /** Ends the process with a clear sentence on a Node that is too old. */
-export function requireNode() {
+function requireNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
   console.error(`Fluvio needs Node ${NODE_MIN.join(".")} or newer; this is ${process.version}. See https://nodejs.org`);

@@ -3,9 +3,9 @@ const colours = process.stdout.isTTY === true && !process.env.NO_COLOR && proces
 const paint = (code) => (text) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
 
 export const bold = paint("1");
-export const dim = paint("2");
+const dim = paint("2");
 export const cyan = paint("36");
-export const green = paint("32");
+const green = paint("32");
 
 export const heading = (text) => console.log(`\n${bold(text)}`);
 export const note = (text) => console.log(dim(text));

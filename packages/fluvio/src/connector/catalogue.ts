@@ -23,7 +23,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
  * The entry for a connector's type.
  * @throws FLV_CONNECTOR_INVALID for an unknown type (listing what exists) or a direction that is not the connector's
  */
-export function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
+function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
   const entry = CATALOGUE.find((one) => one.types.includes(config.type));
   if (entry === undefined) {
     const names = CATALOGUE.flatMap((one) => one.types);

@@ -12,7 +12,7 @@ export interface TransformStep {
 }
 
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
-export type Compression = (typeof COMPRESSIONS)[number];
+type Compression = (typeof COMPRESSIONS)[number];
 
 /**
  * A connector file in one form, whichever way it was written: this is what the cluster stores and shows. Durations
@@ -70,9 +70,4 @@ export function decodeConfig(bytes: Uint8Array): ConnectorConfig {
     "a stored connector configuration is an object",
   );
   return value as ConnectorConfig;
-}
-
-/** `source` for the source connectors of either era: by the suffix, by `direction`, else by the type's own nature. */
-export function baseType(type: string): string {
-  return type.replace(/-(source|sink)$/, "");
 }

@@ -33,5 +33,5 @@ test("in CI every message is a line, also on a terminal", () => {
 
 test("on a terminal progress is redrawn in place within its width, and finished lines stay", () => {
   const clear = "\r\u001b[2K";
-  expect(written(true, {})).toBe(`head\n${clear}⠙ working on somethi${clear}done\n${clear}⠙ more${clear}`);
+  expect(written(true, {})).toBe(`head\n${clear}⠙ working on somethi${clear}done\n${clear}⠹ more${clear}`);
 });

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { parse, stringify } from "smol-toml";
 import { z } from "zod";
 import { parseDurationMs } from "../../client/index.ts";
-import { flvError } from "../../protocol/index.ts";
+import { flvError, SC_PUBLIC_PORT_DEFAULT, SPU_PORT_STEP, SPU_PUBLIC_PORT_DEFAULT } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
 
 const Settings = z.object({
@@ -23,11 +23,7 @@ const Settings = z.object({
 /** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
 export type ClusterSettings = z.infer<typeof Settings>;
 
-export const DEFAULT_SC_HOST = "127.0.0.1";
-export const DEFAULT_SC_PORT = 9003;
-export const DEFAULT_SPU_BASE_PORT = 9010;
-/** Public ports of two SPUs of a cluster differ by this. */
-export const SPU_PORT_STEP = 10;
+const SC_HOST_DEFAULT = "127.0.0.1";
 
 export function settingsPath(io: Io): string {
   return join(io.baseDir, "local-config");
@@ -38,10 +34,10 @@ export function defaultSettings(io: Io, version: string): ClusterSettings {
     version,
     data_dir: resolve(io.baseDir, "data"),
     log_dir: resolve(io.baseDir, "log"),
-    sc_host: DEFAULT_SC_HOST,
-    sc_port: DEFAULT_SC_PORT,
+    sc_host: SC_HOST_DEFAULT,
+    sc_port: SC_PUBLIC_PORT_DEFAULT,
     spus: 1,
-    spu_base_port: DEFAULT_SPU_BASE_PORT,
+    spu_base_port: SPU_PUBLIC_PORT_DEFAULT,
     flush: "always",
     rust_log: "info",
   };
