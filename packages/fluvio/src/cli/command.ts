@@ -4,7 +4,7 @@ import type { Io } from "./io.ts";
  * A command is data: parsing, help, completions and the reference page all derive from this table. `run` gets the
  * parsed input and the {@link Io} of the process, and returns the exit code; it never touches `process` or `console`.
  */
-export interface CommandSpec<A extends ArgTable, O extends OptionTable> {
+interface CommandSpec<A extends ArgTable, O extends OptionTable> {
   /** First word, e.g. `topic`. */
   readonly noun: string;
   /** Words after the noun, e.g. `create` or `spu list`; absent when the noun itself is the command (`produce`). */
@@ -23,7 +23,7 @@ export interface CommandSpec<A extends ArgTable, O extends OptionTable> {
   run(input: InputOf<A, O>, io: Io): Promise<number>;
 }
 
-export interface Example {
+interface Example {
   readonly command: string;
   readonly text?: string;
 }
@@ -53,7 +53,7 @@ export interface Noun {
 }
 
 /** A positional argument; the order in the table is the order on the command line. */
-export interface Arg<T> {
+interface Arg<T> {
   readonly name: string;
   readonly summary: string;
   readonly required: boolean;
@@ -62,7 +62,7 @@ export interface Arg<T> {
   finish(values: readonly string[]): T;
 }
 
-export interface OptionText {
+interface OptionText {
   /** Long name without dashes. */
   readonly long: string;
   readonly short?: string;
@@ -139,11 +139,6 @@ export function optionalArg(text: ArgText): Arg<string | undefined> {
 /** One or more words. */
 export function args(text: ArgText): Arg<readonly string[]> {
   return { ...text, required: true, many: true, finish: (values) => values };
-}
-
-/** Any number of words, also none. */
-export function optionalArgs(text: ArgText): Arg<readonly string[]> {
-  return { ...text, required: false, many: true, finish: (values) => values };
 }
 
 export function flag(text: OptionText): Option<boolean> {

@@ -19,7 +19,7 @@ export async function connectTarget(globals: GlobalOptions, around: Surroundings
 }
 
 /** The global options as client options. @throws FLV_ARGUMENT when they contradict each other */
-export async function targetOptions(globals: GlobalOptions, around: Surroundings): Promise<FluvioOptions> {
+async function targetOptions(globals: GlobalOptions, around: Surroundings): Promise<FluvioOptions> {
   const { cluster, profile } = globals;
   const tls = globals.tls || globals.enableClientCert;
   if (cluster !== undefined && profile !== undefined) {

@@ -2,7 +2,7 @@ import type { Command, Noun, Option, OptionTable } from "./command.ts";
 import { argText } from "./parse.ts";
 
 /** `fluvio topic create`, as usage lines name a command. */
-export function commandPath(command: Command): string {
+function commandPath(command: Command): string {
   return ["fluvio", command.noun, command.verb].filter((word) => word !== undefined).join(" ");
 }
 
@@ -60,7 +60,7 @@ function groupVerbs(noun: Noun, prefix: string): string {
   return verbs.map((verb) => verb.slice(prefix.length)).join(", ");
 }
 
-export interface PluginRow {
+interface PluginRow {
   readonly name: string;
   readonly text: string;
 }

@@ -8,6 +8,8 @@ import type { GlobalOptions } from "./globals.ts";
 import { logLevel, stderrLogger } from "./log.ts";
 import { createOutput, type Output } from "./output/stream.ts";
 
+const COLUMNS_DEFAULT = 80;
+
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
   readonly stdin: Readable;
@@ -52,13 +54,13 @@ export interface IoParts {
   now(): number;
 }
 
-export interface OpenIo {
+interface OpenIo {
   readonly io: Io;
   /** Closes what the command opened and lets the output drain. */
   close(): Promise<void>;
 }
 
-export interface IoContext {
+interface IoContext {
   readonly globals: GlobalOptions;
   readonly nouns: readonly Noun[];
   readonly stop: AbortController;
@@ -68,7 +70,8 @@ export function openIo(parts: Partial<IoParts>, { globals, nouns, stop }: IoCont
   const env = parts.env ?? process.env;
   const stdoutStream = parts.stdout ?? process.stdout;
   const stderrStream = parts.stderr ?? process.stderr;
-  const columns = parts.columns ?? process.stdout.columns ?? 80;
+  // A terminal that does not know its size says 0.
+  const columns = parts.columns ?? (process.stdout.columns || COLUMNS_DEFAULT);
   const output = (stream: Writable, isTty: boolean) =>
     createOutput(stream, {
       isTty,

@@ -11,7 +11,7 @@ export class UsageError extends Error {
   }
 }
 
-export type Parsed =
+type Parsed =
   | { readonly kind: "help"; readonly long: boolean }
   | { readonly kind: "input"; readonly input: Readonly<Record<string, unknown>> };
 
@@ -246,7 +246,7 @@ function finish(
 }
 
 /** `--partitions <N>`, as help and errors name an option. */
-export function optionText(option: Option<unknown>): string {
+function optionText(option: Option<unknown>): string {
   if (option.value === undefined) return `--${option.long}`;
   return option.optionalValue ? `--${option.long} [<${option.value}>]` : `--${option.long} <${option.value}>`;
 }

@@ -9,7 +9,7 @@ const PREFIX = "fluvio-";
 const METADATA_TIMEOUT_MS = 2000;
 
 /** What `fluvio-x metadata` prints. */
-export interface PluginMetadata {
+interface PluginMetadata {
   readonly title: string;
   readonly package?: string;
   readonly description: string;

@@ -162,9 +162,9 @@ describe("full-table", () => {
     model.update(Buffer.from("no json"));
     expect(model.lines(40, 10).map((line) => line.trimEnd())).toEqual([
       "('c' to clear table | 'q' or ESC to exit",
-      "ID  A.B",
+      "     ID  A.B",
       "1 >> 1   new",
-      "2",
+      "     2",
     ]);
   });
 

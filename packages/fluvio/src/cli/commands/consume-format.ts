@@ -5,7 +5,7 @@ import { hexDump, isBinary } from "../output/hex-dump.ts";
 import { cellText, isArray, type JsonNode, parseJsonText, prettyJson } from "../output/json-text.ts";
 import type { Style } from "../output/stream.ts";
 
-export type ConsumeOutput = "dynamic" | "text" | "binary" | "json" | "raw" | "table" | "full-table";
+type ConsumeOutput = "dynamic" | "text" | "binary" | "json" | "raw" | "table" | "full-table";
 
 export interface FormatOptions {
   readonly output: Exclude<ConsumeOutput, "full-table">;

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../client/index.ts";
 
-export type TimeFormat = "rfc3339" | "local" | "unix-ms" | "relative";
+type TimeFormat = "rfc3339" | "local" | "unix-ms" | "relative";
 
 /** Writes a record's timestamp; `NA` for a record without one. */
 export function timeFormatter(format: TimeFormat, now: () => number): (timestampMs: number) => string {

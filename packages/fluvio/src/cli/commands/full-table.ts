@@ -5,6 +5,8 @@ import { cellText, isArray, type JsonNode, parseJsonText } from "../output/json-
 import { decode } from "./consume-format.ts";
 
 const PAGE_ROWS = 5;
+/** Height of a terminal that does not know its own. */
+const ROWS_DEFAULT = 24;
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?1000h\u001b[?1006h";
 const LEAVE = "\u001b[?1000l\u001b[?1006l\u001b[?25h\u001b[?1049l";
 const REDRAW_PERIOD_MS = 50;
@@ -84,13 +86,14 @@ export class TableModel {
     const widths = header.map((label, column) =>
       Math.max(label.length, ...cells.map((row) => row[column]?.length ?? 0)),
     );
-    const line = (row: readonly string[], mark: string) =>
-      (mark + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")).slice(0, width).padEnd(width);
-    const number = (index: number) => (index === this.selectedIndex ? `${index + 1} >> ` : "");
+    const line = (row: readonly string[], prefix: string) =>
+      (prefix + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")).slice(0, width).padEnd(width);
+    const mark = `${this.selectedIndex + 1} >> `;
+    const blank = " ".repeat(mark.length);
     return [
       `${TITLE}${this.rows.length}`.slice(0, width),
-      line(header, ""),
-      ...cells.map((row, index) => line(row, number(first + index))),
+      line(header, blank),
+      ...cells.map((row, index) => line(row, first + index === this.selectedIndex ? mark : blank)),
     ];
   }
 }
@@ -186,7 +189,7 @@ export async function runFullTable(
 
 function screen(model: TableModel, io: Io): string {
   const { style } = io.stdout;
-  const height = (io.stdout.stream as NodeJS.WriteStream).rows ?? 24;
+  const height = (io.stdout.stream as NodeJS.WriteStream).rows || ROWS_DEFAULT;
   const [title = "", header = "", ...rows] = model.lines(io.stdout.columns, height);
   const shown = rows.map((row) => (row.startsWith(`${model.selected + 1} >> `) ? style.inverse(row) : row));
   return `\u001b[H\u001b[2J${[title, style.bgBlue(style.yellow(header)), ...shown].join("\r\n")}`;

@@ -41,7 +41,7 @@ function withoutReturn(line: Buffer): Buffer {
   return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
 }
 
-export interface LineSenderOptions {
+interface LineSenderOptions {
   /** Key of every record. */
   readonly key: string | undefined;
   /** Splits key and value; a line without it is skipped. */
@@ -50,7 +50,7 @@ export interface LineSenderOptions {
   onSkipped(line: string): void;
 }
 
-export interface LineSender {
+interface LineSender {
   send(line: Uint8Array): Promise<void>;
   /** Sends every line in order, waiting only when the producer's queue is full. @throws what a batch was answered */
   sendAll(groups: AsyncIterable<readonly Uint8Array[]>): Promise<void>;

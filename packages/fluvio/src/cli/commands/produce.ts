@@ -148,6 +148,7 @@ async function produceTo(client: FluvioClient, input: Input, io: Io): Promise<nu
       }
     }
     await producer.flush();
+    if (io.signal.aborted) return EXIT_INTERRUPTED;
     io.stdout.print(OK);
     return 0;
   }

@@ -31,7 +31,7 @@ const TopicFile = z.strictObject({
     .optional(),
 });
 
-export interface TopicConfig {
+interface TopicConfig {
   readonly name: string;
   readonly options: CreateTopicOptions;
 }

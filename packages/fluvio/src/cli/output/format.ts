@@ -17,7 +17,7 @@ export const outputOption = valueOr<OutputFormat>({
   default: "table",
 });
 
-export interface Listing {
+interface Listing {
   readonly format: OutputFormat;
   /** What the list holds, in the plural: the key of the list in TOML, which has no bare lists. */
   readonly plural: string;

@@ -26,7 +26,7 @@ export interface Output {
   flush(): Promise<void>;
 }
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly isTty: boolean;
   readonly columns: number;
   readonly colors: boolean;

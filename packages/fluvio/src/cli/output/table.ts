@@ -1,6 +1,6 @@
-export type Align = "left" | "right";
+type Align = "left" | "right";
 
-export interface TableOptions {
+interface TableOptions {
   /** Blanks before a line, besides the one that every cell begins with. Default 1. */
   readonly indent?: number;
   /** Alignment of the cells below the header, by column; the header is always left-aligned. Default left. */
