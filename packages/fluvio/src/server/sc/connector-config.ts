@@ -1,7 +1,7 @@
 import { flvError, isFluvioError } from "../../protocol/index.ts";
 
 /** Stands for a secret's value wherever a configuration leaves the cluster. */
-export const REDACTED = "[REDACTED]";
+const REDACTED = "[REDACTED]";
 
 /** What the SC reads of a connector's configuration; the rest is the connector host's. */
 export interface ConnectorConfigView {

@@ -20,6 +20,7 @@ export class SmartModules {
   readonly #context: ScContext;
   readonly #links: SpuLinks;
   readonly #mutex = new KeyedMutex();
+  readonly #checks = new KeyedMutex();
 
   constructor(context: ScContext, links: SpuLinks) {
     this.#context = context;
@@ -29,7 +30,8 @@ export class SmartModules {
   /** Stores a module; one of the same name is replaced, as clients of the original expect. */
   async create(name: string, spec: SmartModuleSpec, dryRun: boolean): Promise<StatusInput> {
     const key = keyOf(name, spec);
-    await checkWasm(key, spec);
+    // one at a time: each may take as much memory as the largest module
+    await this.#checks.run("wasm", () => checkWasm(key, spec));
     if (dryRun) return okStatus(key);
     return this.#mutex.run(key, async () => {
       const { format, payload } = spec.wasm;

@@ -4,7 +4,7 @@ const RETENTION_SECONDS_MIN = 10;
 const SEGMENT_SIZE_BYTES_MIN = 1024;
 const MAX_PARTITION_SIZE_BYTES_MIN = 2048;
 /** Partitions of a topic that names no size grow to this. */
-export const MAX_PARTITION_SIZE_BYTES_DEFAULT = 100 * 1024 * 1024 * 1024;
+const MAX_PARTITION_SIZE_BYTES_DEFAULT = 100 * 1024 * 1024 * 1024;
 /** Each partition costs open files on its SPU. */
 export const PARTITIONS_PER_TOPIC_MAX = 1024;
 
@@ -62,7 +62,7 @@ export function replicasProblem(spec: TopicSpec, spus: Placeable): string | unde
   }
 }
 
-export function partitionsProblem(partitions: number): string | undefined {
+function partitionsProblem(partitions: number): string | undefined {
   if (partitions >= 1 && partitions <= PARTITIONS_PER_TOPIC_MAX) return undefined;
   return `Invalid number of partitions: a topic has 1 to ${PARTITIONS_PER_TOPIC_MAX}, not ${partitions}`;
 }
