@@ -155,10 +155,7 @@ export class Cluster {
 }
 
 /** Where clients reach an SPU. @throws FLV_SPU_NOT_FOUND when it has no public address */
-export function spuAddress(
-  spu: MetadataOf<"SPU">,
-  useLocal: boolean,
-): { readonly host: string; readonly port: number } {
+function spuAddress(spu: MetadataOf<"SPU">, useLocal: boolean): { readonly host: string; readonly port: number } {
   const { publicEndpoint, publicEndpointLocal } = spu.spec;
   if (useLocal && publicEndpointLocal !== undefined) {
     return { host: publicEndpointLocal.host, port: publicEndpointLocal.port };

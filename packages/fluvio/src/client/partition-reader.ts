@@ -31,6 +31,10 @@ interface OpenStream {
   streamId: number | undefined;
 }
 
+/** A stream that is lost sooner than this after it was opened, before any reply, may be what the server stumbles over. */
+const QUICK_LOSS_MS = 1000;
+const QUICK_LOSSES_MAX = 5;
+
 /** Largest `maxBytes` that is asked for when a batch does not fit. */
 const MAX_BYTES_MAX = 0x7fffffff;
 
@@ -43,6 +47,8 @@ export class PartitionReader {
   readonly #settings: ReaderSettings;
   readonly #endOffset: number | undefined;
   readonly #backoff: Backoff;
+  #quickLosses = 0;
+  #openedMs = 0;
   #nextOffset: number;
   #maxBytes: number;
   #stream: OpenStream | undefined;
@@ -79,11 +85,37 @@ export class PartitionReader {
       try {
         await this.#readStream(signal);
       } catch (error) {
+        const lost = this.#stream;
         this.#stream = undefined;
         if (signal.aborted) return;
+        if (lost !== undefined) this.#noteLoss(lost, error);
         await this.#handle(error, signal);
       }
     }
+  }
+
+  /**
+   * The protocol has no answer for a request that a server cannot take: it closes the connection. With modules in the
+   * request that is not tried again for ever.
+   */
+  #noteLoss(lost: OpenStream, error: unknown): void {
+    const isQuick =
+      this.#settings.smartmodules.length > 0 &&
+      lost.streamId === undefined &&
+      isConnectionError(error) &&
+      performance.now() - this.#openedMs < QUICK_LOSS_MS;
+    this.#quickLosses = isQuick ? this.#quickLosses + 1 : 0;
+    if (this.#quickLosses < QUICK_LOSSES_MAX) return;
+    const { host, port } = lost.connection;
+    throw flvError(
+      "FLV_CONNECTION_CLOSED",
+      `${host}:${port} closes the connection whenever ${this.topic}-${this.partition} is read with these SmartModules`,
+      {
+        cause: error,
+        details: { topic: this.topic, partition: this.partition, attempts: this.#quickLosses },
+        hint: "look into the cluster's log; a module that is sent along may be too large",
+      },
+    );
   }
 
   async #handle(error: unknown, signal: AbortSignal): Promise<void> {
@@ -110,6 +142,7 @@ export class PartitionReader {
     const connection = await this.#cluster.leader(this.topic, this.partition, { signal });
     const open: OpenStream = { connection, streamId: undefined };
     this.#stream = open;
+    this.#openedMs = performance.now();
     const { isolation, smartmodules, consumerId } = this.#settings;
     const replies = connection.stream(
       streamFetchApi,

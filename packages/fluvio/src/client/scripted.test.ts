@@ -153,6 +153,24 @@ describe("a consumer of a server that is not ours", () => {
     expect(asked).toEqual([0, 2]);
   });
 
+  it("gives up a request with SmartModules that the server answers by closing the connection", async () => {
+    let attempts = 0;
+    const started = await cluster({
+      offsets: { startOffset: 0, endOffset: 4 },
+      onStream: (_, connection) => {
+        attempts++;
+        connection.close();
+        return [];
+      },
+    });
+    const retry = { initialDelayMs: 1 };
+    await expect(consume(started, { retry, smartmodules: [{ name: "m" }] })).rejects.toMatchObject({
+      code: "FLV_CONNECTION_CLOSED",
+      message: expect.stringContaining("closes the connection whenever scripted-0 is read"),
+    });
+    expect(attempts).toBe(5);
+  });
+
   it("throws what the server says", async () => {
     const started = await cluster({
       offsets: { startOffset: 0, endOffset: 4 },

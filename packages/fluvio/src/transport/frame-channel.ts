@@ -3,7 +3,7 @@ import { flvError } from "../protocol/index.ts";
 import { FrameParser } from "./frame-parser.ts";
 
 /** Written bytes that wait for the socket before {@link FrameChannel.send} asks to wait. */
-export const SEND_BUFFER_BYTES_MAX = 1024 * 1024;
+const SEND_BUFFER_BYTES_MAX = 1024 * 1024;
 /** Gathered writes go out at the end of the tick, or at this size. */
 const CORK_BYTES_MAX = 128 * 1024;
 /** Frames up to this size are written as one chunk: copying is cheaper than one more buffer in the system call. */

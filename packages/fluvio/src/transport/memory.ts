@@ -39,7 +39,7 @@ class MemoryEnd extends Duplex {
 }
 
 /** Both ends of a byte pipe with backpressure. */
-export function memoryPipe(): readonly [Duplex, Duplex] {
+function memoryPipe(): readonly [Duplex, Duplex] {
   const left = new MemoryEnd({ allowHalfOpen: false });
   const right = new MemoryEnd({ allowHalfOpen: false });
   left.peer = right;

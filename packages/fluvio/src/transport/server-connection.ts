@@ -5,7 +5,7 @@ import { FrameChannel } from "./frame-channel.ts";
 import { FRAME_BYTES_MAX_DEFAULT, type RequestHeader, type ServeOptions, type ServerConnection } from "./types.ts";
 
 /** Bytes of unfinished calls on one connection before its socket is not read any further. */
-export const UNFINISHED_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
+const UNFINISHED_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 
 type CallOptions = Pick<ServeOptions, "handle" | "onError" | "maxFrameBytes" | "maxUnfinishedBytes">;
 

@@ -21,7 +21,7 @@ import type {
 } from "../types.ts";
 
 /** Sends back what it gets. */
-export const echoApi = api({
+const echoApi = api({
   name: "Echo",
   key: 500,
   minVersion: 1,
@@ -30,7 +30,7 @@ export const echoApi = api({
   response: schema.struct({ text: schema.string, payload: schema.bytes }),
 });
 /** Counts up to `count`, one reply each. */
-export const countApi = api({
+const countApi = api({
   name: "Count",
   key: 501,
   minVersion: 0,
@@ -42,7 +42,7 @@ export const countApi = api({
 const hangApi = { ...echoApi, name: "Hang", key: 502, fallbackVersion: 1 };
 const failApi = { ...echoApi, name: "Fail", key: 503, fallbackVersion: 1 };
 
-export function reply<Req, ReqIn, Res, ResIn>(
+function reply<Req, ReqIn, Res, ResIn>(
   of: Api<Req, ReqIn, Res, ResIn>,
   header: RequestHeader,
   body: ResIn,
