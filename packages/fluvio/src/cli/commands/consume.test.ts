@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
@@ -391,12 +390,5 @@ describe("Ctrl-C, pipes and terminals", () => {
     expect((await cli.run(argv)).stdout).toBe('{\n  "a": 1\n}\n');
     expect((await cli.run(argv, { stdoutIsTty: true })).stdout).toContain("\u001b[");
     expect((await cli.run(argv, { stdoutIsTty: true, env: { NO_COLOR: "1" } })).stdout).toBe('{\n  "a": 1\n}\n');
-  });
-});
-
-describe("smartmodule download", () => {
-  it("gives the module back byte by byte", async () => {
-    await cli.ok("smartmodule", "download", "my-filter", "-o", "back.wasm");
-    expect(await readFile(`${cli.dir}/back.wasm`)).toEqual(Buffer.from(await buildAs("filter")));
   });
 });

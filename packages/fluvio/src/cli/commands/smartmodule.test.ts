@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { useTestCli } from "../testing/cluster.ts";
@@ -77,6 +79,14 @@ describe("smartmodule delete", () => {
     expect(stdout).toMatch(/^smart module "absent" delete failed with: SmartModule .*\nsmartmodule "there" deleted\n$/);
     expect(stderr).toBe("Failed deleting smart module(s). Check previous errors.\n");
     expect(await cli.run(["sm", "delete", "absent"])).toMatchObject({ exitCode: 1, stdout: "" });
+  });
+});
+
+describe("smartmodule download", () => {
+  it("gives the module back byte by byte", async () => {
+    await cli.ok("sm", "create", "there-and-back", "--wasm-file", "filter.wasm");
+    await cli.ok("sm", "download", "there-and-back");
+    expect(await readFile(join(cli.dir, "there-and-back.wasm"))).toEqual(Buffer.from(await buildAs("filter")));
   });
 });
 
