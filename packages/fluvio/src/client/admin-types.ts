@@ -112,7 +112,10 @@ export interface FluvioAdmin {
   /** `force` allows a system topic. */
   deleteTopic(name: string, options?: AbortOptions & { readonly force?: boolean }): Promise<string>;
   listTopics(filters?: readonly string[], options?: ListOptions): Promise<readonly FluvioObject<"Topic">[]>;
-  /** The topic of exactly this name, system topics included. */
+  /**
+   * The topic of exactly this name, system topics included. Other than in `@fluvio/client`, partitions and replication
+   * are under `spec.replicas`, and `status.replicaMap` is a Map from partition to SPU ids.
+   */
   findTopic(name: string, options?: AbortOptions): Promise<FluvioObject<"Topic"> | undefined>;
   addPartitions(topic: string, count: number, options?: AbortOptions): Promise<void>;
   addMirror(

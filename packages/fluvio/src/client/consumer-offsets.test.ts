@@ -76,6 +76,16 @@ describe("named consumers", () => {
     expect((await fluvio.consumerOffsets({ consumerId: "early" }))[0]?.offset).toBe(10);
   });
 
+  it("store what was committed by hand when they are closed, and no more", async () => {
+    const topic = await filledTopic(10);
+    const consumer = await fluvio.consumer({ topic, consumerId: "closing", offset: "beginning" });
+    for await (const record of consumer) {
+      if (record.offset === 3) consumer.offsetCommit();
+      if (record.offset === 5) break;
+    }
+    expect((await fluvio.consumerOffsets({ consumerId: "closing" }))[0]?.offset).toBe(3);
+  });
+
   it("leave an absolute start alone and refuse commits without a name", async () => {
     const topic = await filledTopic(5);
     const options = { topic, consumerId: "absolute", offsetStrategy: "auto", disableContinuous: true } as const;

@@ -335,8 +335,8 @@ class StreamConsumer implements Consumer {
   async #close(): Promise<void> {
     clearInterval(this.#flushTimer);
     this.#settings.signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#settings.strategy === "auto" && !this.#cluster.isClosed) {
-      this.offsetCommit();
+    if (this.#settings.strategy !== "none" && !this.#cluster.isClosed) {
+      if (this.#settings.strategy === "auto") this.offsetCommit();
       await this.offsetFlush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }).catch((error: unknown) => {
         this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored at the end");
       });

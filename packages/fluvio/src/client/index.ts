@@ -1,3 +1,14 @@
+/**
+ * The client of a Fluvio cluster: {@link Fluvio}.
+ *
+ * The names of the npm package `@fluvio/client` are here too, beside ours: where a name exists in both (`Fluvio`,
+ * `TopicProducer`, `FluvioAdmin`) it is one type with the methods of both; `PartitionConsumer`, `Record`, `Offset` and
+ * the constants are theirs. Differences: errors are {@link FluvioError}s instead of arrays with one text, `send` gives
+ * an output to wait for, `admin()` need not be awaited, and what admin calls return has the shape of the wire protocol.
+ *
+ * @packageDocumentation
+ */
+
 export {
   type CompressionType,
   type CustomSpuKey,

@@ -204,7 +204,7 @@ export interface ConsumerOptions extends AbortOptions {
   readonly smartmodules?: readonly SmartModuleStep[];
   /** Name under which the position is kept in the cluster. */
   readonly consumerId?: string;
-  /** Who commits. Default `none`, with a `consumerId` `manual`. `auto` commits what was yielded. */
+  /** Who commits: with `manual` the caller, with `auto` whatever was yielded. Default `none`, with a `consumerId` `manual`. */
   readonly offsetStrategy?: OffsetStrategy;
   /** How often `auto` stores the position. Default 10 000. */
   readonly offsetFlushPeriodMs?: number;
@@ -237,7 +237,7 @@ export interface Consumer extends AsyncIterable<ConsumerRecord>, AsyncDisposable
   offsetCommit(): void;
   /** Stores what was committed in the cluster. Resolves when stored; nothing is sent when nothing is new. */
   offsetFlush(options?: AbortOptions): Promise<void>;
-  /** Ends the iteration; with `auto` the position is stored first. Idempotent. */
+  /** Stores what was committed, with `auto` what was yielded, and ends the iteration. Idempotent. */
   close(): Promise<void>;
 }
 
