@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { PartitionLogConfig } from "../engine.ts";
 import type { AppendedBatch } from "./append-queue.ts";
 import type { FileSystem } from "./file-system.ts";
 import { OpenSegment, type Segment, saveIndex } from "./segment.ts";
@@ -10,6 +11,10 @@ import { SparseIndex } from "./sparse-index.ts";
  * segment is closed; after a crash it is a tail of zeros.
  */
 const EXTENSION_BYTES = 1024 * 1024;
+
+/** File positions and offsets within a segment are stored in 32 bits; one append may add 31 bits' worth of offsets. */
+const POSITION_MAX = 0xffff_ffff;
+const RELATIVE_OFFSET_MAX = 0x7fff_ffff;
 
 /** The segment that is written, with its file and growing index. Calls must not overlap, but for `sync`. */
 export class ActiveSegment {
@@ -45,6 +50,13 @@ export class ActiveSegment {
       await fileSystem.remove(segment.logPath);
       throw error;
     }
+  }
+
+  /** Bytes that still fit in; an empty segment takes any single append all the same. */
+  roomBytes(config: PartitionLogConfig): number {
+    const { sizeBytes, baseOffset, nextOffset } = this.segment;
+    if (nextOffset - baseOffset > RELATIVE_OFFSET_MAX) return 0;
+    return Math.min(config.segmentSizeBytes, config.maxPartitionSizeBytes, POSITION_MAX) - sizeBytes;
   }
 
   /** Writes pieces behind what is there. When that fails, the file is cut back to what it held before. */

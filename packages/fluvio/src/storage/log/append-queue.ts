@@ -24,6 +24,22 @@ export interface QueuedAppend {
   readonly settle: (error?: unknown) => void;
 }
 
+/** An append with nothing done yet, and the promise that its `settle` settles. */
+export function queuedAppend(
+  batches: readonly AppendedBatch[],
+  sizeBytes: number,
+): { readonly append: QueuedAppend; readonly done: Promise<{ baseOffset: number; nextOffset: number }> } {
+  let settle: QueuedAppend["settle"] = () => {};
+  const done = new Promise<{ baseOffset: number; nextOffset: number }>((resolve, reject) => {
+    settle = (error) => {
+      if (error) reject(error);
+      else resolve({ baseOffset: append.baseOffset, nextOffset: append.nextOffset });
+    };
+  });
+  const append: QueuedAppend = { kind: "append", batches, sizeBytes, baseOffset: -1, nextOffset: -1, settle };
+  return { append, done };
+}
+
 /** Something that runs when all appends queued before it are written, and while nothing is being written. */
 export interface QueuedTask {
   readonly kind: "task";

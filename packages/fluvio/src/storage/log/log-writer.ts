@@ -1,6 +1,13 @@
 import { performance } from "node:perf_hooks";
 import { ActiveSegment } from "./active-segment.ts";
-import { type AppendedBatch, AppendQueue, assignOffsets, type QueuedAppend, sumBytes } from "./append-queue.ts";
+import {
+  type AppendedBatch,
+  AppendQueue,
+  assignOffsets,
+  type QueuedAppend,
+  queuedAppend,
+  sumBytes,
+} from "./append-queue.ts";
 import { saveCheckpoint } from "./checkpoint.ts";
 import { cutBack } from "./cut-back.ts";
 import { closedError, syncError, writeError } from "./log-errors.ts";
@@ -13,8 +20,6 @@ import type { ScheduledWriter } from "./write-scheduler.ts";
 const GROUP_BYTES_MAX = 4 * 1024 * 1024;
 /** Written but not synced: beyond this the next write waits for the sync. Bounds what a sync has to do. */
 const UNSYNCED_BYTES_MAX = 16 * 1024 * 1024;
-/** File positions and offsets within a segment are stored in 32 bits. */
-const SEGMENT_SIZE_BYTES_MAX = 0xffff_ffff;
 const CHECKPOINT_INTERVAL_MS = 5000;
 
 /**
@@ -59,21 +64,10 @@ export class LogWriter implements ScheduledWriter {
   append(batches: readonly AppendedBatch[], sizeBytes: number): Promise<{ baseOffset: number; nextOffset: number }> {
     if (this.#closed) return Promise.reject(closedError(this.#state.id));
     if (this.#broken) return Promise.reject(syncError(this.#state.id, this.#broken.cause));
-    return new Promise((resolve, reject) => {
-      const waiter: QueuedAppend = {
-        kind: "append",
-        batches,
-        sizeBytes,
-        baseOffset: -1,
-        nextOffset: -1,
-        settle: (error) => {
-          if (error) reject(error);
-          else resolve({ baseOffset: waiter.baseOffset, nextOffset: waiter.nextOffset });
-        },
-      };
-      this.#queue.push(waiter);
-      if (!this.#running) this.#state.environment.scheduler.schedule(this);
-    });
+    const { append, done } = queuedAppend(batches, sizeBytes);
+    this.#queue.push(append);
+    if (!this.#running) this.#state.environment.scheduler.schedule(this);
+    return done;
   }
 
   start(alone: boolean): void {
@@ -185,7 +179,8 @@ export class LogWriter implements ScheduledWriter {
   #canBlock(alone: boolean): boolean {
     const { syncPolicy } = this.#state.environment;
     const sizeBytes = this.#queue.sizeBytesOfAppends();
-    if (this.#syncFailure || sizeBytes === undefined || sizeBytes > this.#roomBytes()) return false;
+    if (this.#syncFailure || sizeBytes === undefined || sizeBytes > this.#active.roomBytes(this.#state.config))
+      return false;
     if (!this.#syncsFirst) return syncPolicy.mayWrite(sizeBytes);
     const isIdle = alone && !this.#syncing && this.#syncedOffset >= this.#state.logEndOffset;
     return isIdle && syncPolicy.mayWriteAndSync(sizeBytes);
@@ -248,17 +243,9 @@ export class LogWriter implements ScheduledWriter {
     this.#scheduleSync();
   }
 
-  /** Bytes that still fit into the active segment; an empty one takes any single append. */
-  #roomBytes(): number {
-    const { segmentSizeBytes, maxPartitionSizeBytes } = this.#state.config;
-    const { sizeBytes } = this.#active.segment;
-    if (this.#state.logEndOffset - this.#active.segment.baseOffset > 0x7fff_ffff) return 0;
-    return Math.min(segmentSizeBytes, maxPartitionSizeBytes, SEGMENT_SIZE_BYTES_MAX) - sizeBytes;
-  }
-
   /** Takes what one write may hold; nothing when the first append does not fit into the segment. */
   #takeGroup(): QueuedAppend[] {
-    const roomBytes = this.#roomBytes();
+    const roomBytes = this.#active.roomBytes(this.#state.config);
     const isEmptySegment = this.#active.segment.sizeBytes === 0;
     return this.#queue.takeGroup(
       (sizeBytes, isFirst) =>
@@ -297,9 +284,7 @@ export class LogWriter implements ScheduledWriter {
 
   #kickSync(): void {
     if (this.#syncFailure || this.#broken) return;
-    this.#syncing ??= this.#syncAll().finally(() => {
-      this.#syncing = undefined;
-    });
+    if (this.#syncedOffset < this.#state.logEndOffset) this.#syncing ??= this.#syncAll();
   }
 
   /** Waits until all that is written is synced, or a sync failed. */
@@ -311,22 +296,26 @@ export class LogWriter implements ScheduledWriter {
   }
 
   async #syncAll(): Promise<void> {
-    while (this.#syncedOffset < this.#state.logEndOffset) {
-      const offset = this.#state.logEndOffset;
-      const active = this.#active;
-      const position = active.segment.sizeBytes;
-      try {
-        await active.sync();
-      } catch (cause) {
-        this.#failSync(cause);
-        return;
-      }
-      this.#syncedOffset = Math.max(this.#syncedOffset, offset);
-      this.#commit(offset, active === this.#active ? position : 0);
-      this.#state.notify();
-      this.#settleSynced();
-      this.#checkpointIfDue();
+    try {
+      while (this.#syncedOffset < this.#state.logEndOffset) await this.#syncOnce();
+    } catch (cause) {
+      this.#failSync(cause);
+    } finally {
+      // In the same turn as the last look at the end of the log: what is written from now on starts a new round.
+      this.#syncing = undefined;
     }
+  }
+
+  async #syncOnce(): Promise<void> {
+    const offset = this.#state.logEndOffset;
+    const active = this.#active;
+    const position = active.segment.sizeBytes;
+    await active.sync();
+    this.#syncedOffset = Math.max(this.#syncedOffset, offset);
+    this.#commit(offset, active === this.#active ? position : 0);
+    this.#state.notify();
+    this.#settleSynced();
+    this.#checkpointIfDue();
   }
 
   #settleSynced(): void {
