@@ -23,7 +23,7 @@ interface Case {
 }
 
 const rust = readFileSync(new URL("../tests/fixtures/wasm/m_filter.wasm", import.meta.url));
-const assembly = await buildAs("filter");
+const assembly = await buildAs("filter", 3);
 const halves = (index: number) => Math.floor(index / 500) % 2 === 0;
 const alternating = (index: number) => index % 2 === 0;
 const all = () => true;
