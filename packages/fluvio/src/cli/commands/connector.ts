@@ -43,11 +43,35 @@ const create = command({
   run: async (input, io) => {
     const { readConnectorFile } = await import("../connector-file.ts");
     const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets, false);
-    const client = await io.connect();
-    await client.admin().createConnector(name, bytes, { signal: io.signal });
+    const admin = (await io.connect()).admin();
+    await admin.createConnector(name, bytes, { signal: io.signal });
+    const reason = await firstFailure(admin, name, io.signal);
+    if (reason !== undefined) {
+      io.stderr.print(`connector "${name}" is created, but does not run yet: ${reason}`);
+      io.stderr.print(`It is tried again; see \`fluvio connector logs ${name}\``);
+    }
     return 0;
   },
 });
+
+/** How long `create` watches a new connector: long enough to start one, and it goes on without us in any case. */
+const FIRST_STATUS_TIMEOUT_MS = 5000;
+
+/** Waits until a new connector runs; gives the reason when it fails instead. */
+async function firstFailure(admin: FluvioAdmin, name: string, signal: AbortSignal): Promise<string | undefined> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FIRST_STATUS_TIMEOUT_MS)]);
+  try {
+    for await (const event of admin.watch("ManagedConnector", { signal: deadline })) {
+      const status = event.objects.find((one) => one.name === name)?.status;
+      if (status?.resolution === "running" || status?.resolution === "stopped") return undefined;
+      if (status?.resolution === "failed" || status?.resolution === "invalid") return status.reason;
+    }
+  } catch (error) {
+    if (!deadline.aborted) throw error;
+    signal.throwIfAborted();
+  }
+  return undefined;
+}
 
 const update = command({
   noun: "connector",
