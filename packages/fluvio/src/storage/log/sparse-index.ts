@@ -7,6 +7,8 @@ const HEADER_BYTES = 48;
 const MAGIC = 0x464c5649; // "FLVI"
 const VERSION = 1;
 const ENTRIES_INITIAL = 64;
+/** Entries hold 32 bits. */
+const RELATIVE_OFFSET_MAX = 0xffff_ffff;
 
 export interface IndexEntry {
   readonly relativeOffset: number;
@@ -41,6 +43,8 @@ export class SparseIndex {
   /** Notes a batch, if the last noted one is far enough away. */
   add(relativeOffset: number, position: number, maxTimestampBeforeMs: number): void {
     const count = this.#count;
+    // Batches may claim many more offsets than they have records. Without an entry the way to them is longer, not wrong.
+    if (relativeOffset > RELATIVE_OFFSET_MAX) return;
     if (count > 0 && position - this.#positions[count - 1]! < ENTRY_SPACING_BYTES) return;
     if (count === this.#positions.length) this.#grow(count * 2);
     this.#relativeOffsets[count] = relativeOffset;
