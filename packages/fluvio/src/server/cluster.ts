@@ -123,12 +123,16 @@ async function start(
     metadata,
     host,
     port: scPort,
+    held: true,
     spus: { ids, publicHost: publicHost(options, host) },
   });
   closers.push((drainMs) => sc.close(drainMs));
   const first = await startFirstSpu(options, sc, host, closers);
   const children = await startChildren(options, sc, host, ids.slice(1), closers);
   if (connectorHost !== undefined) closers.push(async () => connectorHost[Symbol.asyncDispose]());
+  // whoever connects from here on finds every partition served
+  await sc.partitionsSettled(START_TIMEOUT_MS);
+  sc.open();
   sc.startConnectors();
   const portOf = (id: number) => sc.stores.spus.get(spuName(id))?.spec.publicEndpoint.port ?? 0;
   let closing: Promise<void> | undefined;

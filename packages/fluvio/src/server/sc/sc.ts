@@ -1,4 +1,4 @@
-import { type Logger, PLATFORM_VERSION, silentLogger } from "../../protocol/index.ts";
+import { isFluvioError, type Logger, PLATFORM_VERSION, silentLogger } from "../../protocol/index.ts";
 import { type FrameServer, type ServeOptions, serve } from "../../transport/index.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ScEnd } from "../link.ts";
@@ -37,6 +37,8 @@ export interface ScOptions {
   readonly maxFrameBytes?: number;
   readonly tls?: NonNullable<ServeOptions["tls"]>;
   readonly topicWaitMs?: number;
+  /** Clients are accepted but not answered before {@link Sc.open}: while SPUs and their partitions come up. */
+  readonly held?: boolean;
 }
 
 /** The streaming controller: the cluster's metadata and who leads what. */
@@ -47,6 +49,10 @@ export interface Sc extends AsyncDisposable {
   readonly stores: Stores;
   /** Takes the link to one of the cluster's SPUs, a new one after it was restarted. */
   attachSpu(spuId: number, link: ScEnd): void;
+  /** Resolves when each partition is online or will not be for a known reason, at the latest after `timeoutMs`. */
+  partitionsSettled(timeoutMs: number): Promise<void>;
+  /** Answers the clients that came since a start that was `held`. */
+  open(): void;
   /** Has the stored connectors run: to be called when the cluster can serve them. */
   startConnectors(): void;
   /** Lets requests in flight finish for at most `drainMs`, then closes every connection. */
@@ -79,20 +85,50 @@ export async function createSc(options: ScOptions): Promise<Sc> {
   const connectors = new Connectors(context, topics, options.connectorHost);
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const parts: AdminParts = { context, topics, spus, smartModules, plain: new PlainObjects(context), connectors };
-  const server = await listen(options, parts, logger);
-  return controller({ server, links, partitions, spus, stores, connectors });
+  const gate = options.held ? heldGate() : undefined;
+  const server = await listen(options, parts, logger, gate);
+  return controller({ server, links, partitions, spus, stores, connectors, gate });
 }
 
-function listen(options: ScOptions, parts: AdminParts, logger: Logger): Promise<FrameServer> {
+/** What clients wait at until the cluster can serve them. */
+interface Gate {
+  opened: boolean;
+  readonly whenOpen: Promise<void>;
+  open(): void;
+}
+
+function heldGate(): Gate {
+  let resolve = () => {};
+  const whenOpen = new Promise<void>((done) => {
+    resolve = done;
+  });
+  const gate: Gate = {
+    opened: false,
+    whenOpen,
+    open: () => {
+      gate.opened = true;
+      resolve();
+    },
+  };
+  return gate;
+}
+
+function listen(options: ScOptions, parts: AdminParts, logger: Logger, gate: Gate | undefined): Promise<FrameServer> {
   const api = new PublicApi({ parts, platformVersion: options.platformVersion ?? PLATFORM_VERSION });
   return serve({
     host: options.host,
     port: options.port,
     ...(options.maxFrameBytes === undefined ? {} : { maxFrameBytes: options.maxFrameBytes }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-    handle: (header, body, connection) => api.handle(header, body, connection),
-    onError: (error, connection) =>
-      logger.warn({ error: String(error), client: connection.remoteAddress }, "connection closed for an error"),
+    handle: async (header, body, connection) => {
+      if (gate?.opened === false) await gate.whenOpen;
+      await api.handle(header, body, connection);
+    },
+    onError: (error, connection) => {
+      // a client that vanished is nothing to look into, one that sent nonsense is
+      const report = isFluvioError(error) ? logger.warn : logger.debug;
+      report.call(logger, { error: String(error), client: connection.remoteAddress }, "connection closed for an error");
+    },
   });
 }
 
@@ -103,14 +139,16 @@ interface Running {
   readonly spus: SpuRegistry;
   readonly stores: Stores;
   readonly connectors: Connectors;
+  readonly gate: Gate | undefined;
 }
 
-function controller({ server, links, partitions, spus, stores, connectors }: Running): Sc {
+function controller({ server, links, partitions, spus, stores, connectors, gate }: Running): Sc {
   let closing: Promise<void> | undefined;
   const close = (drainMs?: number): Promise<void> => {
     closing ??= (async () => {
       // whoever waits for a partition is told so, instead of holding up the end
       partitions.close();
+      gate?.open();
       await server.close(drainMs);
     })();
     return closing;
@@ -125,6 +163,10 @@ function controller({ server, links, partitions, spus, stores, connectors }: Run
       if (spus.isOwn(spuId)) links.attach(spuId, link);
       else link.close();
     },
+    partitionsSettled: async (timeoutMs) => {
+      await Promise.all([...stores.partitions.values()].map(({ name }) => partitions.waitOnline([name], timeoutMs)));
+    },
+    open: () => gate?.open(),
     startConnectors: () => connectors.start(),
     close,
     [Symbol.asyncDispose]: () => close(),

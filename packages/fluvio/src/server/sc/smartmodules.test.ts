@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { createApi, deleteApi, listApi, type Status } from "../../protocol/index.ts";
 import { TestController, WASM } from "./testing/test-controller.ts";
@@ -90,11 +90,20 @@ test("a plain name goes before a package of that name", async () => {
   });
 });
 
+test("a module sent bare, as the Python client does, is stored packed like the others", async () => {
+  await using controller = await TestController.start();
+  const bare = gunzipSync(WASM);
+  expect((await controller.createSmartModule("bare", bare)).errorCode.name).toBe("None");
+  const found = await controller.spu.request({ kind: "smartModule", name: "bare" });
+  const { payload } = (found as { value: { payload: Uint8Array } }).value;
+  expect(new Uint8Array(gunzipSync(payload))).toEqual(new Uint8Array(bare));
+});
+
 test("what is no module, and names that cannot be used, are refused with the reason", async () => {
   await using controller = await TestController.start();
   for (const [payload, reason] of [
     [new Uint8Array(0), /it is empty$/],
-    [Uint8Array.of(0, 0x61, 0x73, 0x6d), /no gzip stream$/],
+    [Uint8Array.of(1, 2, 3, 4), /no gzip stream$/],
     [gzipSync(new Uint8Array(100)), /no WebAssembly binary/],
     [WASM.subarray(0, 12), /no gzip stream$/],
   ] as const) {

@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { gunzip, gzip } from "node:zlib";
 import { isFluvioError, type MetadataOf, type SmartModuleSpec, type StatusInput } from "../../protocol/index.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { didYouMean, objectNameProblem } from "./names.ts";
@@ -14,6 +14,7 @@ const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const NO_BYTES = new Uint8Array(0);
 
 const unpack = promisify(gunzip);
+const pack = promisify(gzip);
 
 /** Stores SmartModules: what they are in memory, their code on disk. */
 export class SmartModules {
@@ -31,10 +32,10 @@ export class SmartModules {
   async create(name: string, spec: SmartModuleSpec, dryRun: boolean): Promise<StatusInput> {
     const key = keyOf(name, spec);
     // one at a time: each may take as much memory as the largest module
-    await this.#checks.run("wasm", () => checkWasm(key, spec));
+    const payload = await this.#checks.run("wasm", () => checkedPayload(key, spec));
     if (dryRun) return okStatus(key);
     return this.#mutex.run(key, async () => {
-      const { format, payload } = spec.wasm;
+      const { format } = spec.wasm;
       const object: MetadataOf<"SmartModule"> = {
         name: key,
         spec: { meta: spec.meta, summary: { wasmLength: payload.length }, wasm: { format, payload: NO_BYTES } },
@@ -136,13 +137,18 @@ function keyOf(name: string, { meta }: SmartModuleSpec): string {
   return key;
 }
 
-async function checkWasm(key: string, { wasm }: SmartModuleSpec): Promise<void> {
+/** The code as a gzip stream. The original's Python client sends it bare under the same name: it is packed here. */
+async function checkedPayload(key: string, { wasm }: SmartModuleSpec): Promise<Uint8Array> {
   const invalid = (error: string, cause?: unknown) =>
     refusal({ name: "SmartModuleInvalid", error, smartmodule: key }, `SmartModule ${key} is invalid: ${error}`, {
       cause,
     });
   if (wasm.format !== "binary") throw invalid("it is WebAssembly text, compile it to a binary module first");
   if (wasm.payload.length === 0) throw invalid("it is empty");
+  if (isWasm(wasm.payload)) {
+    if (wasm.payload.length > WASM_BYTES_MAX) throw invalid(`it is larger than ${WASM_BYTES_MAX} bytes`);
+    return await pack(wasm.payload);
+  }
   let code: Uint8Array;
   try {
     code = await unpack(wasm.payload, { maxOutputLength: WASM_BYTES_MAX });
@@ -154,8 +160,12 @@ async function checkWasm(key: string, { wasm }: SmartModuleSpec): Promise<void> 
         : "its code is no gzip stream";
     throw invalid(reason, cause);
   }
-  if (WASM_MAGIC.some((byte, index) => code[index] !== byte))
-    throw invalid("it is no WebAssembly binary, which begins with \\0asm");
+  if (!isWasm(code)) throw invalid("it is no WebAssembly binary, which begins with \\0asm");
+  return wasm.payload;
+}
+
+function isWasm(code: Uint8Array): boolean {
+  return WASM_MAGIC.every((byte, index) => code[index] === byte);
 }
 
 function isNewer(object: MetadataOf<"SmartModule">, than: MetadataOf<"SmartModule"> | undefined): boolean {
