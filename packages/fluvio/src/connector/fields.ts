@@ -27,8 +27,8 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
   const meta = schema.meta() ?? {};
   return {
     description: typeof meta.description === "string" ? meta.description : "",
-    kind: typeof meta["kind"] === "string" ? meta["kind"] : "text",
-    aliases: Array.isArray(meta["aliases"]) ? meta["aliases"].filter((one) => typeof one === "string") : [],
+    kind: typeof meta.kind === "string" ? meta.kind : "text",
+    aliases: Array.isArray(meta.aliases) ? meta.aliases.filter((one) => typeof one === "string") : [],
   };
 }
 

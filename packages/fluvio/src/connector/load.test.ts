@@ -62,7 +62,7 @@ describe("files of both eras become one configuration", () => {
       `${SEED}  map: "catfact-map"\nproducer:\n  linger: 1ms\n  compression: gzip\n  batch-size: 1 MB\n`,
     );
     expect(config.producer).toEqual({ linger: "1ms", compression: "gzip", "batch-size": "1 MB" });
-    expect(config.parameters["map"]).toBe("catfact-map");
+    expect(config.parameters.map).toBe("catfact-map");
   });
 
   test("today's smallest file", () => {

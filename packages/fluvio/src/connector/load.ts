@@ -1,18 +1,8 @@
-import { parseSizeBytes } from "../client/index.ts";
 import { COMPRESSIONS, type ConnectorConfig, type ParameterValue, type TransformStep } from "./config.ts";
-import { parseDuration } from "./durations.ts";
+import { topicFileOptions, topicName, topicOptionTexts } from "./load-topic.ts";
 import { canonicalKey, nearest, type ProblemPlace, problem, unknownKey } from "./problem.ts";
+import { choice, type Found, fullPath, measured, name, required, type Section, section } from "./section.ts";
 import { mapOf, parseYaml, plain, textOf, type YamlEntry, type YamlMap, type YamlValue } from "./yaml-source.ts";
-
-/** One key of a section: its place and its value. */
-type Found = YamlEntry | undefined;
-
-/** The keys of one map, looked up by canonical name; every key must be known. */
-interface Section {
-  readonly path: string;
-  get(key: string): Found;
-  text(key: string): string | undefined;
-}
 
 /**
  * Loads a connector file of either era (`version: 0.3.0` at the top, or `apiVersion` and `meta`) into one form.
@@ -121,101 +111,11 @@ function customSection(top: YamlMap, type: string, place: ProblemPlace): Connect
   return parameters(first, first?.key ?? "", place);
 }
 
-function section(map: YamlMap, path: string, valid: readonly string[], place: ProblemPlace): Section {
-  const byKey = new Map<string, YamlEntry>();
-  for (const entry of map.entries) {
-    const key = canonicalKey(entry.key);
-    if (!valid.some((one) => canonicalKey(one) === key)) {
-      throw unknownKey({ ...place, line: entry.line }, path, entry.key, valid);
-    }
-    byKey.set(key, entry);
-  }
-  const get = (key: string) => byKey.get(canonicalKey(key));
-  return {
-    path,
-    get,
-    text: (key) => {
-      const entry = get(key);
-      return entry === undefined ? undefined : textOf(entry.value, fullPath(path, key), place);
-    },
-  };
-}
-
-const fullPath = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);
-
-function required(keys: Section, key: string, place: ProblemPlace): string {
-  const found = keys.text(key);
-  if (found !== undefined) return found;
-  const path = fullPath(keys.path, key);
-  throw problem(place, `missing field \`${path}\``, `Add \`${key}:\` to the file`, { key: path });
-}
-
 function version(keys: Section, place: ProblemPlace): string {
   const entry = keys.get("version");
   if (entry === undefined) return "latest";
   const text = textOf(entry.value, fullPath(keys.path, "version"), place);
   return entry.value.kind === "text" ? entry.value.source : text;
-}
-
-/** Connector and topic names follow one rule. */
-function name(keys: Section, key: string, place: ProblemPlace): string {
-  const given = required(keys, key, place);
-  return checkedName(given, fullPath(keys.path, key), { ...place, line: keys.get(key)?.line });
-}
-
-function checkedName(given: string, path: string, place: ProblemPlace): string {
-  if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(given)) return given;
-  throw problem(
-    place,
-    `\`${path}\` ${JSON.stringify(given)} is not a valid name`,
-    "Use 1 to 63 lowercase letters, digits and `-`, beginning and ending with a letter or digit",
-    { key: path, value: given },
-  );
-}
-
-function choice<const W extends string>(
-  keys: Section,
-  key: string,
-  words: readonly W[],
-  place: ProblemPlace,
-): W | undefined {
-  const given = keys.text(key);
-  if (given === undefined) return undefined;
-  const word = words.find((one) => one === given.toLowerCase());
-  if (word !== undefined) return word;
-  const guess = nearest(given, words);
-  throw problem(
-    { ...place, line: keys.get(key)?.line },
-    `\`${fullPath(keys.path, key)}\` is ${JSON.stringify(given)}: unknown variant`,
-    guess === undefined ? `Write one of ${words.join(", ")}` : `Did you mean \`${guess}\`? Valid: ${words.join(", ")}`,
-    { key: fullPath(keys.path, key), value: given },
-  );
-}
-
-type Measure = "duration" | "size";
-const EXPECTED: Record<Measure, string> = {
-  duration: "expected a duration such as 1ms, 1s or 1m",
-  size: "expected a byte size such as 1B, 2KB or 1 MB",
-};
-
-/** Text that must be a duration or a size; it stays as it was written. */
-function measured(keys: Section, key: string, measure: Measure, place: ProblemPlace): string | undefined {
-  const given = keys.text(key);
-  if (given === undefined) return undefined;
-  try {
-    if (measure === "duration") parseDuration(given);
-    else parseSizeBytes(given);
-    return given;
-  } catch (cause) {
-    const path = fullPath(keys.path, key);
-    const at = { ...place, line: keys.get(key)?.line };
-    const sentence = `\`${path}\` is ${JSON.stringify(given)}: ${EXPECTED[measure]}`;
-    throw problem(at, sentence, `Write \`${key}: ${measure === "duration" ? "10ms" : "1 MB"}\``, {
-      key: path,
-      value: given,
-      reason: cause instanceof Error ? cause.message : String(cause),
-    });
-  }
 }
 
 function producer(keys: Section, path: string, place: ProblemPlace): ConnectorConfig["producer"] {
@@ -345,67 +245,4 @@ function lookbackOf(entry: YamlEntry, path: string, place: ProblemPlace): NonNul
   }
   const age = measured(keys, "age", "duration", place);
   return { last: Number(last), ...(age === undefined ? {} : { age }) };
-}
-
-type TopicOptions = NonNullable<ConnectorConfig["topic-options"]>;
-const TOPIC_OPTION_KEYS = [
-  "partitions",
-  "replication",
-  "retention",
-  "segment-size",
-  "max-partition-size",
-  "compression",
-];
-
-/** The topic's options as {@link loadConnectorFile} itself wrote them. */
-function topicOptionTexts(entry: YamlEntry, place: ProblemPlace): TopicOptions {
-  const keys = section(mapOf(entry.value, "topic-options", place), "topic-options", TOPIC_OPTION_KEYS, place);
-  return topicOptions({
-    partitions: keys.text("partitions"),
-    replication: keys.text("replication"),
-    retention: measured(keys, "retention", "duration", place),
-    "segment-size": measured(keys, "segment-size", "size", place),
-    "max-partition-size": measured(keys, "max-partition-size", "size", place),
-    compression: keys.text("compression"),
-  });
-}
-
-const TOPIC_FILE_KEYS = ["version", "meta", "partition", "retention", "compression", "deduplication"];
-
-function topicName(entry: YamlEntry, place: ProblemPlace): string {
-  const keys = section(mapOf(entry.value, "meta.topic", place), "meta.topic", TOPIC_FILE_KEYS, place);
-  const meta = keys.get("meta");
-  if (meta === undefined)
-    throw problem(place, "missing field `meta.topic.meta.name`", "Name the topic: `meta: { name: my-topic }`");
-  return name(section(mapOf(meta.value, "meta.topic.meta", place), "meta.topic.meta", ["name"], place), "name", place);
-}
-
-/** `meta.topic` as an object (apiVersion 0.2.0): the fields of a topic file. */
-function topicFileOptions(entry: YamlEntry, place: ProblemPlace): TopicOptions {
-  const path = "meta.topic";
-  const keys = section(mapOf(entry.value, path, place), path, TOPIC_FILE_KEYS, place);
-  const sub = (key: string, valid: readonly string[]): Section => {
-    const found = keys.get(key);
-    const map = found === undefined ? { kind: "map" as const, entries: [], line: entry.line } : found.value;
-    return section(mapOf(map, `${path}.${key}`, place), `${path}.${key}`, valid, place);
-  };
-  const deduplication = keys.get("deduplication");
-  if (deduplication !== undefined) {
-    const at = { ...place, line: deduplication.line };
-    throw problem(at, `\`${path}.deduplication\` is not supported yet`, "Remove it");
-  }
-  const partition = sub("partition", ["count", "replication", "max-size", "ignore-rack-assignment"]);
-  const retention = sub("retention", ["time", "segment-size"]);
-  return topicOptions({
-    partitions: partition.text("count"),
-    replication: partition.text("replication"),
-    retention: measured(retention, "time", "duration", place),
-    "segment-size": measured(retention, "segment-size", "size", place),
-    "max-partition-size": measured(partition, "max-size", "size", place),
-    compression: sub("compression", ["type"]).text("type")?.toLowerCase(),
-  });
-}
-
-function topicOptions(given: { readonly [K in keyof TopicOptions]-?: string | undefined }): TopicOptions {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -58,13 +58,16 @@ export class RotatingLog implements AsyncDisposable {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
-    if (this.#closed) return;
-    let current = this.#files.at(-1)!;
-    if (current.sizeBytes > 0 && current.sizeBytes + chunk.length > this.#options.fileSizeBytesMax) {
-      current = await this.#rotate(current);
+    const { fileSizeBytesMax } = this.#options;
+    // Pieces, for a chunk that is larger than a whole file.
+    for (let at = 0; at < chunk.length && !this.#closed; at += fileSizeBytesMax) {
+      const piece = chunk.subarray(at, at + fileSizeBytesMax);
+      let current = this.#files.at(-1)!;
+      if (current.sizeBytes > 0 && current.sizeBytes + piece.length > fileSizeBytesMax)
+        current = await this.#rotate(current);
+      await this.#handle.write(piece);
+      current.sizeBytes += piece.length;
     }
-    await this.#handle.write(chunk);
-    current.sizeBytes += chunk.length;
     this.#grown.emit("grown");
   }
 

@@ -38,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
         : parseSecretsFile(await readFile(options.secrets, "utf8"), options.secrets);
     const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], options.config);
     logger = lineLogger({
-      level: logLevel(config, process.env["RUST_LOG"]),
+      level: logLevel(config, process.env.RUST_LOG),
       write: (line) => process.stderr.write(line),
       hidden: Object.values(secrets),
     });

@@ -58,8 +58,8 @@ export function fillSecrets(
 }
 
 function secretReference(value: { readonly [key: string]: ParameterValue }): string | undefined {
-  const inner = value["secret"];
+  const inner = value.secret;
   if (Object.keys(value).length !== 1 || typeof inner !== "object" || Array.isArray(inner)) return undefined;
-  const name = (inner as { readonly [key: string]: ParameterValue })["name"];
+  const name = (inner as { readonly [key: string]: ParameterValue }).name;
   return typeof name === "string" ? name : undefined;
 }

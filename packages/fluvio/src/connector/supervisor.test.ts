@@ -4,13 +4,14 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ConnectorConfig, encodeConfig } from "./config.ts";
 import type { ConnectorResolution, ConnectorStatus, ConnectorSupervisor } from "./host.ts";
 import { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervisor.ts";
 
 const CHILD = fileURLToPath(new URL("./testing/child.mjs", import.meta.url));
 const DEADLINE_MS = 10_000;
+const WAIT = { timeout: DEADLINE_MS, interval: 5 };
 
 let folder: string;
 let supervisor: ConnectorSupervisor;
@@ -191,6 +192,8 @@ describe("what a connector's process gets", () => {
   test("secrets by its environment, never by arguments or files", async () => {
     supervisor.apply("c", config("run", { secrets: { TOKEN: "hunter2" } }));
     await reached("running");
+    // What a process writes and what it reports come by different ways.
+    await vi.waitFor(async () => expect(await log()).toContain("token=hunter2"), WAIT);
     const text = await log();
     expect(text).toContain("endpoint=127.0.0.1:9003 token=hunter2");
     expect(text.match(/hunter2/g)).toHaveLength(1);
@@ -227,11 +230,12 @@ describe("the log", () => {
   test("goes on where it was after a restart of the cluster", async () => {
     supervisor.apply("c", config("run"));
     await reached("running");
+    await vi.waitFor(async () => expect(await log()).toContain("started run"), WAIT);
     await supervisor[Symbol.asyncDispose]();
     open({});
     supervisor.apply("c", config("run"));
     await reached("running");
-    expect((await log()).match(/started run/g)).toHaveLength(2);
+    await vi.waitFor(async () => expect((await log()).match(/started run/g)).toHaveLength(2), WAIT);
   });
 });
 

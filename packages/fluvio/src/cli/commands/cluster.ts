@@ -200,7 +200,7 @@ const upgrade = command({
   run: async (_input, io) => {
     const settings = await currentSettings(io);
     io.stdout.print(`This program is version ${settings.version}, and so is every cluster it starts.`);
-    io.stdout.print("To upgrade: install the new version (npm install --global fluvio@latest), then");
+    io.stdout.print("To upgrade: install the new version of this program the way this one was installed, then");
     io.stdout.print("  fluvio cluster shutdown");
     io.stdout.print("  fluvio cluster start");
     io.stdout.print("Data and settings are kept.");

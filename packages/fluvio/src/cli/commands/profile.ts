@@ -55,8 +55,8 @@ const INSTALLATION_WORDS: Readonly<Record<string, string>> = {
 };
 
 function installation(cluster: ClusterConfig | undefined): string {
-  if (cluster?.metadata?.["infinyon_cloud_cli"] !== undefined) return "Cloud";
-  return INSTALLATION_WORDS[String(cluster?.metadata?.["installation"] ?? "")] ?? "K8";
+  if (cluster?.metadata?.infinyon_cloud_cli !== undefined) return "Cloud";
+  return INSTALLATION_WORDS[String(cluster?.metadata?.installation ?? "")] ?? "K8";
 }
 
 const list = command({
