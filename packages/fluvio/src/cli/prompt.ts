@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import type { Io } from "./io.ts";
 
 /** Asks on standard error and reads one line; an ended input answers nothing. */
-export async function ask(io: Io, question: string): Promise<string> {
+async function ask(io: Io, question: string): Promise<string> {
   io.stderr.print(question);
   const lines = createInterface({ input: io.stdin, terminal: false, crlfDelay: Number.POSITIVE_INFINITY });
   try {

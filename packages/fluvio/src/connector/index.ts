@@ -1,3 +1,4 @@
+export type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "../server/index.ts";
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
 export { isModuleParameter } from "./common-parameters.ts";
 export {
@@ -19,7 +20,6 @@ export {
 } from "./define.ts";
 export { describeConfig } from "./describe.ts";
 export * as field from "./fields.ts";
-export type { ConnectorResolution, ConnectorStatus, ConnectorSupervisor } from "./host.ts";
 export { loadConnectorFile } from "./load.ts";
 export { parseSecretsFile } from "./secrets.ts";
 export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";

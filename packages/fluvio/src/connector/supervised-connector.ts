@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../protocol/index.ts";
-import type { ConnectorStatus } from "./host.ts";
+import type { ConnectorStatus } from "../server/index.ts";
 import { isRunnerMessage, type RunnerMessage } from "./ipc.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { StartGate } from "./start-gate.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "../server/index.ts";
 import { type ConnectorConfig, encodeConfig } from "./config.ts";
-import type { ConnectorResolution, ConnectorStatus, ConnectorSupervisor } from "./host.ts";
 import { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervisor.ts";
 
 const CHILD = fileURLToPath(new URL("./testing/child.mjs", import.meta.url));
@@ -14,7 +14,7 @@ const DEADLINE_MS = 10_000;
 const WAIT = { timeout: DEADLINE_MS, interval: 5 };
 
 let folder: string;
-let supervisor: ConnectorSupervisor;
+let supervisor: ConnectorHost;
 let heard: { name: string; status: ConnectorStatus }[];
 let wake: () => void;
 

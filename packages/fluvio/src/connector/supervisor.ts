@@ -2,11 +2,11 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flvError, type Logger, silentLogger } from "../protocol/index.ts";
+import type { ConnectorHost, ConnectorStatus } from "../server/index.ts";
 import { loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
 import { moduleReferences } from "./common-parameters.ts";
 import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from "./config.ts";
-import type { ConnectorStatus, ConnectorSupervisor } from "./host.ts";
 import { loadConnectorFile } from "./load.ts";
 import { RotatingLog } from "./rotating-log.ts";
 import { fillSecrets, resolveSecrets } from "./secrets.ts";
@@ -44,7 +44,7 @@ const LOG_FILES_MAX = 3;
 const WIRE_FILE = "connector";
 
 /** Runs each managed connector as a process of its own, restarts it, keeps its log. */
-export function connectorSupervisor(options: ConnectorSupervisorOptions): ConnectorSupervisor {
+export function connectorSupervisor(options: ConnectorSupervisorOptions): ConnectorHost {
   return new Supervisor(options);
 }
 
@@ -57,7 +57,7 @@ interface Slot {
   changes: Promise<void>;
 }
 
-class Supervisor implements ConnectorSupervisor {
+class Supervisor implements ConnectorHost {
   readonly #options: ConnectorSupervisorOptions;
   readonly #logger: Logger;
   readonly #gate: StartGate;

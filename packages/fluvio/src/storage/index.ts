@@ -5,8 +5,7 @@ export type {
   PartitionId,
   PartitionLog,
   PartitionLogConfig,
-  ReadLimit,
   StorageEngine,
 } from "./engine.ts";
-export type { FileStat, FileSystem, LogFile, OpenMode } from "./log/file-system.ts";
+export type { FileSystem, LogFile, OpenMode } from "./log/file-system.ts";
 export { createLogEngine, type LogEngineOptions } from "./log/log-engine.ts";

@@ -1,3 +1,3 @@
-export { SPU_LIMITS_DEFAULT, type SpuLimits } from "./limits.ts";
+export type { SpuLimits } from "./limits.ts";
 export { createSpu } from "./spu.ts";
 export type { Spu, SpuOptions } from "./types.ts";

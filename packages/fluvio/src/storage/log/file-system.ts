@@ -16,7 +16,7 @@ export interface LogFile {
   close(): Promise<void>;
 }
 
-export interface FileStat {
+interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedMs: number;
 }

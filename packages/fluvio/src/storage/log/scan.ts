@@ -15,7 +15,7 @@ export interface DamagedRange {
 }
 
 /** What follows the last intact batch of a file. */
-export interface Tail {
+interface Tail {
   readonly position: number;
   readonly sizeBytes: number;
   /** Nothing was ever written there: the file had been extended ahead of the writer. */

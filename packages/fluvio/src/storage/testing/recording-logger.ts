@@ -1,6 +1,6 @@
 import type { Logger } from "../../protocol/index.ts";
 
-export interface LogLine {
+interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly details: Readonly<Record<string, unknown>>;
   readonly message: string;

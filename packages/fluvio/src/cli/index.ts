@@ -1,2 +1,0 @@
-export type { IoParts } from "./io.ts";
-export { main } from "./main.ts";
