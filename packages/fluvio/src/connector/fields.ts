@@ -7,14 +7,14 @@ import { parseDuration } from "./durations.ts";
  * text when it is loaded), so each field here starts from text and gives the value the connector works with.
  */
 
-interface FieldText {
+export interface FieldText {
   /** One sentence: what the option does. */
   readonly doc: string;
   /** Further names under which the option is accepted. */
   readonly aliases?: readonly string[];
 }
 
-type FieldMeta = { readonly description: string; readonly kind: string; readonly aliases: readonly string[] };
+export type FieldMeta = { readonly description: string; readonly kind: string; readonly aliases: readonly string[] };
 
 const metaOf = (text: FieldText, kind: string): FieldMeta => ({
   description: text.doc,
@@ -48,7 +48,7 @@ function converted<T>(expected: string, convert: (text: string) => T | undefined
 }
 
 /** The parts of a field that only matter when the key is absent. */
-interface Fallback {
+export interface Fallback {
   /** Text taken when the key is absent; without it the key is required. */
   readonly default?: string;
 }
