@@ -12,6 +12,12 @@ export class Backoff {
     this.#delayMs = policy.initialDelayMs;
   }
 
+  /** Counts the time from now on, not from the first failure. */
+  start(): this {
+    this.#startedMs = performance.now();
+    return this;
+  }
+
   /** Something worked: the next failure starts anew. */
   reset(): void {
     this.#delayMs = this.#policy.initialDelayMs;
@@ -29,6 +35,9 @@ export class Backoff {
     await sleep(delayMs, signal);
   }
 }
+
+/** For single calls: long enough for an SPU or a cluster to restart, short enough to tell a user who waits. */
+export const CALL_RETRY_DEFAULT: RetryPolicy = { initialDelayMs: 50, maxDelayMs: 1000, timeoutMs: 10_000 };
 
 function exhausted(error: unknown, timeoutMs: number): unknown {
   if (!isFluvioError(error)) return error;

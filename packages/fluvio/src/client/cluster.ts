@@ -1,8 +1,10 @@
 import { CONSUMER_OFFSET_TOPIC, flvError, type MetadataOf } from "../protocol/index.ts";
 import type { AbortOptions, Connection } from "../transport/index.ts";
+import { Backoff, CALL_RETRY_DEFAULT, isConnectionError } from "./backoff.ts";
 import type { Platform } from "./platform.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import type { RetryPolicy } from "./types.ts";
 
 /** The connections of one client: one to the SC, one to each SPU that is used. Broken ones are made anew on demand. */
 export class Cluster {
@@ -109,6 +111,27 @@ export class Cluster {
     const session = await this.session(options);
     const { spec } = await session.partition(topic, partition, options);
     return this.#spu(await session.spu(spec.leader, options), options);
+  }
+
+  /**
+   * Calls again, with pauses, while a lost connection or a partition that is between leaders is in the way. The call
+   * must look everything up anew and do no harm when it is done twice.
+   * @throws what the last attempt threw, when the policy's time is over; anything else at once; the signal's reason
+   */
+  async tryAgain<T>(
+    call: () => Promise<T>,
+    { signal }: AbortOptions = {},
+    policy: Partial<RetryPolicy> = this.settings.retry,
+  ): Promise<T> {
+    const backoff = new Backoff({ ...CALL_RETRY_DEFAULT, ...policy }).start();
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (this.isClosed || signal?.aborted || !isConnectionError(error)) throw error;
+        await backoff.pause(error, signal);
+      }
+    }
   }
 
   /** The connection to the SPU that keeps the consumer offsets. */

@@ -7,15 +7,23 @@ import { PartitionReader, type ReaderSettings } from "./partition-reader.ts";
 import { RecordQueue } from "./record-queue.ts";
 import type { Session } from "./session.ts";
 import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
-import type { Consumer, ConsumerOptions, ConsumerRecord, OffsetStrategy, TopicSelection } from "./types.ts";
+import type {
+  Consumer,
+  ConsumerOptions,
+  ConsumerRecord,
+  OffsetStrategy,
+  RetryPolicy,
+  TopicSelection,
+} from "./types.ts";
 
 const MAX_BYTES_DEFAULT = 1_048_588;
 /** The field has 32 bits. */
 const MAX_BYTES_MAX = 0x7fffffff;
 const OFFSET_FLUSH_PERIOD_MS_DEFAULT = 10_000;
 const RETRY_DEFAULT = { initialDelayMs: 100, maxDelayMs: 10_000, timeoutMs: 30 * 60_000 };
-/** How long closing may take to store the position. */
-const CLOSE_FLUSH_MS_MAX = 2000;
+/** How long closing may take to store the position: with a cluster that answers, and with one that is away. */
+const CLOSE_FLUSH_MS_MAX = 10_000;
+const CLOSE_RETRY_MS_MAX = 2000;
 
 interface Position {
   readonly topic: string;
@@ -85,10 +93,10 @@ async function selectPartitions(
   options: ConsumerOptions,
   abort: AbortOptions,
 ): Promise<readonly { topic: string; partition: number }[]> {
-  const session = await cluster.session(abort);
   const selected: { topic: string; partition: number }[] = [];
   for (const { topic, partitions } of selections(options)) {
-    const { partitionCount } = await session.topic(topic, abort);
+    const lookUp = async () => (await cluster.session(abort)).topic(topic, abort);
+    const { partitionCount } = await cluster.tryAgain(lookUp, abort);
     const all = Array.from({ length: partitionCount }, (_, index) => index);
     for (const partition of new Set(partitions ?? all)) selected.push({ topic, partition });
   }
@@ -321,8 +329,12 @@ class StreamConsumer implements Consumer {
   }
 
   async offsetFlush(options: AbortOptions = {}): Promise<void> {
+    await this.#flush(options, this.#cluster.settings.retry);
+  }
+
+  async #flush(options: AbortOptions, retry: Partial<RetryPolicy>): Promise<void> {
     const abort = this.#cluster.following(options);
-    await Promise.all(this.#readers.map((reader) => reader.flushOffset(abort)));
+    await Promise.all(this.#readers.map((reader) => reader.flushOffset(abort, retry)));
   }
 
   // ---- end ---------------------------------------------------------------------------------------------------------
@@ -337,7 +349,8 @@ class StreamConsumer implements Consumer {
     this.#settings.signal?.removeEventListener("abort", this.#onAbort);
     if (this.#settings.strategy !== "none" && !this.#cluster.isClosed) {
       if (this.#settings.strategy === "auto") this.offsetCommit();
-      await this.offsetFlush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }).catch((error: unknown) => {
+      const retry = { ...this.#cluster.settings.retry, timeoutMs: CLOSE_RETRY_MS_MAX };
+      await this.#flush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }, retry).catch((error: unknown) => {
         this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored at the end");
       });
     }

@@ -106,9 +106,12 @@ export class Fluvio implements FluvioClient {
 
   async topicProducer(topic: string, options: ProducerOptions = {}): Promise<TopicProducer> {
     const cluster = this.#connected;
-    const session = await cluster.session();
-    const { topic: object } = await session.topic(topic);
-    await session.partition(topic, 0);
+    const { session, object } = await cluster.tryAgain(async () => {
+      const session = await cluster.session();
+      const { topic: object } = await session.topic(topic);
+      await session.partition(topic, 0);
+      return { session, object };
+    });
     const compression = agreedCompression(topic, options.compression, object.spec.compressionType);
     const chain = await this.#clientChain(options);
     const core = new ProducerCore(cluster, session, topic, options, compression, chain);
@@ -168,15 +171,16 @@ export class Fluvio implements FluvioClient {
   /** A consumer of one partition with the methods of `@fluvio/client`. @throws FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND */
   async partitionConsumer(topic: string, partition: number): Promise<PartitionConsumer> {
     const cluster = this.#connected;
-    const session = await cluster.session();
-    await session.partition(topic, partition);
+    await cluster.tryAgain(async () => (await cluster.session()).partition(topic, partition));
     return new PartitionConsumer(this, (options) => cluster.leader(topic, partition, options), topic, partition);
   }
 
   async partitionOffsets(topic: string, options: AbortOptions = {}): Promise<readonly PartitionOffsets[]> {
     const cluster = this.#connected;
-    const session = await cluster.session(options);
-    const { partitionCount } = await session.topic(topic, options);
+    const { partitionCount } = await cluster.tryAgain(
+      async () => (await cluster.session(options)).topic(topic, options),
+      options,
+    );
     const partitions = Array.from({ length: partitionCount }, (_, index) => index);
     const abort = cluster.following(options);
     return Promise.all(partitions.map((partition) => fetchPartitionOffsets(cluster, topic, partition, abort)));
@@ -193,10 +197,13 @@ export class Fluvio implements FluvioClient {
     partition: number,
     options: AbortOptions = {},
   ): Promise<void> {
-    const connection = await this.#connected.offsetsLeader(options);
+    const cluster = this.#connected;
     const request = { replica: { topic, partition }, consumerId };
-    const { errorCode } = await connection.request(deleteConsumerOffsetApi, request, options);
-    if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic, partition });
+    await cluster.tryAgain(async () => {
+      const connection = await cluster.offsetsLeader(options);
+      const { errorCode } = await connection.request(deleteConsumerOffsetApi, request, options);
+      if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic, partition });
+    }, options);
   }
 
   async close(): Promise<void> {

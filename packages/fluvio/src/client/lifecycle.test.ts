@@ -52,6 +52,73 @@ describe("a cluster that restarts", () => {
     await producer.close();
   });
 
+  it("is waited for by questions about offsets and by consumers that are just opened", async () => {
+    const cluster = await ownCluster();
+    await using fluvio = await cluster.connect();
+    const topic = await fluvio.admin().createTopic("asked");
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.sendAll([{ value: "a" }, { value: "b" }]);
+    await producer.flush();
+    const options = { topic, offset: "beginning", consumerId: "c", disableContinuous: true } as const;
+    expect(await drain(await fluvio.consumer({ ...options, offsetStrategy: "auto" }))).toHaveLength(2);
+    const ports = await cluster.stop();
+    const asked = Promise.all([
+      fluvio.partitionOffsets(topic),
+      fluvio.consumerOffsets(),
+      fluvio.consumer(options),
+      fluvio.topicProducer(topic),
+    ]);
+    await cluster.start(ports);
+    const [partitions, stored, consumer, second] = await asked;
+    expect(partitions).toEqual([{ partition: 0, startOffset: 0, endOffset: 2 }]);
+    expect(stored).toMatchObject([{ consumerId: "c", offset: 1 }]);
+    expect(await drain(consumer)).toEqual([]);
+    expect((await (await second.send(undefined, "c")).wait()).offset).toBe(2);
+    await second.close();
+    const again = await cluster.stop();
+    const deleted = fluvio.deleteConsumerOffset("c", topic, 0);
+    await cluster.start(again);
+    await deleted;
+    expect(await fluvio.consumerOffsets()).toEqual([]);
+  });
+
+  it("gets the position of a consumer that has nothing new to read after it", async () => {
+    const cluster = await ownCluster();
+    await using fluvio = await cluster.connect();
+    const topic = await fluvio.admin().createTopic("idle");
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.sendAll([{ value: "a" }, { value: "b" }]);
+    await producer.flush();
+    await using consumer = await fluvio.consumer({ topic, offset: "beginning", consumerId: "idle" });
+    const records = consumer[Symbol.asyncIterator]();
+    expect(text((await records.next()).value?.value)).toBe("a");
+    consumer.offsetCommit();
+    const ports = await cluster.stop();
+    const flushed = consumer.offsetFlush();
+    await cluster.start(ports);
+    await flushed;
+    expect((await fluvio.consumerOffsets()).map(({ offset }) => offset)).toEqual([0]);
+    expect(text((await records.next()).value?.value)).toBe("b");
+  });
+
+  it("does not keep a consumer from closing while it is away", async () => {
+    const cluster = await ownCluster();
+    const retry = { timeoutMs: 50 };
+    await using fluvio = await cluster.connect({ retry });
+    const topic = await fluvio.admin().createTopic("away");
+    await using producer = await fluvio.topicProducer(topic);
+    await (await producer.send(undefined, "a")).wait();
+    const consumer = await fluvio.consumer({ topic, offset: "beginning", consumerId: "away" });
+    await consumer[Symbol.asyncIterator]().next();
+    consumer.offsetCommit();
+    await cluster.stop();
+    await expect(consumer.offsetFlush()).rejects.toMatchObject({
+      code: "FLV_CONNECT",
+      message: expect.stringContaining("(tried again for 50 ms)"),
+    });
+    await consumer.close();
+  });
+
   it("is given up after the time allowed, with what was tried", async () => {
     const cluster = await ownCluster();
     await using fluvio = await cluster.connect();

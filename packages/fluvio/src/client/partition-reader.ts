@@ -56,7 +56,6 @@ export class PartitionReader {
   yieldedOffset = -1;
   #committedOffset = -1;
   #flushedOffset = -1;
-  #streamWaiters: (() => void)[] = [];
 
   constructor(
     cluster: Cluster,
@@ -158,18 +157,11 @@ export class PartitionReader {
       { signal },
     );
     for await (const reply of replies) {
-      if (open.streamId === undefined && reply.streamId > 0) this.#named(open, reply.streamId);
+      if (reply.streamId > 0) open.streamId ??= reply.streamId;
       if (!(await this.#take(open, reply))) return;
       this.#backoff.reset();
       if (this.#isDone) return;
     }
-  }
-
-  #named(open: OpenStream, streamId: number): void {
-    open.streamId = streamId;
-    const waiters = this.#streamWaiters;
-    this.#streamWaiters = [];
-    for (const resolve of waiters) resolve();
   }
 
   /** @returns false when the stream has to be opened anew */
@@ -223,17 +215,15 @@ export class PartitionReader {
   }
 
   /**
-   * Stores the committed offset; sends nothing when nothing is new. The request names the stream, so it waits for the
-   * first reply of one that was just opened anew.
-   * @throws FLV_CONSUMER_OFFSET | FLV_CONNECTION_CLOSED
+   * Stores the committed offset; sends nothing when nothing is new. Tried again while the SPU or the cluster restarts.
+   * @throws FLV_CONSUMER_OFFSET | FLV_CONNECT | FLV_CONNECTION_CLOSED
    */
-  async flushOffset(options: AbortOptions): Promise<void> {
+  async flushOffset(options: AbortOptions, retry: Partial<RetryPolicy>): Promise<void> {
     const offset = this.#committedOffset;
     if (offset <= this.#flushedOffset) return;
-    const { connection, streamId } = await this.#namedStream(options);
-    const reply = await connection.request(updateConsumerOffsetApi, { offset, sessionId: streamId }, options);
-    if (reply.errorCode.name !== "None") {
-      const cause = toFluvioError(reply.errorCode, { topic: this.topic, partition: this.partition });
+    const store = () => this.#store(offset, options);
+    await this.#cluster.tryAgain(store, options, retry).catch((cause: unknown) => {
+      if (!isFluvioError(cause) || isConnectionError(cause)) throw cause;
       throw flvError(
         "FLV_CONSUMER_OFFSET",
         `offset ${offset} of ${this.topic}-${this.partition} was not stored: ${cause.message}`,
@@ -243,24 +233,35 @@ export class PartitionReader {
           retriable: cause.retriable,
         },
       );
-    }
+    });
     this.#flushedOffset = Math.max(this.#flushedOffset, offset);
   }
 
-  async #namedStream(options: AbortOptions): Promise<{ connection: Connection; streamId: number }> {
-    for (;;) {
-      const stream = this.#stream;
-      if (stream?.streamId !== undefined) return { connection: stream.connection, streamId: stream.streamId };
-      options.signal?.throwIfAborted();
-      await new Promise<void>((resolve, reject) => {
-        const onAbort = () => reject(options.signal?.reason);
-        options.signal?.addEventListener("abort", onAbort, { once: true });
-        this.#streamWaiters.push(() => {
-          options.signal?.removeEventListener("abort", onAbort);
-          resolve();
-        });
-      });
+  async #store(offset: number, options: AbortOptions): Promise<void> {
+    const { connection, streamId } = this.#namedStream() ?? (await this.#nameStream(offset, options));
+    const { errorCode } = await connection.request(updateConsumerOffsetApi, { offset, sessionId: streamId }, options);
+    if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
+  }
+
+  #namedStream(): { readonly connection: Connection; readonly streamId: number } | undefined {
+    const { connection, streamId } = this.#stream ?? {};
+    return connection?.isOpen && streamId !== undefined ? { connection, streamId } : undefined;
+  }
+
+  /**
+   * The request to store an offset names a stream of its connection. One that was opened anew after a restart has no
+   * name before there is something new to read, so another is opened where something is: at the offset itself.
+   */
+  async #nameStream(offset: number, options: AbortOptions): Promise<{ connection: Connection; streamId: number }> {
+    const { topic, partition } = this;
+    const { isolation, consumerId, maxBytes } = this.#settings;
+    const connection = await this.#cluster.leader(topic, partition, options);
+    const request = { topic, partition, fetchOffset: offset, maxBytes, isolation, smartmodules: [], consumerId };
+    for await (const { streamId, partition: answer } of connection.stream(streamFetchApi, request, options)) {
+      if (streamId > 0) return { connection, streamId };
+      throw toFluvioError(answer.errorCode, { topic, partition });
     }
+    throw flvError("FLV_CONNECTION_CLOSED", `the stream of ${topic}-${partition} ended at once`, { retriable: true });
   }
 }
 

@@ -135,6 +135,22 @@ describe("a consumer of a server that is not ours", () => {
     await expect(consume(started, { strictOffset: true })).rejects.toMatchObject({ code: "FLV_OFFSET_EVICTED" });
   });
 
+  it("asks about offsets again while the SPU says that it is no leader, and gives up in time", async () => {
+    let refusals = 3;
+    const started = await cluster({
+      offsets: { startOffset: 0, endOffset: 2 },
+      isNotLeader: () => refusals-- > 0,
+      onStream: () => [{ records: batch(0, ["a", "b"]) }],
+    });
+    expect(await consume(started)).toHaveLength(2);
+    refusals = Number.POSITIVE_INFINITY;
+    await using fluvio = await started.connect({ retry: { initialDelayMs: 1, timeoutMs: 20 } });
+    await expect(fluvio.partitionOffsets("scripted")).rejects.toMatchObject({
+      code: "FLV_NOT_LEADER",
+      message: "The SPU does not lead the partition: scripted-0 (tried again for 20 ms)",
+    });
+  });
+
   it("opens its stream again after the last record when the connection is lost", async () => {
     const asked: number[] = [];
     const started = await cluster({

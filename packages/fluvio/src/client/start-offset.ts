@@ -4,14 +4,18 @@ import type { PartitionOffsets } from "./client-types.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConsumerOffset, StartOffset } from "./types.ts";
 
-/** What is stored of one partition. @throws FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND | FLV_NOT_LEADER */
-export async function fetchPartitionOffsets(
+/**
+ * What is stored of one partition. Asked again while its SPU or the cluster restarts.
+ * @throws FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND | FLV_NOT_LEADER | FLV_CONNECT | FLV_CONNECTION_CLOSED
+ */
+export function fetchPartitionOffsets(
   cluster: Cluster,
   topic: string,
   partition: number,
   options: AbortOptions,
 ): Promise<PartitionOffsets> {
-  return offsetsAt(await cluster.leader(topic, partition, options), topic, partition, options);
+  const ask = async () => offsetsAt(await cluster.leader(topic, partition, options), topic, partition, options);
+  return cluster.tryAgain(ask, options);
 }
 
 async function offsetsAt(
@@ -31,16 +35,22 @@ async function offsetsAt(
   return { partition, startOffset: found.startOffset, endOffset: found.lastStableOffset };
 }
 
-/** Stored positions of named consumers. @throws FLV_NOT_LEADER */
+/**
+ * Stored positions of named consumers. Asked again while their SPU or the cluster restarts.
+ * @throws FLV_NOT_LEADER | FLV_CONNECT | FLV_CONNECTION_CLOSED
+ */
 export async function fetchConsumerOffsets(
   cluster: Cluster,
   consumerId: string | undefined,
   options: AbortOptions,
 ): Promise<readonly ConsumerOffset[]> {
-  const connection = await cluster.offsetsLeader(options);
   const filter = consumerId === undefined ? undefined : { replica: undefined, consumerId };
-  const reply = await connection.request(fetchConsumerOffsetsApi, { filter }, options);
-  if (reply.errorCode.name !== "None") throw toFluvioError(reply.errorCode);
+  const reply = await cluster.tryAgain(async () => {
+    const connection = await cluster.offsetsLeader(options);
+    const answer = await connection.request(fetchConsumerOffsetsApi, { filter }, options);
+    if (answer.errorCode.name !== "None") throw toFluvioError(answer.errorCode);
+    return answer;
+  }, options);
   return reply.consumers
     .filter((stored) => consumerId === undefined || stored.consumerId === consumerId)
     .map(({ modifiedTimeSeconds, ...stored }) => ({ ...stored, modifiedTimeMs: modifiedTimeSeconds * 1000 }));

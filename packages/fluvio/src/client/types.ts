@@ -36,7 +36,10 @@ export interface FluvioOptions extends AbortOptions {
   readonly metadataTimeoutMs?: number;
   /** Largest frame accepted, bytes. Default 64 MiB. */
   readonly maxFrameBytes?: number;
-  /** For producers and consumers that have none of their own. Connecting the first time is tried once. */
+  /**
+   * For producers and consumers that have none of their own, and for looking up and storing offsets, where the default
+   * is 50 ms doubling to 1 s, for 10 s. Connecting the first time is tried once.
+   */
   readonly retry?: Partial<RetryPolicy>;
   readonly logger?: Logger;
 }
@@ -235,7 +238,10 @@ export interface Consumer extends AsyncIterable<ConsumerRecord>, AsyncDisposable
   batches(): AsyncIterableIterator<readonly ConsumerRecord[]>;
   /** Marks everything yielded so far as processed (`manual`). */
   offsetCommit(): void;
-  /** Stores what was committed in the cluster. Resolves when stored; nothing is sent when nothing is new. */
+  /**
+   * Stores what was committed in the cluster. Resolves when stored; nothing is sent when nothing is new. Tried again
+   * while the cluster restarts, within the client's `retry`.
+   */
   offsetFlush(options?: AbortOptions): Promise<void>;
   /** Stores what was committed, with `auto` what was yielded, and ends the iteration. Idempotent. */
   close(): Promise<void>;

@@ -18,6 +18,7 @@ import {
   streamFetchApi,
   updateOffsetsApi,
   watchApi,
+  wireError,
 } from "../../protocol/index.ts";
 import { type FrameServer, memoryTransport, type RequestHeader, type ServerConnection } from "../../transport/index.ts";
 import { emptyConfig } from "../config.ts";
@@ -31,6 +32,8 @@ export type ScriptedReply = Partial<FetchablePartitionResponse>;
 /** What the SPU does. Every function sees requests in order. */
 export interface Script {
   readonly offsets?: { readonly startOffset: number; readonly endOffset: number };
+  /** Whether to refuse a question about offsets: this SPU is no leader (yet). */
+  isNotLeader?(): boolean;
   /** First replies of a stream. */
   onStream?(request: StreamFetchRequest, connection: ServerConnection): readonly ScriptedReply[];
   /** Replies to an acknowledgement. */
@@ -127,7 +130,8 @@ export class ScriptedCluster {
         return;
       case fetchOffsetsApi.key: {
         const { startOffset, endOffset } = this.#script.offsets ?? { startOffset: 0, endOffset: 0 };
-        const found = { errorCode: NO_ERROR, partitionIndex: 0, startOffset, lastStableOffset: endOffset };
+        const errorCode = this.#script.isNotLeader?.() ? wireError("PartitionNotLeader") : NO_ERROR;
+        const found = { errorCode, partitionIndex: 0, startOffset, lastStableOffset: endOffset };
         this.#answer(connection, fetchOffsetsApi, header, { topics: [{ name: "scripted", partitions: [found] }] });
         return;
       }
