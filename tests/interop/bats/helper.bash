@@ -40,11 +40,22 @@ until_succeeds() {
   done
 }
 
-# The first N lines of a command that does not end by itself.
+# The first N lines of a command that does not end by itself; then it is ended as by Ctrl-C.
 first_lines() {
-  local count=$1
+  local count=$1 line out
   shift
-  timeout 30 "$@" | head -n "$count"
+  exec {out}< <(exec "$@" 2> "$BATS_TEST_TMPDIR/stderr" 3>&-)
+  local pid=$!
+  while [ "$count" -gt 0 ] && read -r -t 30 line <&"$out"; do
+    echo "$line"
+    count=$((count - 1))
+  done
+  kill -INT "$pid" || true
+  exec {out}<&-
+  if [ "$count" -gt 0 ]; then
+    cat "$BATS_TEST_TMPDIR/stderr"
+    return 1
+  fi
 }
 
 shows_running() {

@@ -43,13 +43,26 @@ export interface Command {
   run(input: Readonly<Record<string, unknown>>, io: Io): Promise<number>;
 }
 
-/** A first word of the command line with the commands under it. */
-export interface Noun {
+interface NounText {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly hidden?: boolean;
+}
+
+/** A first word of the command line. */
+export interface Noun extends NounText {
+  /** The commands under it. */
+  load(): Promise<readonly Command[]>;
+}
+
+/** A first word of the command line with its commands. */
+export interface LoadedNoun extends NounText {
   readonly commands: readonly Command[];
+}
+
+export async function loadNoun({ load, ...text }: Noun): Promise<LoadedNoun> {
+  return { ...text, commands: await load() };
 }
 
 /** A positional argument; the order in the table is the order on the command line. */

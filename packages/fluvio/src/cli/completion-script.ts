@@ -1,4 +1,4 @@
-import type { Noun, OptionTable } from "./command.ts";
+import type { LoadedNoun, OptionTable } from "./command.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -14,7 +14,7 @@ type Tree = ReadonlyMap<string, readonly Word[]>;
 export function completionScript(
   shell: Shell,
   program: string,
-  nouns: readonly Noun[],
+  nouns: readonly LoadedNoun[],
   globalOptions: OptionTable,
 ): string {
   const tree = wordTree(nouns, globalOptions);
@@ -28,7 +28,7 @@ export function completionScript(
   }
 }
 
-function wordTree(nouns: readonly Noun[], globalOptions: OptionTable): Tree {
+function wordTree(nouns: readonly LoadedNoun[], globalOptions: OptionTable): Tree {
   const tree = new Map<string, Word[]>();
   const add = (path: string, entries: readonly Word[]): void => {
     const known = tree.get(path) ?? [];

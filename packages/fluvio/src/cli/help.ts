@@ -1,4 +1,4 @@
-import type { Command, Noun, Option, OptionTable } from "./command.ts";
+import type { Command, LoadedNoun, Noun, Option, OptionTable } from "./command.ts";
 import { argText } from "./parse.ts";
 
 /** `fluvio topic create`, as usage lines name a command. */
@@ -41,7 +41,7 @@ export function commandHelp(command: Command, long: boolean): string {
 }
 
 /** Help of a noun: its commands; `under` narrows to those whose verb begins with these words (`cluster spu`). */
-export function nounHelp(noun: Noun, under = ""): string {
+export function nounHelp(noun: LoadedNoun, under = ""): string {
   const prefix = under === "" ? "" : `${under} `;
   const rows = new Map<string, string>();
   for (const command of noun.commands) {
@@ -55,7 +55,7 @@ export function nounHelp(noun: Noun, under = ""): string {
   return `${noun.summary}\n\nUsage: ${path} <COMMAND>\n\n${section("Commands", [...rows])}\n\n${section("Options", options)}\n`;
 }
 
-function groupVerbs(noun: Noun, prefix: string): string {
+function groupVerbs(noun: LoadedNoun, prefix: string): string {
   const verbs = noun.commands.map((command) => command.verb ?? "").filter((verb) => verb.startsWith(prefix));
   return verbs.map((verb) => verb.slice(prefix.length)).join(", ");
 }

@@ -1,4 +1,4 @@
-import type { Command, Noun } from "./command.ts";
+import { type Command, type LoadedNoun, loadNoun } from "./command.ts";
 import { nouns } from "./commands/index.ts";
 import { type GlobalOptions, globalOptions } from "./globals.ts";
 import { commandHelp, nounHelp, rootHelp, usageErrorText, usageLine } from "./help.ts";
@@ -87,10 +87,10 @@ async function dispatch(io: Io, words: readonly string[], helpAsked: boolean): P
   }
   const noun = nouns.find((one) => one.name === word || one.aliases?.includes(word));
   if (noun === undefined) return await runUnknown(io, word, rest);
-  return await dispatchNoun(io, noun, rest);
+  return await dispatchNoun(io, await loadNoun(noun), rest);
 }
 
-async function dispatchNoun(io: Io, noun: Noun, words: readonly string[]): Promise<number> {
+async function dispatchNoun(io: Io, noun: LoadedNoun, words: readonly string[]): Promise<number> {
   const found = findCommand(noun, words);
   if (found !== undefined) return await runCommand(io, found.command, found.rest);
   const group = groupWords(noun, words);
@@ -109,7 +109,7 @@ async function dispatchNoun(io: Io, noun: Noun, words: readonly string[]): Promi
   return EXIT_USAGE;
 }
 
-function unknownVerb(noun: Noun, group: readonly string[], word: string, usage: string): string {
+function unknownVerb(noun: LoadedNoun, group: readonly string[], word: string, usage: string): string {
   if (word.startsWith("-")) return usageErrorText(`unexpected argument '${word}' found`, undefined, usage);
   const verbs = noun.commands.flatMap((command) => [command.verb ?? "", ...command.aliases]);
   const similar = nearest([...group, word].join(" "), verbs);
@@ -118,7 +118,10 @@ function unknownVerb(noun: Noun, group: readonly string[], word: string, usage: 
 }
 
 /** The command with the most words that the line begins with; a noun's own command takes what no other does. */
-function findCommand(noun: Noun, words: readonly string[]): { command: Command; rest: readonly string[] } | undefined {
+function findCommand(
+  noun: LoadedNoun,
+  words: readonly string[],
+): { command: Command; rest: readonly string[] } | undefined {
   let best: { command: Command; length: number } | undefined;
   for (const command of noun.commands) {
     for (const verb of command.verb === undefined ? [] : [command.verb, ...command.aliases]) {
@@ -134,7 +137,7 @@ function findCommand(noun: Noun, words: readonly string[]): { command: Command; 
 }
 
 /** Leading words that name a group of commands: `spu` of `cluster spu list`. */
-function groupWords(noun: Noun, words: readonly string[]): readonly string[] {
+function groupWords(noun: LoadedNoun, words: readonly string[]): readonly string[] {
   const group: string[] = [];
   for (const word of words) {
     const prefix = [...group, word, ""].join(" ");

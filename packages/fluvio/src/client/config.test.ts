@@ -17,6 +17,9 @@ import { Fluvio } from "./fluvio.ts";
 import { configPath, readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
 import { parseAddress } from "./settings.ts";
 
+/** A file whose cluster `a` has these lines. */
+const cluster = (lines: string) => `version = "2.0"\n[profile]\n[cluster.a]\nendpoint = "h:1"\n${lines}\n`;
+
 const FILE = `version = "2.0"
 current_profile = "local"
 colour = "blue"
@@ -107,6 +110,20 @@ describe("the configuration file", () => {
       /cluster\.a\.endpoint/,
     );
     expect(() => parseConfig('version = "2.0"\n[profile]\n[cluster.a]', "c")).toThrow(/missing field `endpoint`/);
+  });
+
+  it.each([
+    ["version = 2\n[profile]\n[cluster]", /config c: version: expected a text$/],
+    ["[profile]\n[cluster]", /config c: missing field `version`$/],
+    ['version = "2.0"\n[cluster]', /config c: profile: expected a table$/],
+    ['version = "2.0"\n[profile.a]\n[cluster]', /config c: profile\.a: missing field `cluster`$/],
+    [cluster("use_spu_local_address = 1"), /cluster\.a\.use_spu_local_address: expected true or false$/],
+    [cluster('tls.tls_policy = "none"'), /cluster\.a\.tls\.tls_policy: unknown policy "none"/],
+    [cluster('tls.tls_policy = "verified"'), /cluster\.a\.tls\.certs: expected a table$/],
+    [cluster('tls.tls_policy = "verify"\ntls.certs.domain = "d"'), /cluster\.a\.tls\.certs: missing field `key`$/],
+    [cluster('tls.tls_policy = "verify"\ntls.tls_source = "x"'), /tls\.tls_source: unknown source "x"/],
+  ])("names the key that is wrong in %j", (text, reason) => {
+    expect(() => parseConfig(text, "c")).toThrow(reason);
   });
 });
 

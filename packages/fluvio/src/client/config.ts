@@ -1,44 +1,7 @@
 import { parse, stringify } from "smol-toml";
-import { z } from "zod";
 import { flvError } from "../protocol/index.ts";
+import { ConfigMismatch, checkConfig } from "./config-check.ts";
 import { nearestName } from "./suggest.ts";
-
-const Certs = z.looseObject({ domain: z.string(), key: z.string(), cert: z.string(), ca_cert: z.string() });
-
-const Tls = z.discriminatedUnion("tls_policy", [
-  z.looseObject({ tls_policy: z.enum(["disabled", "disable"]) }),
-  z.looseObject({ tls_policy: z.literal("anonymous") }),
-  z.looseObject({
-    tls_policy: z.enum(["verified", "verify"]),
-    tls_source: z.enum(["inline", "files", "file"]).default("inline"),
-    certs: Certs,
-  }),
-]);
-
-const Cluster = z
-  .looseObject({
-    endpoint: z.string().optional(),
-    /** The word of configuration files of version 1.0. */
-    addr: z.string().optional(),
-    use_spu_local_address: z.boolean().optional(),
-    tls: Tls.optional(),
-    metadata: z.record(z.string(), z.unknown()).optional(),
-  })
-  .transform(({ addr, endpoint, ...rest }, context) => {
-    const address = endpoint ?? addr;
-    if (address === undefined) context.addIssue({ code: "custom", message: "missing field `endpoint`" });
-    return { endpoint: address ?? "", ...rest };
-  });
-
-const Profile = z.looseObject({ cluster: z.string() });
-
-const Config = z.looseObject({
-  version: z.string(),
-  current_profile: z.string().optional(),
-  client_id: z.string().optional(),
-  profile: z.record(z.string(), Profile),
-  cluster: z.record(z.string(), Cluster),
-});
 
 /** The certificates of a profile: PEM texts or paths, as `tls_source` says. */
 export interface CertsConfig {
@@ -103,15 +66,12 @@ export function parseConfig(text: string, path: string): FluvioConfig {
   } catch (cause) {
     throw deserializeError(path, (cause as Error).message, cause);
   }
-  const checked = Config.safeParse(table);
-  if (checked.success) return checked.data;
-  const issue = checked.error.issues[0];
-  const key = issue?.path.join(".") ?? "";
-  throw deserializeError(
-    path,
-    `${key === "" ? "" : `${key}: `}${issue?.message ?? "not a configuration"}`,
-    checked.error,
-  );
+  try {
+    return checkConfig(table);
+  } catch (error) {
+    if (error instanceof ConfigMismatch) throw deserializeError(path, error.message, error);
+    throw error;
+  }
 }
 
 function deserializeError(path: string, reason: string, cause: unknown): Error {

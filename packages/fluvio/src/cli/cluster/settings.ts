@@ -1,27 +1,27 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parse, stringify } from "smol-toml";
-import { z } from "zod";
 import { parseDurationMs } from "../../client/index.ts";
 import { flvError, SC_PUBLIC_PORT_DEFAULT, SPU_PORT_STEP, SPU_PUBLIC_PORT_DEFAULT } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
 
-const Settings = z.object({
-  /** Version of the program that started the cluster last. */
-  version: z.string(),
-  data_dir: z.string(),
-  log_dir: z.string(),
-  sc_host: z.string(),
-  sc_port: z.number().int(),
-  spus: z.number().int().min(1),
-  spu_base_port: z.number().int(),
-  /** `always`, `os`, or a time such as `100ms`. */
-  flush: z.string(),
-  rust_log: z.string(),
-});
-
 /** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
-export type ClusterSettings = z.infer<typeof Settings>;
+export interface ClusterSettings {
+  /** Version of the program that started the cluster last. */
+  readonly version: string;
+  readonly data_dir: string;
+  readonly log_dir: string;
+  readonly sc_host: string;
+  readonly sc_port: number;
+  readonly spus: number;
+  readonly spu_base_port: number;
+  /** `always`, `os`, or a time such as `100ms`. */
+  readonly flush: string;
+  readonly rust_log: string;
+}
+
+const TEXTS = ["version", "data_dir", "log_dir", "sc_host", "flush", "rust_log"] as const;
+const NUMBERS = ["sc_port", "spus", "spu_base_port"] as const;
 
 const SC_HOST_DEFAULT = "127.0.0.1";
 
@@ -54,19 +54,32 @@ export async function readSettings(io: Io): Promise<ClusterSettings | undefined>
     throw unusable(path, cause);
   }
   try {
-    return Settings.parse(parse(text));
+    return checked(parse(text));
   } catch (cause) {
     throw unusable(path, cause);
   }
 }
 
+/** By hand, as a schema library would take longer to load than the file to read. @throws with the key that is wrong */
+function checked(file: Readonly<Record<string, unknown>>): ClusterSettings {
+  const wrong =
+    TEXTS.find((key) => typeof file[key] !== "string") ?? NUMBERS.find((key) => !Number.isSafeInteger(file[key]));
+  if (wrong !== undefined) throw new Error(`${wrong} is ${file[wrong] === undefined ? "missing" : "not as expected"}`);
+  const settings = file as unknown as ClusterSettings;
+  if (settings.spus < 1) throw new Error("spus is not at least 1");
+  return settings;
+}
+
 function unusable(path: string, cause: unknown): Error {
-  const reason = cause instanceof z.ZodError ? (cause.issues[0]?.path.join(".") ?? "") : (cause as Error).message;
-  return flvError("FLV_CONFIG", `The settings of the local cluster in ${path} cannot be read: ${reason}`, {
-    hint: "delete this file and give the options to `fluvio cluster start` again; the data is elsewhere",
-    details: { path },
-    cause,
-  });
+  return flvError(
+    "FLV_CONFIG",
+    `The settings of the local cluster in ${path} cannot be read: ${(cause as Error).message}`,
+    {
+      hint: "delete this file and give the options to `fluvio cluster start` again; the data is elsewhere",
+      details: { path },
+      cause,
+    },
+  );
 }
 
 export async function writeSettings(io: Io, settings: ClusterSettings): Promise<void> {

@@ -7,7 +7,7 @@ import { refuseUnsupported, settingsOptions, startOptions, withGiven } from "../
 import { removeCluster } from "../cluster/removal.ts";
 import { type ClusterSettings, readSettings, scAddress } from "../cluster/settings.ts";
 import { currentSettings, startCluster } from "../cluster/start.ts";
-import { command, flag, type Noun, value } from "../command.ts";
+import { type Command, command, flag, value } from "../command.ts";
 import type { Io } from "../io.ts";
 import { nonEmpty } from "../values.ts";
 import { diagnostics } from "./cluster-diagnostics.ts";
@@ -208,8 +208,16 @@ const upgrade = command({
   },
 });
 
-export const clusterNoun: Noun = {
-  name: "cluster",
-  summary: "The cluster on this machine, and SPUs",
-  commands: [start, resume, run, shutdown, remove, check, status, upgrade, diagnostics, ...spuCommands, ...spgCommands],
-};
+export const clusterCommands: readonly Command[] = [
+  start,
+  resume,
+  run,
+  shutdown,
+  remove,
+  check,
+  status,
+  upgrade,
+  diagnostics,
+  ...spuCommands,
+  ...spgCommands,
+];

@@ -1,4 +1,4 @@
-import { arg, command, type Noun, valueOr } from "../command.ts";
+import { arg, type Command, command, loadNoun, valueOr } from "../command.ts";
 import { completionScript, SHELLS } from "../completion-script.ts";
 import { globalOptions } from "../globals.ts";
 import { nonEmpty } from "../values.ts";
@@ -20,13 +20,11 @@ const completions = command({
       : `unrecognized subcommand '${shell}'\n\n  [possible values: ${SHELLS.join(", ")}]`,
   run: async (input, io) => {
     const shell = SHELLS.find((one) => one === input.shell) ?? "bash";
-    await io.stdout.write(completionScript(shell, input.name, io.nouns, globalOptions));
+    await io.stdout.write(
+      completionScript(shell, input.name, await Promise.all(io.nouns.map(loadNoun)), globalOptions),
+    );
     return 0;
   },
 });
 
-export const completionsNoun: Noun = {
-  name: "completions",
-  summary: "Completion scripts for bash, zsh and fish",
-  commands: [completions],
-};
+export const completionsCommands: readonly Command[] = [completions];

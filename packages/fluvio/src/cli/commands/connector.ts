@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { FluvioAdmin } from "../../client/index.ts";
 import type { ConnectorConfig } from "../../connector/index.ts";
 import { flvError } from "../../protocol/index.ts";
-import { arg, args, command, flag, type Noun, value } from "../command.ts";
+import { arg, args, type Command, command, flag, value } from "../command.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { errorLine } from "../report.ts";
@@ -280,8 +280,4 @@ async function find(admin: FluvioAdmin, name: string, missing: (hint: string) =>
   throw missing(similar === undefined ? "see them with `fluvio connector list`" : `did you mean "${similar}"?`);
 }
 
-export const connectorNoun: Noun = {
-  name: "connector",
-  summary: "Connectors that the cluster runs",
-  commands: [create, update, list, describe, config, logs, remove],
-};
+export const connectorCommands: readonly Command[] = [create, update, list, describe, config, logs, remove];

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Consumer, ConsumerOptions, ConsumerRecord, FluvioClient, SmartModuleStep } from "../../client/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import type { SmartModuleKind } from "../../smartengine/index.ts";
-import { arg, command, type Noun } from "../command.ts";
+import { arg, type Command, command } from "../command.ts";
 import type { Io } from "../io.ts";
 import { noSpinner, type Spinner, startSpinner } from "../output/spinner.ts";
 import { type GroupFormatter, groupFormatter } from "./consume-format.ts";
@@ -46,7 +46,7 @@ const consumeCommand = command({
   },
 });
 
-export const consume: Noun = { name: "consume", summary: "Read records of a topic", commands: [consumeCommand] };
+export const consumeCommands: readonly Command[] = [consumeCommand];
 
 type Flags = ConsumeFlags & { readonly topic: string };
 

@@ -1,5 +1,5 @@
 import { formatDuration } from "../../client/index.ts";
-import { arg, command, type Noun, value } from "../command.ts";
+import { arg, type Command, command, value } from "../command.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { integer, nonEmpty } from "../values.ts";
@@ -74,11 +74,7 @@ const consumerDelete = command({
   },
 });
 
-export const consumer: Noun = {
-  name: "consumer",
-  summary: "Manage and view the positions of named consumers",
-  commands: [consumerList, consumerDelete],
-};
+export const consumerCommands: readonly Command[] = [consumerList, consumerDelete];
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -1,4 +1,4 @@
-import { command, type Noun } from "../command.ts";
+import { type Command, command } from "../command.ts";
 import { listPlugins, pluginMetadata } from "../plugins.ts";
 import { productVersion } from "./version.ts";
 
@@ -23,9 +23,4 @@ const metadata = command({
   },
 });
 
-export const metadataNoun: Noun = {
-  name: "metadata",
-  summary: "What this program and its plugins can do",
-  hidden: true,
-  commands: [metadata],
-};
+export const metadataCommands: readonly Command[] = [metadata];

@@ -6,7 +6,7 @@ import {
   type PartitionResolution,
   parsePartitionName,
 } from "../../protocol/index.ts";
-import { command, flag, type Noun } from "../command.ts";
+import { type Command, command, flag } from "../command.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
 import { Tagged } from "../output/tagged.ts";
@@ -58,11 +58,7 @@ const partitionList = command({
   },
 });
 
-export const partition: Noun = {
-  name: "partition",
-  summary: "Manage and view partitions",
-  commands: [partitionList],
-};
+export const partitionCommands: readonly Command[] = [partitionList];
 
 function byName(a: Partition, b: Partition): number {
   const [left, right] = [topicAndIndex(a.name), topicAndIndex(b.name)];

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { SingleBar } from "cli-progress";
 import { type FluvioClient, type ProducerOptions, parseDurationMs, parseSizeBytes } from "../../client/index.ts";
-import { arg, command, flag, type InputOf, type Noun, type OptionTable, ValueError, value } from "../command.ts";
+import { arg, type Command, command, flag, type InputOf, type OptionTable, ValueError, value } from "../command.ts";
 import { fileError, readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
 import { checked, integer, nonEmpty, oneOf, oneOfAnyCase, text } from "../values.ts";
@@ -112,7 +112,7 @@ const produceCommand = command({
   },
 });
 
-export const produce: Noun = { name: "produce", summary: "Write records to a topic", commands: [produceCommand] };
+export const produceCommands: readonly Command[] = [produceCommand];
 
 function separator(given: string): string {
   if (given === "") throw new ValueError(given, "must be non-empty. If using '=', type it as '--key-separator \"=\"'");

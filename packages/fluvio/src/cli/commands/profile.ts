@@ -13,7 +13,7 @@ import {
   writeConfigFile,
 } from "../../client/index.ts";
 import { flvError, isFluvioError } from "../../protocol/index.ts";
-import { arg, command, flag, type Noun, optionalArg, valueOr } from "../command.ts";
+import { arg, type Command, command, flag, optionalArg, valueOr } from "../command.ts";
 import type { Io } from "../io.ts";
 import { formatObject, type OutputFormat, outputOption } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
@@ -335,8 +335,16 @@ export async function profileInstallation(io: Io): Promise<string | undefined> {
   return profile === undefined ? undefined : installation(config?.cluster[profile.cluster]);
 }
 
-export const profileNoun: Noun = {
-  name: "profile",
-  summary: "Profiles: which cluster commands talk to",
-  commands: [own, current, list, switchTo, remove, removeCluster, rename, exportProfile, add, syncLocal, syncK8],
-};
+export const profileCommands: readonly Command[] = [
+  own,
+  current,
+  list,
+  switchTo,
+  remove,
+  removeCluster,
+  rename,
+  exportProfile,
+  add,
+  syncLocal,
+  syncK8,
+];

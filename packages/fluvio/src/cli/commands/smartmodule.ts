@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { flvError, isFluvioError, type MetadataOf } from "../../protocol/index.ts";
-import { arg, args, command, flag, type Noun, type OptionTable, value, values } from "../command.ts";
+import { arg, args, type Command, command, flag, type OptionTable, value, values } from "../command.ts";
 import { readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
 import { formatObject, type OutputFormat, outputOption, printListing } from "../output/format.ts";
@@ -206,17 +206,12 @@ const smartmoduleWatch = command({
   },
 });
 
-export const smartmodule: Noun = {
-  name: "smartmodule",
-  aliases: ["sm", "smart-module"],
-  summary: "Manage and test SmartModules",
-  commands: [
-    smartmoduleCreate,
-    smartmoduleList,
-    smartmoduleDescribe,
-    smartmoduleDownload,
-    smartmoduleDelete,
-    smartmoduleWatch,
-    smartmoduleTest,
-  ],
-};
+export const smartmoduleCommands: readonly Command[] = [
+  smartmoduleCreate,
+  smartmoduleList,
+  smartmoduleDescribe,
+  smartmoduleDownload,
+  smartmoduleDelete,
+  smartmoduleWatch,
+  smartmoduleTest,
+];

@@ -1,5 +1,5 @@
 import type { MetadataOf } from "../../protocol/index.ts";
-import { arg, command, type Noun, type OptionTable, value } from "../command.ts";
+import { arg, type Command, command, type OptionTable, value } from "../command.ts";
 import { readUserFile } from "../files.ts";
 import { outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
@@ -70,12 +70,7 @@ const tableFormatDelete = command({
   },
 });
 
-export const tableFormat: Noun = {
-  name: "table-format",
-  aliases: ["tf"],
-  summary: "Manage column layouts of full-screen tables",
-  commands: [tableFormatCreate, tableFormatList, tableFormatDelete],
-};
+export const tableFormatCommands: readonly Command[] = [tableFormatCreate, tableFormatList, tableFormatDelete];
 
 function tableFormatObject({ name, spec, status }: TableFormat): Record<string, unknown> {
   return {

@@ -1,6 +1,6 @@
 import type { FluvioClient } from "../../client/index.ts";
 import { flvError, type MetadataOf, parsePartitionName } from "../../protocol/index.ts";
-import { arg, args, command, flag, type Noun, valueOr } from "../command.ts";
+import { arg, args, type Command, command, flag, valueOr } from "../command.ts";
 import type { Io } from "../io.ts";
 import { formatObject, outputOption, printListing } from "../output/format.ts";
 import { renderTable } from "../output/table.ts";
@@ -233,8 +233,12 @@ const topicUpdate = command({
   },
 });
 
-export const topic: Noun = {
-  name: "topic",
-  summary: "Manage and view topics",
-  commands: [topicCreate, topicList, topicDescribe, topicDelete, topicAddPartition, topicAddMirror, topicUpdate],
-};
+export const topicCommands: readonly Command[] = [
+  topicCreate,
+  topicList,
+  topicDescribe,
+  topicDelete,
+  topicAddPartition,
+  topicAddMirror,
+  topicUpdate,
+];

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { arch, platform, release, type } from "node:os";
-import { command, flag, type Noun } from "../command.ts";
+import { type Command, command, flag } from "../command.ts";
 import type { Io } from "../io.ts";
 import { listPlugins, pluginMetadata } from "../plugins.ts";
 import { profileName } from "./profile.ts";
@@ -87,4 +87,4 @@ async function pluginRows(io: Io): Promise<readonly (readonly [string, string])[
   return rows;
 }
 
-export const versionNoun: Noun = { name: "version", summary: "Versions of program and cluster", commands: [version] };
+export const versionCommands: readonly Command[] = [version];
