@@ -9,7 +9,7 @@ import { arch, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Fluvio } from "../packages/fluvio/dist/client/index.js";
-import { freePort } from "../tests/e2e/ports.ts";
+import { freePort } from "../tests/free-port.ts";
 
 const { values: flags } = parseArgs({
   options: {

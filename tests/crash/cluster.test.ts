@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Fluvio } from "../../packages/fluvio/src/client/index.ts";
-import { freePort } from "../e2e/ports.ts";
+import { freePort } from "../free-port.ts";
 import { AcknowledgedRecords, type Found, recordValue } from "./acknowledged.ts";
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
@@ -104,7 +104,7 @@ async function readPartition(fluvio: Fluvio, partition: number): Promise<Found[]
 async function survive(rounds: number, spuCount: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "fluvio-crash-cluster-"));
   const scPort = await freePort();
-  const spuPort = await freePort();
+  const spuPort = await freePort(spuCount);
   const acknowledged = new AcknowledgedRecords();
   let cluster = await startCluster(folder, scPort, spuPort, spuCount);
   await cluster.fluvio.admin().createTopic(TOPIC, { partitions: PARTITIONS });

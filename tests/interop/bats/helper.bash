@@ -4,7 +4,7 @@ ROOT=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
 WASM=$ROOT/tests/fixtures/wasm
 
 free_port() {
-  node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+  (cd "$ROOT" && node --import tsx tests/free-port.ts)
 }
 
 start_everything() {

@@ -1,7 +1,6 @@
 """The real Python client against a cluster of ours: one cluster for the whole session, a new topic for every test."""
 
 import os
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -15,9 +14,8 @@ WASM = ROOT / "tests" / "fixtures" / "wasm"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    command = ["node", "--import", "tsx", "tests/free-port.ts"]
+    return int(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, cwd=ROOT).stdout)
 
 
 def cli(*arguments: str, **options) -> subprocess.CompletedProcess:

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { list as listTar } from "tar";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { freePorts, Program } from "../testing/program.ts";
+import { freePort } from "../../../../../tests/free-port.ts";
+import { Program } from "../testing/program.ts";
 import { runCli } from "../testing/run.ts";
 
 /** A home with free ports, removed after use; its cluster, if one still runs, is killed. */
@@ -21,8 +22,8 @@ interface Place {
 
 async function newPlace(): Promise<Place> {
   const home = await mkdtemp(join(tmpdir(), "fluvio-cluster-"));
-  const address = `127.0.0.1:${await freePorts(1)}`;
-  const spuPort = await freePorts(3);
+  const address = `127.0.0.1:${await freePort(1)}`;
+  const spuPort = await freePort(3);
   const dataDir = join(home, ".fluvio", "data");
   const processId = async () => {
     const lock = JSON.parse(await readFile(join(dataDir, "cluster.lock"), "utf8")) as { processId: number };

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { buildAs, compileAs } from "../../../../../tests/fixtures/build-as.ts";
-import { freePorts, Program } from "../testing/program.ts";
+import { freePort } from "../../../../../tests/free-port.ts";
+import { Program } from "../testing/program.ts";
 import { type CliResult, runCli } from "../testing/run.ts";
 
 const CATFACT_MAP = new URL("../../../../../examples/cat-facts/catfact-map.ts", import.meta.url).pathname;
@@ -61,7 +62,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fact`;
-  const ports = ["--sc-pub-addr", `127.0.0.1:${await freePorts(1)}`, "--spu-base-port", String(await freePorts(1))];
+  const ports = ["--sc-pub-addr", `127.0.0.1:${await freePort(1)}`, "--spu-base-port", String(await freePort(1))];
   await ok("cluster", "start", ...ports);
 }, 60_000);
 

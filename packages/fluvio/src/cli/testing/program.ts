@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("../../../bin/fluvio.js", import.meta.url));
@@ -46,25 +45,4 @@ export class Program {
       child.once("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
     });
   }
-}
-
-/** The first of `count` ports, 10 apart, that were free a moment ago. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = await listenOnce(0);
-    const others = Array.from({ length: count - 1 }, (_, index) => first + 10 * (index + 1));
-    const results = await Promise.allSettled(others.map(listenOnce));
-    if (first + 10 * count < 65_535 && results.every((one) => one.status === "fulfilled")) return first;
-  }
-}
-
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(address !== null && typeof address === "object" ? address.port : port));
-    });
-  });
 }
