@@ -89,6 +89,7 @@ type Closers = ((drainMs: number) => Promise<void>)[];
  * Starts a cluster on the embedded storage engine. A start that fails closes what it opened.
  * @throws FLV_PORT_IN_USE | FLV_CLUSTER_RUNNING (another cluster has the folder) | FLV_FILE (it cannot be written)
  *   | FLV_CLUSTER_START (a later release wrote it; partitions would be without their SPU; an SPU does not start)
+ *   | FLV_DISK_FULL
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const closers: Closers = [];
@@ -100,8 +101,21 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   } catch (error) {
     await options.connectorHost?.[Symbol.asyncDispose]();
     await closeAll(0);
-    throw error;
+    throw startError(error, options.dataDir);
   }
+}
+
+/** Locks and logs are written by whichever part comes first: what a full disk does to them is said in one place. */
+function startError(error: unknown, dataDir: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const reason = error.cause instanceof Error ? error.cause : error;
+  if (!("code" in reason) || reason.code !== "ENOSPC") return error;
+  return flvError("FLV_DISK_FULL", `The disk of the data folder ${dataDir} has no space left`, {
+    details: { dataDir },
+    hint: "free some space on it, then start again; what is stored is not touched",
+    retriable: true,
+    cause: error,
+  });
 }
 
 async function start(

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import {
@@ -15,6 +15,13 @@ import {
 const SCHEMA_VERSION = 1;
 /** Objects are stored as the wire has them, in this version of the admin protocol. */
 const OBJECT_VERSION = 19;
+/**
+ * Room that is kept inside the store's file, so that topics can be deleted when the disk is full: every commit writes
+ * pages anew before old ones are free.
+ */
+const RESERVE_BYTES = 1024 * 1024;
+/** A write that failed with less free space than this failed for want of it. */
+const DISK_FULL_BELOW_BYTES = 1024 * 1024;
 
 /** Data of a partition that an SPU has still to delete, or (`offsets`) consumer offsets of a deleted topic. */
 export type Removal =
@@ -63,7 +70,8 @@ export async function openMetadataStore(dataDir: string): Promise<MetadataStore>
   try {
     const schema = root.openDB<Uint8Array, string>({ name: "schema", encoding: "binary" });
     const isNew = await checkSchema(schema, path);
-    return new LmdbMetadataStore(root, path, isNew);
+    await keepReserve(schema);
+    return new LmdbMetadataStore(root, path, schema, isNew);
   } catch (error) {
     await root.close();
     throw error;
@@ -73,14 +81,25 @@ export async function openMetadataStore(dataDir: string): Promise<MetadataStore>
 async function openEnvironment(path: string): Promise<RootDatabase> {
   try {
     await mkdir(path, { recursive: true });
-    // with overlappingSync a commit would resolve before it is on disk
-    return open({ path, noSubdir: false, maxDbs: 8, overlappingSync: false });
+    // with overlappingSync a commit would resolve before it is on disk; with eventTurnBatching the library keeps a promise
+    // to itself whose rejection, at a full disk, ends the process
+    return open({ path, noSubdir: false, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
   } catch (cause) {
     throw flvError("FLV_FILE", `The metadata folder ${path} cannot be opened: ${messageOf(cause)}`, {
       details: { path },
       hint: "Check that this user may write to the data folder, or choose another one with --data-dir.",
       cause,
     });
+  }
+}
+
+/** Leaves free pages in the file: what is written and removed again. A full disk has none to give, and that is no error. */
+async function keepReserve(schema: Database<Uint8Array, string>, isClosed = () => false): Promise<void> {
+  try {
+    await schema.transaction(() => void schema.put("reserve", new Uint8Array(RESERVE_BYTES)));
+    if (!isClosed()) await schema.transaction(() => void schema.remove("reserve"));
+  } catch (failure) {
+    await causeOf(failure);
   }
 }
 
@@ -107,14 +126,16 @@ class LmdbMetadataStore implements MetadataStore {
   readonly isNew: boolean;
   readonly #root: RootDatabase;
   readonly #path: string;
+  readonly #schema: Database<Uint8Array, string>;
   readonly #objects: Database<Uint8Array, string>;
   readonly #payloads: Database<Uint8Array, string>;
   readonly #removals: Database<Uint8Array, string>;
   #closed = false;
 
-  constructor(root: RootDatabase, path: string, isNew: boolean) {
+  constructor(root: RootDatabase, path: string, schema: Database<Uint8Array, string>, isNew: boolean) {
     this.#root = root;
     this.#path = path;
+    this.#schema = schema;
     this.isNew = isNew;
     this.#objects = root.openDB({ name: "objects", encoding: "binary" });
     this.#payloads = root.openDB({ name: "payloads", encoding: "binary" });
@@ -164,13 +185,17 @@ class LmdbMetadataStore implements MetadataStore {
           else void db.put(key, value);
         }
       });
-    } catch (cause) {
-      throw this.#writeError(cause);
+      // a payload may have taken the reserve
+      if (writes.some(({ db }) => db === this.#payloads) && !this.#closed) {
+        await keepReserve(this.#schema, () => this.#closed);
+      }
+    } catch (failure) {
+      throw await this.#writeError(await causeOf(failure));
     }
   }
 
-  #writeError(cause: unknown): Error {
-    const full = /MDB_MAP_FULL|ENOSPC|[Nn]o space/.test(messageOf(cause));
+  async #writeError(cause: unknown): Promise<Error> {
+    const full = /MDB_MAP_FULL|ENOSPC|[Nn]o space/.test(messageOf(cause)) || (await isFull(this.#path));
     const hint = full
       ? "Free some space on the disk, then try again."
       : "Check the disk and the data folder's permissions.";
@@ -216,6 +241,21 @@ export function removalKey(removal: Removal): string {
   return removal.kind === "offsets"
     ? `offsets/${removal.topic}`
     : `replica/${removal.spuId}/${removal.topic}-${removal.partition}`;
+}
+
+/** A failed commit rejects with a promise of the reason, which nobody else handles. */
+async function causeOf(failure: unknown): Promise<unknown> {
+  if (!(failure instanceof Error) || !("commitError" in failure)) return failure;
+  return Promise.resolve(failure.commitError).then(
+    () => failure,
+    (cause: unknown) => cause,
+  );
+}
+
+/** A write for which there is room in part only fails as a plain input/output error. */
+async function isFull(path: string): Promise<boolean> {
+  const disk = await statfs(path).catch(() => undefined);
+  return disk !== undefined && disk.bavail * disk.bsize < DISK_FULL_BELOW_BYTES;
 }
 
 function messageOf(error: unknown): string {
