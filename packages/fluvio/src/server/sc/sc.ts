@@ -18,7 +18,7 @@ import { loadStores, type ScContext, type Stores } from "./stores.ts";
 import { Topics } from "./topics.ts";
 
 /** How long creating a topic waits for its partitions. */
-export const TOPIC_WAIT_MS_DEFAULT = 90_000;
+const TOPIC_WAIT_MS_DEFAULT = 90_000;
 
 export interface ScOptions {
   /** Stays the caller's, who closes it after the SC. */
