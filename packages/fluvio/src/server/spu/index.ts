@@ -1,3 +1,3 @@
 export type { SpuLimits } from "./limits.ts";
 export { createSpu } from "./spu.ts";
-export type { Spu, SpuOptions } from "./types.ts";
+export type { Spu } from "./types.ts";
