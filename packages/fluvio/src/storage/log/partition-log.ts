@@ -55,7 +55,9 @@ export class SegmentedLog implements PartitionLog {
     let sizeBytes = 0;
     // Nothing is kept before all are known to be good. No `await` before the queue: calls stay in order.
     const headers = batches.map((batch) => this.#checkedHeader(batch));
-    for (const [at, bytes] of this.#keeper.keep(batches).entries()) {
+    const kept = this.#keeper.keep(batches);
+    for (let at = 0; at < kept.length; at += 1) {
+      const bytes = kept[at]!;
       const { lastOffsetDelta, maxTimestampMs } = headers[at]!;
       appended.push({ bytes, recordCount: lastOffsetDelta + 1, maxTimestampMs });
       sizeBytes += bytes.length;

@@ -16,6 +16,8 @@ export class RecentBudget {
   #usedBytes = 0;
   /** Partitions that hold batches, the one that was appended to longest ago first. */
   readonly #holders = new Set<RecentBatches>();
+  /** The last of them: one partition is often appended to many times in a row. */
+  #newest: RecentBatches | undefined;
 
   constructor(bytesMax: number, partitionBytesMax: number) {
     this.bytesMax = bytesMax;
@@ -28,8 +30,12 @@ export class RecentBudget {
 
   charge(holder: RecentBatches, sizeBytes: number): void {
     this.#usedBytes += sizeBytes;
-    this.#holders.delete(holder);
-    this.#holders.add(holder);
+    if (this.#newest !== holder) {
+      this.#newest = holder;
+      this.#holders.delete(holder);
+      this.#holders.add(holder);
+    }
+    if (this.#usedBytes <= this.bytesMax) return;
     for (const oldest of this.#holders) {
       while (this.#usedBytes > this.bytesMax && oldest.evictOldest());
       if (this.#usedBytes <= this.bytesMax) return;
@@ -38,7 +44,9 @@ export class RecentBudget {
 
   release(holder: RecentBatches, sizeBytes: number, isEmpty: boolean): void {
     this.#usedBytes -= sizeBytes;
-    if (isEmpty) this.#holders.delete(holder);
+    if (!isEmpty) return;
+    this.#holders.delete(holder);
+    if (this.#newest === holder) this.#newest = undefined;
   }
 }
 
