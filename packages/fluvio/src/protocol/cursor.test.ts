@@ -38,6 +38,28 @@ describe("a writer", () => {
     expect(new DataView(frame.buffer).getUint32(13)).toBe(frame.length - 17);
   });
 
+  it("writes strings of every length and alphabet as their UTF-8 bytes, and a reader gives them back", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 80 }),
+      fc.string({ unit: "grapheme-ascii", minLength: 60, maxLength: 70 }),
+      fc.string({ unit: "grapheme-ascii", maxLength: 60 }).map((ascii) => `${ascii}é`),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 6 }), (all) => {
+        const writer = new Writer();
+        for (const value of all) writer.string(value);
+        const expected = all.flatMap((value) => {
+          const utf8 = Buffer.from(value);
+          return [Uint8Array.of(utf8.length >> 8, utf8.length & 0xff), utf8];
+        });
+        const bytes = writer.finishBytes();
+        expect(toHex(bytes)).toBe(toHex(new Uint8Array(Buffer.concat(expected))));
+        const reader = new Reader(bytes);
+        for (const value of all) expect(reader.string()).toBe(value);
+      }),
+    );
+  });
+
   it("gives the same bytes in one piece as in many", () => {
     const parts = fc.array(fc.oneof(fc.constant(LARGE), fc.uint8Array({ maxLength: 600 })), { maxLength: 12 });
     fc.assert(

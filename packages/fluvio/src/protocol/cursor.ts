@@ -10,6 +10,8 @@ const CHUNK_BYTES_MIN = 2048;
  * length of a frame alone does not bound what decoding it takes.
  */
 export const READER_ITEMS_MAX = 1 << 20;
+/** Strings up to this size are looked at byte by byte: for these a call of the encoder or decoder costs more. */
+const SHORT_STRING_BYTES = 64;
 /** Longest string that every peer reads back (its length is written as u16 but read as i16). */
 export const STRING_BYTES_MAX = 32767;
 
@@ -164,6 +166,14 @@ export class Reader {
     const length = this.i16();
     if (length <= 0) return "";
     const start = this.pos;
+    this.need(length, "string");
+    if (length <= SHORT_STRING_BYTES) {
+      const ascii = asciiString(this.bytes, start, start + length);
+      if (ascii !== undefined) {
+        this.pos += length;
+        return ascii;
+      }
+    }
     const bytes = this.raw(length, "string");
     try {
       return UTF8_DECODER.decode(bytes);
@@ -171,6 +181,17 @@ export class Reader {
       throw flvError("FLV_DECODE", `string at byte ${start} is not UTF-8`, { cause });
     }
   }
+}
+
+/** The characters of bytes that are all ASCII; `undefined` when one is not. */
+function asciiString(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x80) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 function invalid(position: number, type: string, value: number): Error {
@@ -269,6 +290,7 @@ export class Writer {
   }
   /** 16-bit length + UTF-8; FLV_ENCODE above {@link STRING_BYTES_MAX}. */
   string(value: string): void {
+    if (value.length <= SHORT_STRING_BYTES && this.ascii(value)) return;
     const bytes = UTF8_ENCODER.encode(value);
     if (bytes.length > STRING_BYTES_MAX) {
       throw flvError("FLV_ENCODE", `a string of ${bytes.length} bytes is longer than ${STRING_BYTES_MAX}`, {
@@ -277,6 +299,22 @@ export class Writer {
     }
     this.i16(bytes.length);
     this.raw(bytes);
+  }
+
+  /** Writes a string that is all ASCII; false, with nothing written, when it is not. */
+  private ascii(value: string): boolean {
+    const { length } = value;
+    this.room(2 + length);
+    const { buffer } = this;
+    let at = this.used + 2;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= 0x80) return false;
+      buffer[at++] = code;
+    }
+    this.view.setInt16(this.used, length);
+    this.used = at;
+    return true;
   }
 
   /** Reserves a 32-bit length; {@link endLength} fills in the number of bytes written after it. */
@@ -301,7 +339,9 @@ export class Writer {
 
   /** The frame as written, in order, without empty chunks. The writer must not be used after. */
   finish(): Uint8Array[] {
-    this.seal();
+    const last = this.buffer.subarray(0, this.used);
+    if (this.chunks.length === 0) return last.length > 0 ? [last] : [];
+    this.chunks.push(last);
     return this.chunks.filter((chunk) => chunk.length > 0);
   }
 
