@@ -12,6 +12,7 @@ import {
   toFluvioError,
   Writer,
 } from "../protocol/index.ts";
+import { Deadlines } from "./deadlines.ts";
 import { FrameChannel } from "./frame-channel.ts";
 import { ReplyStream, type ReplyTaker } from "./reply-stream.ts";
 import { type AbortOptions, type Connection, FRAME_BYTES_MAX_DEFAULT } from "./types.ts";
@@ -51,6 +52,7 @@ export class ClientConnection implements Connection {
   readonly #requestTimeoutMs: number;
   readonly #channel: FrameChannel;
   readonly #takers = new Map<number, ReplyTaker>();
+  readonly #deadlines = new Deadlines();
   #versions: ReadonlyMap<number, ApiVersionEntry> = new Map();
   #nextCorrelationId = 1;
   #closeReason: Error | undefined;
@@ -120,7 +122,7 @@ export class ClientConnection implements Connection {
       const timeoutMs = options.timeoutMs ?? this.#requestTimeoutMs;
       const id = this.#correlationId();
       const settle = () => {
-        clearTimeout(timer);
+        this.#deadlines.delete(id);
         signal?.removeEventListener("abort", onAbort);
         this.#takers.delete(id);
       };
@@ -129,7 +131,7 @@ export class ClientConnection implements Connection {
         reject(error);
       };
       const onAbort = () => fail(signal?.reason);
-      const timer = setTimeout(() => this.#requestTimedOut(api.name, timeoutMs, fail), timeoutMs);
+      this.#deadlines.set(id, timeoutMs, () => this.#requestTimedOut(api.name, timeoutMs, fail));
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#takers.set(id, {
         take: (reply) => {

@@ -124,7 +124,7 @@ export class FrameChannel {
   }
 
   resume(why: string): void {
-    if (this.#paused.delete(why) && this.#paused.size === 0) this.#duplex.resume();
+    if (this.#paused.size > 0 && this.#paused.delete(why) && this.#paused.size === 0) this.#duplex.resume();
   }
 
   /** Writes out what is queued, then ends the connection. */

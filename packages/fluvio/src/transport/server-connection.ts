@@ -16,9 +16,11 @@ export class AcceptedConnection implements ServerConnection {
   readonly #channel: FrameChannel;
   readonly #options: CallOptions;
   readonly #abort = new AbortController();
-  readonly #unfinished = new Set<Promise<void>>();
+  #unfinished = 0;
   readonly #unfinishedBytesMax: number;
   #unfinishedBytes = 0;
+  /** Those who wait until no call is unfinished. */
+  #idleWaiters: (() => void)[] = [];
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
 
@@ -66,17 +68,27 @@ export class AcceptedConnection implements ServerConnection {
     };
     const result = this.#options.handle(header, frame.subarray(reader.pos), this);
     if (result === undefined) return;
-    this.#unfinishedBytes += frame.length;
+    const sizeBytes = frame.length;
+    this.#unfinished += 1;
+    this.#unfinishedBytes += sizeBytes;
     if (this.#unfinishedBytes > this.#unfinishedBytesMax) this.#channel.pause("calls");
-    const call = result.then(undefined, (error: unknown) => {
-      this.#channel.close(error instanceof Error ? error : new Error(String(error)));
-    });
-    this.#unfinished.add(call);
-    void call.finally(() => {
-      this.#unfinished.delete(call);
-      this.#unfinishedBytes -= frame.length;
-      if (this.#unfinishedBytes <= this.#unfinishedBytesMax) this.#channel.resume("calls");
-    });
+    result.then(
+      () => this.#finished(sizeBytes),
+      (error: unknown) => {
+        this.#channel.close(error instanceof Error ? error : new Error(String(error)));
+        this.#finished(sizeBytes);
+      },
+    );
+  }
+
+  #finished(sizeBytes: number): void {
+    this.#unfinished -= 1;
+    this.#unfinishedBytes -= sizeBytes;
+    if (this.#unfinishedBytes <= this.#unfinishedBytesMax) this.#channel.resume("calls");
+    if (this.#unfinished > 0 || this.#idleWaiters.length === 0) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
   }
 
   /** A peer that does not read its replies is not read either. */
@@ -88,7 +100,7 @@ export class AcceptedConnection implements ServerConnection {
   /** Takes no more requests and resolves when those in flight are answered. */
   async drain(): Promise<void> {
     this.#channel.pause("drain");
-    await Promise.all(this.#unfinished);
+    if (this.#unfinished > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
   }
 }
 
