@@ -31,10 +31,13 @@ export interface OpenBatch {
 export class PlainBatch implements OpenBatch {
   readonly outcome: BatchOutcome;
   readonly #builder: BatchBuilder;
+  readonly #onSeal: (sizeBytes: number) => void;
 
-  constructor(partition: number, builder: BatchBuilder) {
+  /** @param onSeal told the size before compression */
+  constructor(partition: number, builder: BatchBuilder, onSeal: (sizeBytes: number) => void) {
     this.outcome = new BatchOutcome(partition);
     this.#builder = builder;
+    this.#onSeal = onSeal;
   }
 
   get count(): number {
@@ -47,6 +50,7 @@ export class PlainBatch implements OpenBatch {
     return this.#builder.append(key, value, timestampMs);
   }
   seal(compression: BatchCompression): SealedBatch {
+    this.#onSeal(this.#builder.sizeBytes);
     return { outcome: this.outcome, bytes: this.#builder.build(compression), keepsPlaces: true };
   }
 }

@@ -16,7 +16,8 @@ const BATCH_QUEUE_SIZE_DEFAULT = 100;
 const MAX_IN_FLIGHT_DEFAULT = 8;
 const TIMEOUT_MS_DEFAULT = 1500;
 const RETRY_DEFAULT = { initialDelayMs: 20, maxDelayMs: 10_000, timeoutMs: 60_000 };
-/** A batch buffer does not begin larger than this; it grows when records come. */
+/** A batch buffer begins with room for twice the last batch, within these; it grows when records come. */
+const BUFFER_BYTES_MIN = 512;
 const BUFFER_BYTES_MAX = 1024 * 1024;
 /** Room of a batch for the header and the fields around one record, so that the largest record still fits. */
 const BATCH_OVERHEAD_BYTES = 128;
@@ -50,9 +51,11 @@ export class ProducerCore {
     checkOptions(options);
     this.maxRequestSizeBytes = options.maxRequestSizeBytes ?? MAX_REQUEST_SIZE_BYTES_DEFAULT;
     const batchSizeBytes = Math.min(options.batchSizeBytes ?? BATCH_SIZE_BYTES_DEFAULT, this.maxRequestSizeBytes);
-    const builderOptions = {
-      sizeBytesMax: batchSizeBytes + BATCH_OVERHEAD_BYTES,
-      initialBytes: Math.min(batchSizeBytes + BATCH_OVERHEAD_BYTES, BUFFER_BYTES_MAX),
+    const sizeBytesMax = batchSizeBytes + BATCH_OVERHEAD_BYTES;
+    const bufferBytesMax = Math.min(sizeBytesMax, BUFFER_BYTES_MAX);
+    let initialBytes = Math.min(BUFFER_BYTES_MIN, bufferBytesMax);
+    const onSeal = (sizeBytes: number) => {
+      initialBytes = Math.max(Math.min(2 * sizeBytes, bufferBytesMax), BUFFER_BYTES_MIN);
     };
     let current = session;
     this.#picker = new PartitionPicker(topic, options.partitioner, () => {
@@ -74,7 +77,7 @@ export class ProducerCore {
       smartmodules: options.smartmodulesAt === "client" ? [] : (options.smartmodules ?? []).map(toInvocation),
       openBatch: (partition) =>
         chain === undefined
-          ? new PlainBatch(partition, new BatchBuilder(builderOptions))
+          ? new PlainBatch(partition, new BatchBuilder({ sizeBytesMax, initialBytes }), onSeal)
           : new ChainedBatch(partition, chain, batchSizeBytes),
       leader: (partition) => cluster.leader(topic, partition),
       closed: cluster.closed,

@@ -6,6 +6,7 @@ import {
   type PartitionProduceResponse,
   type ProduceRequest,
   type ProduceResponseInput,
+  type WireError,
 } from "../../protocol/index.ts";
 import type { SmartChain } from "../../smartengine/index.ts";
 import type { AppendResult, PartitionLog } from "../../storage/index.ts";
@@ -65,7 +66,11 @@ class RequestWork {
         partitions: partitions.map((entry) => this.inOrder(name, entry)),
       }));
       const responses: { name: string; partitions: PartitionProduceResponse[] }[] = [];
-      for (const { name, partitions } of topics) responses.push({ name, partitions: await Promise.all(partitions) });
+      for (const { name, partitions } of topics) {
+        // one entry is usual for small batches
+        const answers = partitions.length === 1 ? [await partitions[0]!] : await Promise.all(partitions);
+        responses.push({ name, partitions: answers });
+      }
       return { responses, throttleTimeMs: 0 };
     } finally {
       for (const chain of this.chains.values()) {
@@ -77,6 +82,7 @@ class RequestWork {
   /** Appends now, or behind SmartModules that work on earlier records for the same partition. Never rejects. */
   private inOrder(topic: string, entry: Entry): Promise<PartitionProduceResponse> {
     const { produceTails } = this.state;
+    if (produceTails.size === 0 && this.request.smartmodules.length === 0) return this.answer(topic, entry);
     const key = `${topic}/${entry.partitionIndex}`;
     const tail = produceTails.get(key);
     if (tail === undefined && this.request.smartmodules.length === 0) return this.answer(topic, entry);
@@ -96,7 +102,7 @@ class RequestWork {
   }
 
   private async answer(topic: string, entry: Entry, onAppend?: () => void): Promise<PartitionProduceResponse> {
-    const response = { partitionIndex: entry.partitionIndex, logAppendTimeMs: 0, logStartOffset: 0 };
+    const { partitionIndex } = entry;
     try {
       const replica = this.options.replicas.leader(topic, entry.partitionIndex);
       if (replica === undefined) throw notLeader(topic, entry.partitionIndex);
@@ -110,30 +116,30 @@ class RequestWork {
       if (this.request.smartmodules.length > 0 && batches.length > 0) {
         const output = await transformBatches(await this.chain(replica), batches);
         if (output.error !== undefined) {
-          return { ...response, errorCode: recordWireError(output.error), baseOffset: NO_OFFSET };
+          return responseOf(partitionIndex, recordWireError(output.error), NO_OFFSET);
         }
         batches = output.batches;
       }
-      if (batches.length === 0) return { ...response, errorCode: NO_ERROR, baseOffset: NO_OFFSET };
+      if (batches.length === 0) return responseOf(partitionIndex, NO_ERROR, NO_OFFSET);
       const appending = log.append(batches);
       onAppend?.();
-      return { ...response, ...(await this.acknowledged(topic, entry.partitionIndex, log, appending)) };
+      if (this.request.isolation === "readUncommitted") {
+        return responseOf(partitionIndex, NO_ERROR, (await appending).baseOffset);
+      }
+      return await this.committed(topic, partitionIndex, log, appending);
     } catch (error) {
       this.options.logger.debug({ topic, partition: entry.partitionIndex, error: String(error) }, "a produce failed");
-      return { ...response, errorCode: toWireError(error, topic, entry.partitionIndex), baseOffset: NO_OFFSET };
+      return responseOf(partitionIndex, toWireError(error, topic, partitionIndex), NO_OFFSET);
     }
   }
 
   /** Uncommitted producers wait for the log's own acknowledgement, committed ones for the high watermark as well. */
-  private async acknowledged(
+  private async committed(
     topic: string,
     partition: number,
     log: PartitionLog,
     appending: Promise<AppendResult>,
-  ): Promise<Pick<PartitionProduceResponse, "errorCode" | "baseOffset">> {
-    if (this.request.isolation === "readUncommitted") {
-      return { errorCode: NO_ERROR, baseOffset: (await appending).baseOffset };
-    }
+  ): Promise<PartitionProduceResponse> {
     const { timeoutMs } = this.request;
     let baseOffset = NO_OFFSET;
     const committed = appending.then((appended) => {
@@ -142,11 +148,11 @@ class RequestWork {
     });
     try {
       await withTimeout(committed, timeoutMs, this.options.clock);
-      return { errorCode: NO_ERROR, baseOffset };
+      return responseOf(partition, NO_ERROR, baseOffset);
     } catch (error) {
       if (!isFluvioError(error) || error.code !== "FLV_TIMEOUT") throw error;
       // the records stay written: the producer is told where, when that is known
-      return { errorCode: toWireError(error, topic, partition), baseOffset };
+      return responseOf(partition, toWireError(error, topic, partition), baseOffset);
     }
   }
 
@@ -159,6 +165,10 @@ class RequestWork {
     }
     return chain;
   }
+}
+
+function responseOf(partitionIndex: number, errorCode: WireError, baseOffset: number): PartitionProduceResponse {
+  return { partitionIndex, errorCode, baseOffset, logAppendTimeMs: 0, logStartOffset: 0 };
 }
 
 /** Resolves when the high watermark is at or past `offset`. */
