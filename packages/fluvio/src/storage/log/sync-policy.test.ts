@@ -38,7 +38,7 @@ describe("blocking for small groups", () => {
       policy.note(20);
       pauses.push(pauseMs());
     }
-    expect(pauses).toEqual([25, 50, 100, 200, 400, 800, 1000, 1000]);
+    expect(pauses).toEqual([25, 50, 100, 200, 250, 250, 250, 250]);
     for (let i = 0; i < 20; i += 1) policy.note(0.2);
     policy.note(20);
     expect(pauseMs()).toBe(25);

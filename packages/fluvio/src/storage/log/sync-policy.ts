@@ -8,7 +8,7 @@ const AVERAGE_MS_MAX = 1.5;
 const NEWEST_SHARE = 1 / 8;
 /** How long to stay away from blocking when the disk turned out slow; doubled as long as it still is. */
 const PAUSE_MS_MIN = 25;
-const PAUSE_MS_MAX = 1000;
+const PAUSE_MS_MAX = 250;
 /** How often the share of other work is looked at. */
 const SAMPLE_MS = 10;
 const OTHER_WORK_SHARE_MAX = 0.75;
