@@ -60,6 +60,11 @@ describe("the tarball", () => {
     expect(consumed).toEqual({ status: 0, stdout: "one\ntwo\nthree\n", stderr: "" });
   });
 
+  test("version names the commit it was packed from", async () => {
+    const { stdout } = await run("git", ["rev-parse", "HEAD"], { cwd: root });
+    expect((await fluvio(["version"])).stdout).toMatch(new RegExp(`Git Commit +: ${stdout.trim()}(-dirty)?$`, "m"));
+  });
+
   test("the http connector that ships with it runs managed", async () => {
     const { createServer } = await import("node:http");
     const server = createServer((_, response) => response.end('{"fact":"cats sleep","length":10}')).listen(

@@ -16,7 +16,7 @@ const version = command({
       ["Fluvio CLI Arch", `${arch()}-${platform()}`],
       ["Fluvio CLI SHA256", await programHash()],
       ["Fluvio Platform", await platformVersion(io)],
-      ["Git Commit", "unknown"],
+      ["Git Commit", await builtFrom()],
       ["OS Details", await osDetails()],
     ];
     const plugins = await pluginRows(io);
@@ -52,6 +52,12 @@ export async function productVersion(): Promise<string> {
     readonly version: string;
   };
   return manifest.version;
+}
+
+/** The commit this program was built from. */
+async function builtFrom(): Promise<string> {
+  const text = await readFile(new URL("../../commit", import.meta.url), "utf8").catch(() => "");
+  return text.trim() || "unknown";
 }
 
 async function programHash(): Promise<string> {
