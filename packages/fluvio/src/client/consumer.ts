@@ -286,10 +286,16 @@ class StreamConsumer implements Consumer {
     return false;
   }
 
-  /** Tells the reader of the current chunk how far it was given out. */
+  /**
+   * Tells the reader of the current chunk how far it was given out. An offset that several records share (array_map
+   * made them of one) counts when the last of them was given out: what is left would be lost otherwise.
+   */
   #noteYielded(): void {
-    const last = this.#records[this.#index - 1];
-    if (last !== undefined && this.#reader !== undefined) this.#reader.yieldedOffset = last.offset;
+    const comingOffset = this.#records[this.#index]?.offset;
+    let last = this.#index - 1;
+    while (last >= 0 && this.#records[last]?.offset === comingOffset) last--;
+    const offset = this.#records[last]?.offset;
+    if (offset !== undefined && this.#reader !== undefined) this.#reader.yieldedOffset = offset;
   }
 
   batches(): AsyncIterableIterator<readonly ConsumerRecord[]> {

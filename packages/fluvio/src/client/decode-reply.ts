@@ -51,7 +51,8 @@ function decodeInto(records: ConsumerRecord[], batch: Uint8Array, header: BatchH
   const hasTimestamps = firstTimestampMs > 0;
   const cursor = new RecordCursor(section);
   while (cursor.next()) {
-    const offset = baseOffset + (byIndex ? cursor.index : cursor.offsetDelta);
+    // an array_map there makes more records than the batch has offsets: one beyond would stand for records not read yet
+    const offset = baseOffset + (byIndex ? Math.min(cursor.index, header.lastOffsetDelta) : cursor.offsetDelta);
     if (offset < fromOffset) continue;
     records.push({
       topic,

@@ -179,9 +179,7 @@ export class PartitionReader {
     });
     if (decoded.neededBytes !== undefined) return this.#enlarge(decoded.neededBytes);
     await this.#queue.room(this);
-    // What SmartModules made is not cut at the end: array_map makes more records than there are offsets below it.
-    const isWhole = this.#endOffset === undefined || nextFilterOffset > 0;
-    const records = isWhole ? decoded.records : beforeOffset(decoded.records, this.#endOffset);
+    const records = beforeOffset(decoded.records, this.#endOffset);
     if (records.length > 0) this.#queue.put({ source: this, records });
     if (failed) throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
     const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
@@ -265,8 +263,11 @@ export class PartitionReader {
   }
 }
 
-function beforeOffset<T extends { readonly offset: number }>(records: readonly T[], endOffset: number): readonly T[] {
+function beforeOffset<T extends { readonly offset: number }>(
+  records: readonly T[],
+  endOffset: number | undefined,
+): readonly T[] {
   const last = records.at(-1);
-  if (last === undefined || last.offset < endOffset) return records;
+  if (endOffset === undefined || last === undefined || last.offset < endOffset) return records;
   return records.filter((record) => record.offset < endOffset);
 }

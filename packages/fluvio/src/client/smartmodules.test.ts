@@ -4,7 +4,8 @@ import type { Fluvio } from "./fluvio.ts";
 import { drain, text, useTestCluster } from "./testing/cluster.ts";
 import type { ConsumerOptions } from "./types.ts";
 
-const cluster = useTestCluster();
+const LIMIT = 64 * 1024 * 1024;
+const cluster = useTestCluster({ engineLimits: { batchTimeoutMs: 500, memoryBytesMax: LIMIT } });
 let fluvio: Fluvio;
 
 beforeAll(async () => {
@@ -73,6 +74,126 @@ describe("SmartModules of a consumer", () => {
       details: expect.objectContaining({ offset: 2 }),
     });
     expect(seen).toEqual(["1", "2"]);
+  });
+});
+
+describe("what array_map makes", () => {
+  const smartmodules = async () => [{ wasm: await buildAs("array-map") }];
+
+  it("has the offsets of what it was made of, and ends where the log ends", async () => {
+    const topic = await topicWith(["[1,2,3]", "[]", "[4,5]", "[6]"]);
+    const options = { topic, smartmodules: await smartmodules(), disableContinuous: true } as const;
+    const offsetsFrom = async (absolute: number) =>
+      (await drain(await fluvio.consumer({ ...options, offset: { absolute } }))).map((record) => record.offset);
+    expect(await offsetsFrom(0)).toEqual([0, 0, 0, 2, 2, 3]);
+    expect(await offsetsFrom(1)).toEqual([2, 2, 3]);
+  });
+
+  it("is not lost to a named consumer that stops in the middle of it", async () => {
+    const topic = await topicWith(["[1,2,3]", "[4,5]", "[6]"]);
+    const options = {
+      topic,
+      smartmodules: await smartmodules(),
+      consumerId: "middle",
+      disableContinuous: true,
+    } as const;
+    const seen: string[][] = [];
+    for (const stopAt of ["2", "3", "4", "6"]) {
+      const run: string[] = [];
+      const consumer = await fluvio.consumer({ ...options, offset: "beginning", offsetStrategy: "auto" });
+      for await (const record of consumer) {
+        run.push(text(record.value) ?? "");
+        if (run.at(-1) === stopAt) break;
+      }
+      seen.push(run);
+    }
+    expect(seen).toEqual([["1", "2"], ["1", "2", "3"], ["4"], ["4", "5", "6"]]);
+    expect((await fluvio.consumerOffsets({ consumerId: "middle" }))[0]?.offset).toBe(2);
+  });
+});
+
+describe("a SmartModule that goes wrong", () => {
+  const faults = [
+    ["loop", "worked on one batch for more than 500 ms"],
+    ["trap", "it trapped in filter: unreachable"],
+    ["garbage", "its output cannot be read"],
+    ["out-of-bounds", "lies outside its memory"],
+  ] as const;
+
+  it.each(faults)("by %j ends its own stream with what and where, and no other", async (value, words) => {
+    const bad = await topicWith([...Array.from({ length: 500 }, (_, i) => `fine ${i}`), value]);
+    const good = await topicWith(["first"]);
+    const wasm = await buildAs("kitchen");
+    const healthy = await fluvio.consumer({
+      topic: good,
+      offset: "beginning",
+      smartmodules: [{ wasm, name: "healthy" }],
+    });
+    const records = healthy[Symbol.asyncIterator]();
+    expect(text((await records.next()).value?.value)).toBe("first");
+    await using producer = await fluvio.topicProducer(good);
+    let failure: unknown;
+    const failing = consumed({ topic: bad, smartmodules: [{ wasm, name: "kitchen" }] }).catch((error: unknown) => {
+      failure = error;
+    });
+    for (let count = 0; failure === undefined; count++) {
+      await (await producer.send(undefined, `${count}`)).wait();
+      expect(text((await records.next()).value?.value)).toBe(`${count}`);
+    }
+    await failing;
+    expect(failure).toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      message: expect.stringMatching(/^SmartModule "kitchen" .* in the records from offset \d+ to 500/),
+      details: expect.objectContaining({ topic: bad, partition: 0 }),
+    });
+    expect(failure).toMatchObject({ message: expect.stringContaining(words) });
+    await healthy.close();
+    expect(await consumed({ topic: bad })).toHaveLength(501);
+  });
+
+  it("by taking too much memory is named with the limit", async () => {
+    const topic = await topicWith(Array.from({ length: 40 }, () => "hog"));
+    await expect(
+      consumed({ topic, smartmodules: [{ wasm: await buildAs("kitchen"), name: "kitchen" }] }),
+    ).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      message: expect.stringMatching(
+        `^SmartModule "kitchen" was stopped in filter with \\d+ of at most ${LIMIT} bytes of memory`,
+      ),
+    });
+  });
+
+  it.each(faults)(
+    "by %j fails the producer whose records it was to change, and stores none of them",
+    async (value, words) => {
+      const topic = await topicWith([]);
+      const smartmodules = [{ wasm: await buildAs("kitchen"), name: "kitchen" }];
+      const producer = await fluvio.topicProducer(topic, { smartmodules });
+      const [output] = await producer.sendAll([{ value }]);
+      await expect(output?.wait()).rejects.toMatchObject({ message: expect.stringContaining(words) });
+      await producer.close().catch(() => {});
+      expect(await consumed({ topic })).toEqual([]);
+    },
+  );
+
+  it("names module, offset, key and value of a record that it refuses, to consumers and producers", async () => {
+    const topic = await fluvio.admin().createTopic(cluster.topicName());
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.sendAll([
+      ["k0", "fine"],
+      ["k1", "error"],
+    ]);
+    await producer.flush();
+    const smartmodules = [{ wasm: await buildAs("kitchen"), name: "kitchen" }];
+    const named = /asked to fail[\s\S]*Type: Filter[\s\S]*Offset: 1[\s\S]*Key: k1[\s\S]*Value: error/;
+    await expect(consumed({ topic, smartmodules })).rejects.toMatchObject({ message: expect.stringMatching(named) });
+    const refusing = await fluvio.topicProducer(topic, { smartmodules });
+    const [, refused] = await refusing.sendAll([
+      ["k0", "fine"],
+      ["k1", "error"],
+    ]);
+    await expect(refused?.wait()).rejects.toMatchObject({ message: expect.stringMatching(named) });
+    await refusing.close().catch(() => {});
   });
 });
 

@@ -68,11 +68,17 @@ export function wireErrorSentence(error: WireError, context: WireErrorContext = 
   return rowOf(error.name).sentence(error, context);
 }
 
+/** What the message of an {@link wireError | Other} begins with when a SmartModule broke: it has no code of its own. */
+const BROKEN_SMARTMODULE = "SmartModule err ";
+
 /** The error to throw for one that came over the wire. `details` holds its name, number, payload and the context. */
 export function toFluvioError(error: WireError, context: WireErrorContext = {}): FluvioError {
   const row = rowOf(error.name);
   const { name, ...payload } = error;
-  return flvError(row.code, row.sentence(error, context), {
+  const sentence = row.sentence(error, context);
+  const isBroken = name === "Other" && sentence.startsWith(BROKEN_SMARTMODULE);
+  const code = isBroken ? "FLV_SMARTMODULE_RUNTIME" : row.code;
+  return flvError(code, isBroken ? sentence.slice(BROKEN_SMARTMODULE.length) : sentence, {
     details: { ...context, ...payload, wireError: name, wireNumber: row.number },
     retriable: row.retriable,
     ...(row.hint === undefined ? {} : { hint: row.hint }),

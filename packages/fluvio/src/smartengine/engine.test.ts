@@ -62,12 +62,33 @@ describe("kinds", () => {
     ]);
   });
 
-  it("makes several records of one", async () => {
+  it("makes several records of one, which share its offset and time", async () => {
     await using chain = await chainOf(step("array-map"));
     const output = await feed(chain, ['[1,"two",{"three":3}]', "[]", '["x"]'], 50);
     expect(valuesOf(output.batches)).toEqual(["1", '"two"', '{"three":3}', '"x"']);
-    expect(recordsOf(output.batches).map((record) => record.offset)).toEqual([50, 51, 52, 52]);
-    expect(headersOf(output.batches)).toMatchObject([{ baseOffset: 50, lastOffsetDelta: 2 }]);
+    for (const numbering of ["delta", "index"] as const) {
+      const records = recordsOf(output.batches, numbering);
+      expect(records.map((record) => record.offset)).toEqual([50, 50, 50, 52]);
+    }
+    expect(recordsOf(output.batches).map((record) => record.timestampMs - TEST_TIMESTAMP_MS)).toEqual([0, 0, 0, 2]);
+    const offset = (baseOffset: number, lastOffsetDelta = 0) => ({ baseOffset, lastOffsetDelta });
+    expect(headersOf(output.batches)).toMatchObject([offset(50), offset(50), offset(50, 1), offset(52)]);
+  });
+
+  it("makes records up to one that is refused", async () => {
+    await using chain = await chainOf(step("array-map"));
+    const output = await feed(chain, ["[1,2]", "none", "[3]"], 7);
+    expect(valuesOf(output.batches)).toEqual(["1", "2"]);
+    expect(output.error).toMatchObject({ module: "array-map", kind: "array_map", offset: 8 });
+    expect(output.error && text(output.error.value)).toBe("none");
+  });
+
+  it("makes records that later modules map and filter, each with the offset of what it was made of", async () => {
+    await using chain = await chainOf(step("array-map"), step("filter"), step("map"));
+    const output = await feed(chain, ['["ab","b"]', '["c","ad"]'], 3);
+    const [first, second] = [`@3@${TEST_TIMESTAMP_MS}`, `@4@${TEST_TIMESTAMP_MS + 1}`];
+    expect(valuesOf(output.batches)).toEqual([`"AB"${first}`, `"AD"${second}`]);
+    expect(recordsOf(output.batches, "index").map((record) => record.offset)).toEqual([3, 4]);
   });
 
   it("aggregates from the initial value over batches", async () => {

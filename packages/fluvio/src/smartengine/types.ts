@@ -59,8 +59,11 @@ export interface ProcessOutput {
    * not compressed). Surviving records keep their offset and timestamp, for readers that use offset_delta and for
    * readers that count from the base offset alike: a gap in the offsets starts a new batch, whose predecessor's
    * last_offset_delta covers the gap. A gap at the very start is a batch without records, so that the batches cover
-   * every offset from `fromOffset` to `nextOffset`. Records that array_map made have no offset of their own: they get
-   * those of their input batch in order, and what is over shares its last one.
+   * every offset from `fromOffset` to `nextOffset`.
+   * Records that array_map makes of one record share its offset and timestamp, so that no offset is ever beyond what
+   * was read: whoever stores the offset of the last record he worked off never loses another record by it. For readers
+   * that count, each record that shares an offset with the one before is a batch of its own. array_map is called once
+   * for each record, because nothing in its output tells what was made of what.
    */
   readonly batches: Uint8Array;
   readonly recordCount: number;

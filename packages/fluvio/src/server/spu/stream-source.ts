@@ -57,7 +57,7 @@ export function chainSource(
       const output = await chain
         .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes })
         .catch((error: unknown) => {
-          throw asProcessError(error);
+          throw asProcessError(error, at, slice.nextOffset - 1);
         });
       assert(output.nextOffset > at, "a chain gets on with every step, or the stream would stand still");
       at = output.nextOffset;
@@ -81,10 +81,11 @@ export function chainSource(
 }
 
 /** A trap or a limit while records are worked off: clients know it by its first words. */
-function asProcessError(error: unknown): unknown {
+function asProcessError(error: unknown, fromOffset: number, toOffset: number): unknown {
   if (!isFluvioError(error)) return error;
-  return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule err ${error.message}`, {
-    details: error.details,
+  const where = `in the records from offset ${fromOffset} to ${toOffset}`;
+  return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule err ${error.message}, ${where}`, {
+    details: { ...error.details, fromOffset, toOffset },
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });

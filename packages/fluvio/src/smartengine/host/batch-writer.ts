@@ -27,8 +27,8 @@ export interface SourceBatch {
 
 /**
  * Lays out surviving records as batches that every reader numbers alike, whether it uses offset deltas or counts from
- * the base offset: a gap starts a new batch, and each batch covers the offsets dropped after it. Offsets dropped
- * before the first survivor are covered by a batch without records.
+ * the base offset: a gap or a repeated offset starts a new batch, and each batch covers the offsets dropped after it.
+ * Offsets dropped before the first survivor are covered by a batch without records.
  */
 export class BatchWriter {
   private bytes: Uint8Array;
@@ -74,20 +74,21 @@ export class BatchWriter {
   private untouched = false;
 
   /**
-   * Adds the survivors of one input batch. Their offsets come from their deltas; where those repeat or go back (records
-   * that array_map made have none of their own) the next free offset of the input batch is taken, and when there is
-   * none left, its last one again.
+   * Adds the survivors of one input batch. Their offsets come from their deltas, and never leave the input batch. Where
+   * deltas repeat or go back, the next free offset is taken, or the last one again when none is left; with
+   * `sharesOffsets` the offset before is shared. Whatever shares an offset is a batch of its own.
    * @param section uncompressed records section
    */
-  addSection(source: SourceBatch, section: Uint8Array, recordCount: number): void {
+  addSection(source: SourceBatch, section: Uint8Array, recordCount: number, sharesOffsets = false): void {
     const scan = new RecordScan(section, COUNT_BYTES, section.length);
     const lastOffset = source.endOffset - 1;
+    const step = sharesOffsets ? 0 : 1;
     let run: Run | undefined;
-    let previous = source.fromOffset - 1;
+    let previous = source.fromOffset - step;
     for (let i = 0; i < recordCount; i++) {
       scan.next();
-      const offset = Math.min(Math.max(source.baseOffset + scan.offsetDelta, previous + 1), lastOffset);
-      if (run !== undefined && offset > previous + 1) {
+      const offset = Math.min(Math.max(source.baseOffset + scan.offsetDelta, previous + step), lastOffset);
+      if (run !== undefined && offset !== previous + 1) {
         this.addRun(run, source);
         run = undefined;
       }

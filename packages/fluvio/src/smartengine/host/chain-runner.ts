@@ -2,6 +2,7 @@ import { flvError } from "../../protocol/index.ts";
 import type { BuildStep, RecordsResult } from "../messages.ts";
 import type { EngineLimits, Lookback, ModuleMetrics, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
+import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
 import type { GuestStream } from "./wasi.ts";
 
@@ -9,6 +10,8 @@ import type { GuestStream } from "./wasi.ts";
 export interface ChainOutput {
   readonly section: Uint8Array;
   readonly recordCount: number;
+  /** Records may share an offset: they were made of the same one. */
+  readonly sharesOffsets?: boolean;
   readonly error: RecordError | undefined;
 }
 
@@ -45,11 +48,13 @@ export class ChainRunner {
   private readonly options: RunnerOptions;
   private pendingOutput: ModuleInstance | undefined;
   private pendingStep = 0;
+  private readonly sharesOffsets: boolean;
 
   /** Instantiates and initialises the steps in order. */
   constructor(steps: readonly BuildStep[], options: RunnerOptions) {
     this.options = options;
     for (const [index, step] of steps.entries()) this.steps.push(this.inGuest(index, () => this.build(step)));
+    this.sharesOffsets = this.steps.some(({ instance }) => instance.kind === "array_map");
   }
 
   get takesHistory(): readonly boolean[] {
@@ -91,15 +96,20 @@ export class ChainRunner {
       records = output.section;
       recordCount = output.recordCount;
       if (output.error !== undefined) {
-        return { section: records, recordCount, error: { module: step.instance.name, ...output.error } };
+        const error = { module: step.instance.name, ...output.error };
+        return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error };
       }
     }
-    return { section: records, recordCount, error: undefined };
+    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error: undefined };
   }
 
   private apply(index: number, step: Step, input: CallInput): TransformOutput {
     const startMs = performance.now();
-    const output = this.inGuest(index, () => step.instance.transform(input, step.params, step.accumulator));
+    const output = this.inGuest(index, () =>
+      step.instance.kind === "array_map"
+        ? this.applyToEach(step, input)
+        : step.instance.transform(input, step.params, step.accumulator),
+    );
     const { counters } = step;
     counters.cpuMs += performance.now() - startMs;
     counters.bytesIn += input.records.length;
@@ -108,6 +118,26 @@ export class ChainRunner {
     if (output.error !== undefined) counters.recordErrors += 1;
     if (output.accumulator !== undefined) step.accumulator = output.accumulator;
     return output;
+  }
+
+  /**
+   * Calls an array_map with one record after the other. Its records come back without offset and time, and which of
+   * them were made of which record shows in no other way.
+   */
+  private applyToEach(step: Step, input: CallInput): TransformOutput {
+    const { instance, params } = step;
+    const { outputBytesMax } = this.options.limits;
+    const records = new SingleRecords(input.records);
+    const made = new ArrayMapOutput(input.records.length);
+    let error: TransformOutput["error"];
+    for (let i = 0; i < records.count && error === undefined; i++) {
+      const output = instance.transform({ ...input, records: records.next() }, params, undefined);
+      made.add(output.section, output.recordCount, records.deltas);
+      error = output.error;
+      instance.freeOutput();
+      if (made.sizeBytes > outputBytesMax) throw instance.outputTooLarge(made.sizeBytes);
+    }
+    return { section: made.section(), recordCount: made.recordCount, error, accumulator: undefined };
   }
 
   /** Frees the output of the last {@link run} in the guest. */

@@ -252,13 +252,14 @@ export class ModuleInstance {
         `its output of ${length} bytes at ${ptr} lies outside its memory of ${buffer.byteLength} bytes`,
       );
     }
-    if (length > this.limits.outputBytesMax) {
-      throw this.failed(`its output of ${length} bytes is above the limit of ${this.limits.outputBytesMax}`, {
-        outputBytes: length,
-        outputBytesMax: this.limits.outputBytesMax,
-      });
-    }
+    if (length > this.limits.outputBytesMax) throw this.outputTooLarge(length);
     return new Reader(new Uint8Array(buffer, ptr, length));
+  }
+
+  outputTooLarge(outputBytes: number): Error {
+    const { outputBytesMax } = this.limits;
+    const clause = `its output of ${outputBytes} bytes is above the limit of ${outputBytesMax}`;
+    return this.failed(clause, { outputBytes, outputBytesMax });
   }
 
   private errorText(call: "init"): string {

@@ -49,6 +49,17 @@ function exploding(factor: number): Transform {
   };
 }
 
+/** A chain that makes of each record as many as its value says, with its offset. */
+const copying: Transform = {
+  run: ({ records }) => {
+    const made = decodeRecords(records).flatMap((record) =>
+      Array.from({ length: Number(text(record.value)) }, () => record),
+    );
+    return { section: encodeRecords(made), recordCount: made.length, sharesOffsets: true, error: undefined };
+  },
+  release: () => {},
+};
+
 /** A chain that gives every record one value. */
 function replacing(value: string): Transform {
   return {
@@ -148,9 +159,44 @@ describe("rebatch", () => {
     );
     expect(headersOf(fewer.batches)).toMatchObject([{ baseOffset: 20, lastOffsetDelta: 2 }]);
     const more = rebatch({ batches: batch, ...UNLIMITED }, exploding(2));
-    expect(headersOf(more.batches)).toMatchObject([{ baseOffset: 20, lastOffsetDelta: 2 }]);
-    expect(recordsOf(more.batches).map((record) => record.offset)).toEqual([20, 21, 22, 22, 22, 22]);
+    for (const numbering of ["delta", "index"] as const) {
+      const records = recordsOf(more.batches, numbering);
+      expect(records.map((record) => record.offset)).toEqual([20, 21, 22, 22, 22, 22]);
+    }
     expect(recordsOf(more.batches).every((record) => record.timestampMs === TEST_TIMESTAMP_MS)).toBe(true);
+  });
+
+  it("numbers records that share offsets alike for every reader, within their input batch, and accounts for all", () => {
+    const property = fc.property(
+      fc.array(fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 4 }),
+      fc.nat({ max: 3_000_000_000 }),
+      fc.nat({ max: 10 }),
+      (inputs, base, skipped) => {
+        const fromOffset = base + skipped;
+        const expected: number[] = [];
+        let next = base;
+        const batches = inputs.map((copies) => {
+          const baseOffset = next;
+          for (const count of copies) {
+            if (next >= fromOffset) for (let i = 0; i < count; i++) expected.push(next);
+            next += 1;
+          }
+          return makeBatch(copies.map(String), { baseOffset });
+        });
+        const output = rebatch({ batches: joined(...batches), ...UNLIMITED, fromOffset }, copying);
+        expect(recordsOf(output.batches).map((record) => record.offset)).toEqual(expected);
+        expect(recordsOf(output.batches, "index").map((record) => record.offset)).toEqual(expected);
+        let covered = fromOffset;
+        for (const { baseOffset, lastOffsetDelta } of headersOf(output.batches)) {
+          expect(baseOffset).toBeLessThanOrEqual(covered);
+          covered = Math.max(covered, baseOffset + lastOffsetDelta + 1);
+        }
+        expect(output).toMatchObject({ recordCount: expected.length, nextOffset: Math.max(next, fromOffset) });
+        expect(covered).toBe(output.nextOffset);
+        for (const batch of splitBatches(output.batches).batches) validateBatch(batch);
+      },
+    );
+    fc.assert(property, { numRuns: 300 });
   });
 
   it("refuses a batch that is cut short", () => {

@@ -47,7 +47,7 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
     if (source.baseOffset === source.fromOffset && isUnchanged(output, section, source)) {
       writer.addWhole(source, stored.batch, output.recordCount);
     } else {
-      writer.addSection(source, output.section, output.recordCount);
+      writer.addSection(source, output.section, output.recordCount, output.sharesOffsets);
     }
     chain.release();
     nextOffset = stored.endOffset;
