@@ -16,6 +16,8 @@ import { type ChildCommand, SupervisedConnector, type SupervisionLimits } from "
 export interface ConnectorSupervisorOptions {
   /** `host:port` of the SC, asked when a connector starts: the port may not be known before. */
   endpoint(): string | Promise<string>;
+  /** Configuration file whose active profile connectors use in place of `endpoint`: for a cluster that speaks TLS. */
+  readonly profilePath?: string;
   /** Holds `connector_<name>.log` and its older files. */
   readonly logDirectory: string;
   /** Holds the configuration of each connector while it runs, without its secrets. */
@@ -176,11 +178,21 @@ class Supervisor implements ConnectorHost {
   }
 
   #command(name: string, config: ConnectorConfig, endpoint: string): ChildCommand {
+    const { profilePath } = this.#options;
     const runner = this.#options.runnerPath ?? defaultRunner();
     return {
       file: process.execPath,
-      args: [runner, "--config", this.#configPath(name), "--endpoint", endpoint],
-      env: { ...process.env, ...config.secrets },
+      args: [
+        runner,
+        "--config",
+        this.#configPath(name),
+        ...(profilePath === undefined ? ["--endpoint", endpoint] : []),
+      ],
+      env: {
+        ...process.env,
+        ...(profilePath === undefined ? {} : { FLV_PROFILE_PATH: profilePath }),
+        ...config.secrets,
+      },
     };
   }
 

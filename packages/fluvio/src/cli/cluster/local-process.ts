@@ -8,6 +8,7 @@ import type { Io } from "../io.ts";
 import { isRunning } from "./holder.ts";
 import { failureError, isStartMessage, type StartMessage } from "./messages.ts";
 import { type ClusterSettings, clusterLogPath, scAddress } from "./settings.ts";
+import { tlsArguments } from "./tls.ts";
 
 /** Longest wait for a cluster to become ready. Recovering a large log after a crash takes its time. */
 const READY_TIMEOUT_MS = 120_000;
@@ -71,6 +72,7 @@ function runArguments(settings: ClusterSettings): readonly string[] {
     ["--spu-base-port", String(settings.spu_base_port)],
     ["--flush", settings.flush],
     ["--rust-log", settings.rust_log],
+    tlsArguments(settings.tls),
   ].flat();
 }
 

@@ -5,6 +5,7 @@ import type { Io } from "../io.ts";
 import { integer, nonEmpty } from "../values.ts";
 import { endpoint } from "./endpoint.ts";
 import { type ClusterSettings, flushMode } from "./settings.ts";
+import { tlsFiles, tlsOptions } from "./tls.ts";
 
 function flush(given: string): string {
   try {
@@ -46,6 +47,7 @@ export const settingsOptions = {
     summary: "When acknowledged records are on disk: always (default), os, or a time such as 100ms",
     parse: flush,
   }),
+  ...tlsOptions,
 };
 
 /** Options that choose what the original calls the installation; only a local one exists here. */
@@ -82,7 +84,7 @@ const KUBERNETES = {
   sysOnly: unsupported("sys-only"),
 };
 
-const NOT_YET = { readOnly: unsupported("read-only", "PATH"), tls: unsupported("tls") };
+const NOT_YET = { readOnly: unsupported("read-only", "PATH") };
 
 export const startOptions = {
   local: flag({ long: "local", summary: "A cluster on this machine: the only kind, and the default" }),
@@ -96,7 +98,7 @@ export const startOptions = {
 
 type Given = InputOf<Record<never, never>, typeof settingsOptions>;
 
-/** What was given on the command line on top of what `base` says. */
+/** What was given on the command line on top of what `base` says. @throws FLV_ARGUMENT */
 export function withGiven(base: ClusterSettings, given: Given, io: Io): ClusterSettings {
   return {
     ...base,
@@ -108,6 +110,7 @@ export function withGiven(base: ClusterSettings, given: Given, io: Io): ClusterS
     spu_base_port: given.spuBasePort ?? base.spu_base_port,
     flush: given.flush ?? base.flush,
     rust_log: given.rustLog ?? base.rust_log,
+    tls: tlsFiles(given, base.tls, io),
   };
 }
 

@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { destination, pino } from "pino";
+import { emptyConfig, withCluster, writeConfigFile } from "../../client/index.ts";
 import { connectorSupervisor } from "../../connector/index.ts";
 import type { Logger } from "../../protocol/index.ts";
 import { type Cluster, startCluster } from "../../server/index.ts";
 import type { Io } from "../io.ts";
 import { failureMessage, tellStarter } from "./messages.ts";
 import { type ClusterSettings, flushMode, writeSettings } from "./settings.ts";
+import { profileTls, serverTls } from "./tls.ts";
 
 /** A cluster that does not end this long after it was told to is left behind: its storage is safe against that. */
 const CLOSE_TIMEOUT_MS = 35_000;
@@ -48,13 +50,17 @@ async function open(settings: ClusterSettings, logger: Logger): Promise<Cluster>
   const endpoint = new Promise<string>((resolve) => {
     announce = resolve;
   });
+  const profilePath = join(settings.data_dir, "connectors.config");
   const connectorHost = connectorSupervisor({
     endpoint: () => endpoint,
+    ...(settings.tls === undefined ? {} : { profilePath }),
     logDirectory: settings.log_dir,
     stateDirectory: join(settings.data_dir, "connectors"),
     logger,
   });
+  const tls = settings.tls === undefined ? undefined : await serverTls(settings.tls);
   const cluster = await startCluster({
+    ...(tls === undefined ? {} : { tls }),
     dataDir: settings.data_dir,
     host: settings.sc_host,
     scPort: settings.sc_port,
@@ -65,7 +71,12 @@ async function open(settings: ClusterSettings, logger: Logger): Promise<Cluster>
     logger,
     spuLogLevel: logLevel(settings.rust_log),
   });
-  announce(`${reachable(cluster.host)}:${cluster.scPort}`);
+  const address = `${reachable(cluster.host)}:${cluster.scPort}`;
+  if (settings.tls !== undefined) {
+    const profile = { endpoint: address, tls: profileTls(settings.tls) };
+    await writeConfigFile(withCluster(emptyConfig(), "local", profile), profilePath);
+  }
+  announce(address);
   return cluster;
 }
 

@@ -4,6 +4,7 @@ import { parse, stringify } from "smol-toml";
 import { parseDurationMs } from "../../client/index.ts";
 import { flvError, SC_PUBLIC_PORT_DEFAULT, SPU_PORT_STEP, SPU_PUBLIC_PORT_DEFAULT } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
+import { isTlsFiles, type TlsFiles } from "./tls.ts";
 
 /** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
 export interface ClusterSettings {
@@ -18,6 +19,7 @@ export interface ClusterSettings {
   /** `always`, `os`, or a time such as `100ms`. */
   readonly flush: string;
   readonly rust_log: string;
+  readonly tls?: TlsFiles | undefined;
 }
 
 const TEXTS = ["version", "data_dir", "log_dir", "sc_host", "flush", "rust_log"] as const;
@@ -65,6 +67,7 @@ function checked(file: Readonly<Record<string, unknown>>): ClusterSettings {
   const wrong =
     TEXTS.find((key) => typeof file[key] !== "string") ?? NUMBERS.find((key) => !Number.isSafeInteger(file[key]));
   if (wrong !== undefined) throw new Error(`${wrong} is ${file[wrong] === undefined ? "missing" : "not as expected"}`);
+  if (file.tls !== undefined && !isTlsFiles(file.tls)) throw new Error("tls lacks a path");
   const settings = file as unknown as ClusterSettings;
   if (settings.spus < 1) throw new Error("spus is not at least 1");
   return settings;

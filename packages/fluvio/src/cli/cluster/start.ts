@@ -6,6 +6,7 @@ import type { Checklist } from "./checklist.ts";
 import { preflight } from "./checks.ts";
 import { type Started, startInBackground } from "./local-process.ts";
 import { type ClusterSettings, defaultSettings, readSettings, scAddress } from "./settings.ts";
+import { profileTls } from "./tls.ts";
 
 export interface StartOptions {
   readonly skipChecks: boolean;
@@ -57,7 +58,7 @@ async function withLocalProfile<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   list.progress(`Creating Local Profile to: ${scAddress(settings)}`);
-  const restore = await setLocalProfile(io, scAddress(settings));
+  const restore = await setLocalProfile(io, scAddress(settings), profileTls(settings.tls));
   list.done("👤 Profile set");
   try {
     return await work();

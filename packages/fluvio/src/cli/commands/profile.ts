@@ -5,6 +5,7 @@ import {
   type FluvioConfig,
   formatConfig,
   readConfigFile,
+  type TlsConfig,
   withActiveProfile,
   withCluster,
   withoutCluster,
@@ -297,12 +298,16 @@ const syncK8 = command({
 });
 
 /** Makes `local` the active profile, for the cluster at this address. @returns the way back */
-export async function setLocalProfile(io: Io, address: string): Promise<() => Promise<void>> {
+export async function setLocalProfile(
+  io: Io,
+  address: string,
+  tls: TlsConfig = { tls_policy: "disabled" },
+): Promise<() => Promise<void>> {
   const before = await readIfPresent(io);
   const cluster: ClusterConfig = {
     endpoint: address,
     use_spu_local_address: false,
-    tls: { tls_policy: "disabled" },
+    tls,
     metadata: { installation: "local" },
   };
   await writeConfigFile(withCluster(before ?? emptyConfig(), "local", cluster), io.configPath);
