@@ -172,15 +172,22 @@ export class Producer implements TopicProducer {
     await withSignal(this.#waiting?.then(() => {}) ?? this.#core.room(), options.signal);
   }
 
-  async send(key: Data | null | undefined, value: Data, options?: SendOptions): Promise<ProduceOutput> {
-    options?.signal?.throwIfAborted();
-    const output = this.trySend(key, value, options);
-    if (output !== undefined) return output;
+  /** Not an async function: most calls find room, and then a promise that is resolved already is all there is to do. */
+  send(key: Data | null | undefined, value: Data, options?: SendOptions): Promise<ProduceOutput> {
+    try {
+      options?.signal?.throwIfAborted();
+      const output = this.trySend(key, value, options);
+      return output === undefined ? this.#sendInTurn(key, value, options) : Promise.resolve(output);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #sendInTurn(key: Data | null | undefined, value: Data, options: SendOptions | undefined): Promise<ProduceOutput> {
     // the caller may change its bytes as soon as the call has returned
     const keyCopy = key instanceof Uint8Array ? key.slice() : key;
     const valueCopy = value instanceof Uint8Array ? value.slice() : value;
-    const before = this.#waiting;
-    const turn = this.#sendLater(before, keyCopy, valueCopy, options);
+    const turn = this.#sendLater(this.#waiting, keyCopy, valueCopy, options);
     this.#waiting = turn;
     const done = () => {
       if (this.#waiting === turn) this.#waiting = undefined;
