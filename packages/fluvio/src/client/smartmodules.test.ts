@@ -77,6 +77,54 @@ describe("SmartModules of a consumer", () => {
   });
 });
 
+describe("a chain over the wire", () => {
+  it("applies three modules in order, by name and sent along, with parameters", async () => {
+    const topic = await topicWith(["2", "41", "42", "80", "84"]);
+    await fluvio.admin().createSmartModule("needle", await buildAs("init"));
+    const smartmodules = [
+      { name: "needle", params: { needle: "4" } },
+      { wasm: await buildAs("filter-map") },
+      { wasm: await buildAs("aggregate"), aggregateInitial: "100" },
+    ];
+    const consumer = await fluvio.consumer({ topic, offset: "beginning", smartmodules, disableContinuous: true });
+    const seen = (await drain(consumer)).map(({ offset, key, value }) => [offset, text(key), text(value)]);
+    expect(seen).toEqual([
+      [2, "even", "121"],
+      [4, "even", "163"],
+    ]);
+    await expect(consumed({ topic, smartmodules: [{ name: "needle" }] })).rejects.toMatchObject({
+      message: expect.stringContaining("Missing param needle"),
+    });
+  });
+
+  it("carries the sum of an aggregate over batches and replies, and over a pause", async () => {
+    const topic = await fluvio.admin().createTopic(cluster.topicName());
+    await using producer = await fluvio.topicProducer(topic, { batchSizeBytes: 64 });
+    await producer.sendAll(Array.from({ length: 500 }, () => ({ value: "1" })));
+    await producer.flush();
+    const smartmodules = [{ wasm: await buildAs("aggregate"), aggregateInitial: "1000" }];
+    const consumer = await fluvio.consumer({ topic, offset: "beginning", maxBytes: 200, smartmodules });
+    const records = consumer[Symbol.asyncIterator]();
+    for (let sum = 1001; sum <= 1500; sum++) expect(text((await records.next()).value?.value)).toBe(`${sum}`);
+    await producer.send(undefined, "500");
+    await producer.flush();
+    expect(text((await records.next()).value?.value)).toBe("2000");
+    await consumer.close();
+  });
+
+  it.each([
+    { lookback: { last: 0 }, kept: ["a", "b", "c"] },
+    { lookback: { last: 2 }, kept: ["a"] },
+    { lookback: { last: 100 }, kept: [] },
+    { lookback: { last: 0, ageMs: 3_600_000 }, kept: [] },
+    { lookback: { last: 1, ageMs: 3_600_000 }, kept: ["a", "b"] },
+  ])("looks back on $lookback", async ({ lookback, kept }) => {
+    const topic = await topicWith(["a", "b", "c"]);
+    // it drops what it saw
+    expect(await consumed({ topic, smartmodules: [{ wasm: await buildAs("look-back"), lookback }] })).toEqual(kept);
+  });
+});
+
 describe("what array_map makes", () => {
   const smartmodules = async () => [{ wasm: await buildAs("array-map") }];
 
