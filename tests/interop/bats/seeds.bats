@@ -126,9 +126,10 @@ parameters:
 }
 
 @test "topic create" {
-  run fluvio topic create cat-facts-local
+  fluvio topic delete cat-facts
+  run fluvio topic create cat-facts
   assert_success
-  assert_output 'topic "cat-facts-local" created'
+  assert_output 'topic "cat-facts" created'
 }
 
 @test "the seed's Rust module is registered under its name" {
@@ -162,7 +163,23 @@ YAML
   assert_success
   run first_lines 2 fluvio consume cat-facts-gzip -B
   assert_line --index 1 --regexp '^".+"$'
+  # The records lie in the log compressed: behind the header of 57 bytes a gzip member begins, 1f 8b.
+  run od -A n -t x1 -j 57 -N 2 "$FLUVIO_DIR"/data/*/cat-facts-gzip-0/00000000000000000000.log
+  assert_output ' 1f 8b'
   fluvio connector delete cat-facts-gzip
+}
+
+@test "connector create with the map, as in the document" {
+  seed_connector
+  echo '  map: "catfact-map"' >> connect.yml
+  run fluvio connector create --config=./connect.yml
+  assert_success
+  assert_output ''
+  run first_lines 1 fluvio consume cat-facts -B
+  assert_output --regexp '^"[^{].+"$'
+  run fluvio connector describe cat-facts
+  assert_line --regexp '^  map: catfact-map$'
+  fluvio connector delete cat-facts
 }
 
 @test "profile shows the active profile" {

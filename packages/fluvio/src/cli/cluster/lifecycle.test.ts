@@ -350,7 +350,7 @@ describe("a start that cannot work says why", () => {
 
   test.each([
     ["--k8", "--k8 is for Kubernetes"],
-    ["--tls", "--tls is not supported yet"],
+    ["--read-only=x", "--read-only is not supported yet"],
   ])("%s is refused", async (option, sentence) => {
     const started = await fluvio(place, ["cluster", "start", option]);
     expect(started.exitCode).toBe(1);
