@@ -1,10 +1,11 @@
 import { decompress, fetchApi, flvError, readBatchHeader, splitBatches, toFluvioError } from "../protocol/index.ts";
 import type { AbortOptions, Connection } from "../transport/index.ts";
+import type { FluvioObject } from "./admin-types.ts";
 import type { FluvioClient } from "./client-types.ts";
 import { Offset, SmartModuleType } from "./compat-values.ts";
 import { decodeReply } from "./decode-reply.ts";
 import { fetchStart } from "./start-offset.ts";
-import type { CompressionName, Consumer, ConsumerRecord, ProducerOptions, SmartModuleStep } from "./types.ts";
+import type { CompressionName, Consumer, ConsumerRecord, Data, ProducerOptions, SmartModuleStep } from "./types.ts";
 
 /*
  * The classes and methods of the npm package `@fluvio/client`, as thin functions over this client. Both sets of names
@@ -15,6 +16,12 @@ import type { CompressionName, Consumer, ConsumerRecord, ProducerOptions, SmartM
 const WASM_BYTES_MAX = 512 * 1024 * 1024;
 const FETCH_BYTES = 1_048_576;
 const DECODER = new TextDecoder();
+
+/** A record to send. */
+export type KeyValue = readonly [key: Data | null, value: Data];
+
+/** A topic as `findTopic` gives it. */
+export type Topic = FluvioObject<"Topic">;
 
 /** Settings of a producer. */
 export interface TopicProducerConfig {

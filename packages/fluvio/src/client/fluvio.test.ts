@@ -56,6 +56,27 @@ describe("produce and consume", () => {
     },
   );
 
+  it("takes text and bytes of every kind, and refuses at once what is neither", async () => {
+    const topic = await fluvio.admin().createTopic(cluster.topicName());
+    const bytes = new TextEncoder().encode("-bytes-");
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.send(bytes.buffer, bytes.buffer);
+    await producer.send(Buffer.from("key"), bytes.subarray(1, 6));
+    await producer.send(null, new DataView(bytes.buffer, 1, 5) as unknown as Uint8Array);
+    for (const wrong of [undefined, null, 7, { a: 1 }, ["a"]]) {
+      await expect(producer.send("key", wrong as unknown as string)).rejects.toMatchObject({
+        code: "FLV_ARGUMENT",
+        message: expect.stringContaining("keys and values are text or bytes"),
+      });
+    }
+    await producer.flush();
+    expect((await stored(topic)).map(({ key, value }) => [text(key), text(value)])).toEqual([
+      ["-bytes-", "-bytes-"],
+      ["key", "bytes"],
+      [undefined, "bytes"],
+    ]);
+  });
+
   it("starts where it is asked to", async () => {
     const topic = await newTopic();
     await using producer = await fluvio.topicProducer(topic);

@@ -30,6 +30,9 @@ export interface FluvioConnectOptions extends FluvioOptions {
   readonly platform?: Platform;
 }
 
+/** The name that `@fluvio/client` has for it. */
+export type Options = FluvioConnectOptions;
+
 /**
  * The client. `await Fluvio.connect()` uses the active profile; close it when done, or hold it with `await using`.
  *

@@ -35,10 +35,12 @@ export {
   type ConsumerConfig,
   type DefaultRecord,
   type FetchablePartitionResponse,
+  type KeyValue,
   PartitionConsumer,
   type PartitionConsumerJS,
   Record,
   type RecordSet,
+  type Topic,
   type TopicProducerConfig,
 } from "./compat.ts";
 export * from "./compat-values.ts";
@@ -60,7 +62,7 @@ export {
   withoutProfile,
   withRenamedProfile,
 } from "./config.ts";
-export { Fluvio, type FluvioConnectOptions } from "./fluvio.ts";
+export { Fluvio, type FluvioConnectOptions, type Options } from "./fluvio.ts";
 export { configPath, readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
 export type { Platform } from "./platform.ts";
 export { nearestName } from "./suggest.ts";

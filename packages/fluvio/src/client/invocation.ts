@@ -9,8 +9,21 @@ import type { Data, SmartModuleStep } from "./types.ts";
 
 const ENCODER = new TextEncoder();
 
+/** @throws FLV_ARGUMENT for what is no data, which JavaScript lets through */
 export function toBytes(data: Data): Uint8Array {
-  return typeof data === "string" ? ENCODER.encode(data) : data;
+  if (typeof data === "string") return ENCODER.encode(data);
+  return data instanceof Uint8Array ? data : bytesOf(data);
+}
+
+/** Also of buffers and views that another realm made. */
+function bytesOf(data: unknown): Uint8Array {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const kind = Object.prototype.toString.call(data).slice("[object ".length, -1);
+  if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return new Uint8Array(data as ArrayBuffer);
+  throw flvError("FLV_ARGUMENT", `keys and values are text or bytes, not ${kind}`, {
+    details: { kind },
+    hint: "give a string, a Uint8Array or an ArrayBuffer; JSON.stringify makes text of anything else",
+  });
 }
 
 /** A step as requests carry it; a module that is sent along is compressed here. @throws FLV_ARGUMENT */

@@ -2,7 +2,7 @@ import type { Logger } from "../protocol/index.ts";
 import type { AbortOptions, TlsOptions } from "../transport/index.ts";
 
 /** Text is encoded as UTF-8. */
-export type Data = string | Uint8Array;
+export type Data = string | Uint8Array | ArrayBuffer;
 
 // ---- connecting --------------------------------------------------------------------------------------------------
 

@@ -128,7 +128,9 @@ async function engineStep(
     wasm,
     params: new Map(Object.entries(step.params ?? {})),
     ...(lookback === undefined ? {} : { lookback }),
-    ...(initial === undefined ? {} : { accumulator: typeof initial === "string" ? Buffer.from(initial) : initial }),
+    ...(initial === undefined
+      ? {}
+      : { accumulator: typeof initial === "string" ? Buffer.from(initial) : new Uint8Array(initial) }),
   };
 }
 
