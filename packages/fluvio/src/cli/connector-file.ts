@@ -8,6 +8,7 @@ import {
   parseSecretsFile,
   REDACTED,
   validateConnector,
+  withLine,
 } from "../connector/index.ts";
 import { readUserFile } from "./files.ts";
 import type { Io } from "./io.ts";
@@ -25,7 +26,8 @@ export async function readConnectorFile(
   keepsSecrets: boolean,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
   const decode = async (file: string) => new TextDecoder().decode(await readUserFile(io, file));
-  const loaded = loadConnectorFile(await decode(path), path);
+  const content = await decode(path);
+  const loaded = loadConnectorFile(content, path);
   const given =
     secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
   const config = withAbsolutePaths(
@@ -33,7 +35,11 @@ export async function readConnectorFile(
     io.cwd,
   );
   const kept = (name: string) => (keepsSecrets && config.secrets[name] === REDACTED ? REDACTED : undefined);
-  await validateConnector(config, path, kept);
+  try {
+    await validateConnector(config, path, kept);
+  } catch (error) {
+    throw withLine(error, content, path);
+  }
   return { name: config.name, bytes: encodeConfig(config) };
 }
 

@@ -124,7 +124,7 @@ describe("what goes wrong is said", () => {
     const refused = await fluvio("connector", "create", "-c", path);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toBe(
-      "Invalid connector config ./bad.yml: unknown key `parameters.intervall` (FLV_CONNECTOR_INVALID). Did you mean `interval`?\n",
+      "Invalid connector config ./bad.yml:10: unknown key `parameters.intervall` (FLV_CONNECTOR_INVALID). Did you mean `interval`?\n",
     );
     expect(await ok("topic", "list")).not.toContain(" bad ");
     expect((await fluvio("connector", "create", "-c", "absent.yml")).stderr).toContain(

@@ -126,7 +126,9 @@ describe("templates", () => {
   });
 
   it("are refused when they cannot be read", async () => {
-    await expect(format([], { template: "{{value" })).rejects.toThrow("Failed to parse format string:");
+    await expect(format([], { template: "{{value" })).rejects.toThrow(
+      /^Failed to parse format string: Parse error on line 1, at \{\{value$/,
+    );
   });
 });
 

@@ -159,7 +159,9 @@ function borderedTable(rows: readonly ReadonlyMap<string, JsonNode>[]): string[]
 async function templateFormatter(template: string, options: FormatOptions): Promise<RecordFormatter> {
   const { default: Handlebars } = await import("handlebars");
   const invalid = (error: unknown) => {
-    const reason = error instanceof Error ? error.message.replace(/\s*\n[\s\S]*/, "") : String(error);
+    // The parser's first line says where, its second shows it; what it would have expected follows.
+    const [where = "", shown] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const reason = shown === undefined ? where : `${where.replace(/:$/, "")}, at ${shown.trim()}`;
     return flvError("FLV_ARGUMENT", `Failed to parse format string: ${reason}`, {
       details: { format: template },
       hint: "Use {{key}}, {{value}}, {{offset}}, {{partition}} and {{time}}.",
