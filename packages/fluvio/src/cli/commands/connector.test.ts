@@ -48,6 +48,10 @@ const statusOf = async (name: string): Promise<string | undefined> => {
   const all = JSON.parse(out) as { name: string; status: string; processId: number }[];
   return all.find((one) => one.name === name)?.status;
 };
+const processOf = async (name: string): Promise<number> => {
+  const all = JSON.parse(await ok("connector", "list", "-O", "json")) as { name: string; processId: number }[];
+  return all.find((one) => one.name === name)?.processId ?? 0;
+};
 const reaches = (name: string, status: string) =>
   vi.waitFor(async () => expect(await statusOf(name)).toBe(status), { timeout: 20_000, interval: 20 });
 const firstRecord = async (topic: string) => (await ok("consume", topic, "-B", "--end", "0")).trimEnd();
@@ -247,9 +251,47 @@ describe("the life of a managed connector", () => {
     expect((await following).exitCode).toBe(0);
   });
 
+  test("kill -9 of its process: another one takes over, and the rest does not notice", async () => {
+    await create("beside");
+    const [before, beside] = [await processOf("living"), await processOf("beside")];
+    process.kill(before, "SIGKILL");
+    await reaches("living", "Failed");
+    await reaches("living", "Running");
+    expect(await processOf("living")).not.toBe(before);
+    expect(await processOf("beside")).toBe(beside);
+    expect(await ok("connector", "logs", "living")).toContain("was ended by SIGKILL");
+    await ok("connector", "delete", "beside");
+  });
+
+  test("its topic deleted under it: made again, and filled", async () => {
+    await create("refilled");
+    await firstRecord("refilled");
+    await ok("topic", "delete", "refilled");
+    await vi.waitFor(async () => expect(await ok("topic", "list")).toContain(" refilled "), {
+      timeout: 20_000,
+      interval: 50,
+    });
+    expect(await firstRecord("refilled")).toBe('{"fact":"cats sleep","length":10}');
+    await ok("connector", "delete", "refilled");
+    await ok("topic", "delete", "refilled");
+  });
+
+  test("an endpoint that is down at the start: tried again, with the reason in the log, until it answers", async () => {
+    const port = await freePort();
+    const path = await file("late.yml", yaml("late").replace(url, `http://127.0.0.1:${port}/`));
+    await ok("connector", "create", "-c", path);
+    await vi.waitFor(async () => expect(await ok("connector", "logs", "late")).toContain("ECONNREFUSED"), {
+      timeout: 20_000,
+      interval: 50,
+    });
+    const late = createServer((_, response) => response.end("here I am")).listen(port, "127.0.0.1");
+    expect(await firstRecord("late")).toBe("here I am");
+    await ok("connector", "delete", "late");
+    late.close();
+  });
+
   test("it survives a restart of the cluster, and ends with it", async () => {
-    const list = JSON.parse(await ok("connector", "list", "-O", "json")) as { processId: number }[];
-    const before = list[0]?.processId ?? 0;
+    const before = await processOf("living");
     await ok("cluster", "shutdown");
     expect(() => process.kill(before, 0)).toThrow("ESRCH");
     await ok("cluster", "start");
