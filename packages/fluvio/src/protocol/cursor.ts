@@ -2,7 +2,7 @@ import { flvError } from "./errors.ts";
 
 const UTF8_ENCODER = new TextEncoder();
 const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const WRITER_INITIAL_BYTES = 256;
+const WRITER_INITIAL_BYTES = 512;
 /** Byte strings from this size on become a chunk of their own instead of being copied. */
 const CHUNK_BYTES_MIN = 2048;
 /**
