@@ -278,15 +278,15 @@ describe("the life of a managed connector", () => {
 
   test("an endpoint that is down at the start: tried again, with the reason in the log, until it answers", async () => {
     const port = await freePort();
-    const path = await file("late.yml", yaml("late").replace(url, `http://127.0.0.1:${port}/`));
+    const path = await file("belated.yml", yaml("belated").replace(url, `http://127.0.0.1:${port}/`));
     await ok("connector", "create", "-c", path);
-    await vi.waitFor(async () => expect(await ok("connector", "logs", "late")).toContain("ECONNREFUSED"), {
+    await vi.waitFor(async () => expect(await ok("connector", "logs", "belated")).toContain("ECONNREFUSED"), {
       timeout: 20_000,
       interval: 50,
     });
     const late = createServer((_, response) => response.end("here I am")).listen(port, "127.0.0.1");
-    expect(await firstRecord("late")).toBe("here I am");
-    await ok("connector", "delete", "late");
+    expect(await firstRecord("belated")).toBe("here I am");
+    await ok("connector", "delete", "belated");
     late.close();
   });
 
