@@ -361,6 +361,7 @@ class StreamConsumer implements Consumer {
       });
     }
     this.#stop.abort(flvError("FLV_ABORTED", "the consumer was closed"));
+    for (const reader of this.#readers) reader.release();
     this.#queue.abandon();
   }
 

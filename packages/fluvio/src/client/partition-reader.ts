@@ -1,4 +1,5 @@
 import {
+  ACKNOWLEDGE_END,
   flvError,
   isFluvioError,
   type SmartModuleInvocationInput,
@@ -190,10 +191,17 @@ export class PartitionReader {
   }
 
   /** The reply of the acknowledgement carries nothing; a lost connection is noticed by the stream itself. */
-  #acknowledge(open: OpenStream, sessionId: number, offset: number): void {
-    open.connection.request(updateOffsetsApi, { offsets: [{ offset, sessionId }] }).catch((error: unknown) => {
+  #acknowledge({ connection }: { connection: Connection }, sessionId: number, offset: number): void {
+    connection.request(updateOffsetsApi, { offsets: [{ offset, sessionId }] }).catch((error: unknown) => {
       this.#cluster.settings.logger.debug({ topic: this.topic, partition: this.partition, error }, "lost an ack");
     });
+  }
+
+  /** Frees what the server keeps for the stream; without this it would until the connection closes. */
+  release(): void {
+    const named = this.#namedStream();
+    this.#stream = undefined;
+    if (named !== undefined) this.#acknowledge(named, named.streamId, ACKNOWLEDGE_END);
   }
 
   #enlarge(neededBytes: number): boolean {
@@ -236,8 +244,10 @@ export class PartitionReader {
   }
 
   async #store(offset: number, options: AbortOptions): Promise<void> {
-    const { connection, streamId } = this.#namedStream() ?? (await this.#nameStream(offset, options));
+    const ownStream = this.#namedStream();
+    const { connection, streamId } = ownStream ?? (await this.#nameStream(offset, options));
     const { errorCode } = await connection.request(updateConsumerOffsetApi, { offset, sessionId: streamId }, options);
+    if (ownStream === undefined) this.#acknowledge({ connection }, streamId, ACKNOWLEDGE_END);
     if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
+  ACKNOWLEDGE_END,
   BATCH_HEADER_BYTES,
   BatchBuilder,
   decodeBatch,
@@ -72,7 +73,7 @@ describe("a consumer of a server that is not ours", () => {
     });
     const records = await consume(started);
     expect(records.map((record) => text(record.value))).toEqual(["a", "b", "c", "d"]);
-    expect(started.acks).toEqual([2]);
+    expect(started.acks).toEqual([2, ACKNOWLEDGE_END]);
   });
 
   it("asks for more when not even one batch comes whole", async () => {
@@ -110,7 +111,7 @@ describe("a consumer of a server that is not ours", () => {
     const records = await consume(started);
     expect(records.map((record) => record.offset)).toEqual([10, 11, 12, 13, 21, 25, 29]);
     expect(records[0]?.timestampMs).toBe(-1);
-    expect(started.acks).toEqual([20]);
+    expect(started.acks).toEqual([20, ACKNOWLEDGE_END]);
   });
 
   it("goes on at the oldest stored record with a warning, or throws when it is strict", async () => {

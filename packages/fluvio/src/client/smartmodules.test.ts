@@ -5,6 +5,8 @@ import { drain, text, useTestCluster } from "./testing/cluster.ts";
 import type { ConsumerOptions } from "./types.ts";
 
 const LIMIT = 64 * 1024 * 1024;
+/** More than a server runs at a time. */
+const CHAINS_MANY = 300;
 const cluster = useTestCluster({ engineLimits: { batchTimeoutMs: 500, memoryBytesMax: LIMIT } });
 let fluvio: Fluvio;
 
@@ -59,6 +61,18 @@ describe("SmartModules of a consumer", () => {
     const wasm = await buildAs("aggregate");
     expect(await consumed({ topic, smartmodules: [{ wasm }] })).toEqual(["1", "3", "6"]);
     expect(await consumed({ topic, smartmodules: [{ wasm, aggregateInitial: "10" }] })).toEqual(["11", "13", "16"]);
+  });
+
+  it("free what the server keeps for them when they are closed, so that more come and go than it may hold", async () => {
+    const topic = await topicWith(["apple"]);
+    const smartmodules = [{ wasm: await buildAs("filter") }];
+    for (let i = 0; i < CHAINS_MANY; i++) {
+      const consumer = await fluvio.consumer({ topic, smartmodules, offset: "beginning" });
+      for await (const record of consumer) {
+        expect(text(record.value)).toBe("apple");
+        break;
+      }
+    }
   });
 
   it("give what came before a record that fails, then the error with the record", async () => {

@@ -119,6 +119,8 @@ export {
   updateConsumerOffsetApi,
 } from "./apis/spu/update-consumer-offset.ts";
 export {
+  ACKNOWLEDGE_END,
+  ACKNOWLEDGE_NOTHING,
   UpdateOffsetsRequest,
   type UpdateOffsetsRequestInput,
   UpdateOffsetsResponse,

@@ -1,16 +1,6 @@
-import { flvError, type Logger } from "../../protocol/index.ts";
+import { ACKNOWLEDGE_END, ACKNOWLEDGE_NOTHING, flvError, type Logger } from "../../protocol/index.ts";
 import type { Replica, ReplicaEnd } from "./replica-manager.ts";
-import {
-  ACKNOWLEDGE_NOTHING,
-  ACKNOWLEDGE_TOPIC_DELETED,
-  acknowledge,
-  moveLimit,
-  nothingRead,
-  type StreamFlow,
-  sendDone,
-  startFlow,
-  takeSend,
-} from "./stream-flow.ts";
+import { acknowledge, moveLimit, nothingRead, type StreamFlow, sendDone, startFlow, takeSend } from "./stream-flow.ts";
 import type { StreamData, StreamSource } from "./stream-source.ts";
 
 export interface ConsumerStreamOptions {
@@ -60,8 +50,8 @@ export class ConsumerStream {
   /** The client wants `offset` next. */
   acknowledge(offset: number): void {
     if (this.flow === undefined || this.isEnded || offset === ACKNOWLEDGE_NOTHING) return;
-    if (offset === ACKNOWLEDGE_TOPIC_DELETED) {
-      this.fail(topicDeleted(this.options.replica.id.topic));
+    if (offset === ACKNOWLEDGE_END) {
+      this.end();
       return;
     }
     acknowledge(this.flow, offset);
@@ -77,7 +67,7 @@ export class ConsumerStream {
     });
   }
 
-  /** Ends without a word: the connection is gone. */
+  /** Ends without a word: the client is gone, or wants no more. */
   end(): void {
     if (this.isEnded) return;
     this.isEnded = true;

@@ -1,4 +1,5 @@
 import {
+  ACKNOWLEDGE_END,
   type Api,
   apiVersionsApi,
   decode,
@@ -128,7 +129,7 @@ export class SpuService {
     const status = request.offsets.map(({ offset, sessionId }) => {
       const stream = state.stream(sessionId);
       if (stream === undefined) return { sessionId, error: wireError("FetchSessionNotFoud") };
-      if (offset < STREAM_OFFSET_MIN) return { sessionId, error: wireError("OffsetOutOfRange") };
+      if (offset < ACKNOWLEDGE_END) return { sessionId, error: wireError("OffsetOutOfRange") };
       stream.acknowledge(offset);
       return { sessionId, error: NO_ERROR };
     });
@@ -185,9 +186,6 @@ export class SpuService {
     return reply(fetchConsumerOffsetsApi, header, state, { errorCode: NO_ERROR, consumers: local.list(filter) });
   }
 }
-
-/** Lowest offset with a meaning in an acknowledgement. */
-const STREAM_OFFSET_MIN = -2;
 
 function reply<Req, ReqIn, Res, ResIn>(
   api: Api<Req, ReqIn, Res, ResIn>,

@@ -14,11 +14,6 @@ export interface StreamFlow {
   acknowledgedWhileSending: number | undefined;
 }
 
-/** What the protocol's special offset -2 in an acknowledgement means. */
-export const ACKNOWLEDGE_TOPIC_DELETED = -2;
-/** Offset in an acknowledgement that changes nothing. */
-export const ACKNOWLEDGE_NOTHING = -1;
-
 export function startFlow(fetchOffset: number, limit: number): StreamFlow {
   return { position: fetchOffset, limit, sending: false, acknowledgedWhileSending: undefined };
 }
