@@ -239,6 +239,7 @@ export {
   TopicStatus,
   UpdateTopicAction,
 } from "./objects/topic.ts";
+export { topicNameProblem } from "./objects/topic-name.ts";
 export { encodeRecords } from "./record-writer.ts";
 export {
   type BatchRecord,

@@ -1,6 +1,6 @@
 import type { CreateTopicOptions } from "../../client/index.ts";
 import { parseDurationMs, parseSizeBytes } from "../../client/index.ts";
-import { flvError } from "../../protocol/index.ts";
+import { flvError, topicNameProblem } from "../../protocol/index.ts";
 import { command, flag, type OptionTable, optionalArg, value, valueOr } from "../command.ts";
 import { parseYamlText, readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
@@ -8,7 +8,6 @@ import { checked, integer, nonEmpty } from "../values.ts";
 import { parseRetentionSeconds, parseTopicCompression } from "./topic-values.ts";
 
 const DEDUPLICATION_FILTER = "fluvio/dedup-bloom-filter@0.1.0";
-const TOPIC_NAME_CHARS_MAX = 63;
 const ASSIGNED = ["partitions", "replication", "mirrorApply", "mirror"];
 const OTHERS = [
   "name",
@@ -269,12 +268,6 @@ function parseNames(parsed: unknown, path: string): string[] {
 
 /** @throws FLV_TOPIC_INVALID before the cluster is asked */
 export function checkTopicName(name: string): void {
-  const invalid = (why: string) =>
-    flvError("FLV_TOPIC_INVALID", `Invalid argument: Invalid Topic name ${name}. ${why}`, { details: { name } });
-  if (name.length > TOPIC_NAME_CHARS_MAX) {
-    throw invalid(`Name exceeds max characters allowed ${TOPIC_NAME_CHARS_MAX}`);
-  }
-  if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) {
-    throw invalid("Contain only lowercase alphanumeric characters or '-'");
-  }
+  const problem = topicNameProblem(name);
+  if (problem !== undefined) throw flvError("FLV_TOPIC_INVALID", `Invalid argument: ${problem}`, { details: { name } });
 }

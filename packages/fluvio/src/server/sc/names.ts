@@ -1,20 +1,8 @@
 import { closest, distance } from "fastest-levenshtein";
 
-const TOPIC_NAME_CHARS_MAX = 63;
 /** Names become keys of the metadata store, which has a limit, and words in error sentences. */
 const OBJECT_NAME_CHARS_MAX = 253;
 const OBJECT_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-
-/** What is wrong with a topic's name; `undefined` when nothing is. */
-export function topicNameProblem(name: string): string | undefined {
-  if (name === "") return "Invalid Topic name: it is empty. Contain only lowercase alphanumeric characters or '-'";
-  if (name.length > TOPIC_NAME_CHARS_MAX) {
-    return `Invalid Topic name ${abridged(name)}. Name exceeds max characters allowed ${TOPIC_NAME_CHARS_MAX}`;
-  }
-  if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) return undefined;
-  const ends = /^[a-z0-9-]+$/.test(name) ? ", and neither start nor end with '-'" : "";
-  return `Invalid Topic name ${name}. Contain only lowercase alphanumeric characters or '-'${ends}`;
-}
 
 /** What is wrong with the name of any other object. `kind` is how the user knows it. */
 export function objectNameProblem(kind: string, name: string): string | undefined {

@@ -3,11 +3,12 @@ import {
   parsePartitionName,
   type StatusInput,
   type TopicSpec,
+  topicNameProblem,
   type UpdateTopicAction,
 } from "../../protocol/index.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import type { MetadataChange, Removal } from "./metadata-store.ts";
-import { didYouMean, topicNameProblem } from "./names.ts";
+import { didYouMean } from "./names.ts";
 import type { OnlineOutcome, PartitionTracker } from "./partition-tracker.ts";
 import { okStatus, refusal } from "./refusal.ts";
 import type { Removals } from "./removals.ts";
