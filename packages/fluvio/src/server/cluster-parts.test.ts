@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -40,10 +40,23 @@ test("a lock is taken over from a process that is gone, one of the same number, 
 });
 
 test("of many starts at once on a folder with a stale lock exactly one gets it", async () => {
+  for (let round = 0; round < 20; round++) {
+    const dataDir = await temporaryFolder();
+    await writeFile(join(dataDir, "cluster.lock"), JSON.stringify({ processId: 2 ** 22 + 1, startedAt: "1" }));
+    const starts = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataDir(dataDir)));
+    expect(starts.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await readdir(dataDir)).toEqual(["cluster.lock"]);
+    await rm(dataDir, { recursive: true });
+  }
+});
+
+test("a start that was killed while it took a lock over does not keep others from it", async () => {
   const dataDir = await temporaryFolder();
-  await writeFile(join(dataDir, "cluster.lock"), JSON.stringify({ processId: 2 ** 22 + 1, startedAt: "1" }));
-  const starts = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataDir(dataDir)));
-  expect(starts.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  const gone = JSON.stringify({ processId: 2 ** 22 + 1, startedAt: "1" });
+  await writeFile(join(dataDir, "cluster.lock"), gone);
+  await writeFile(join(dataDir, "cluster.lock.takeover"), gone);
+  await (await lockDataDir(dataDir))();
+  expect(await readdir(dataDir)).toEqual([]);
   await rm(dataDir, { recursive: true });
 });
 

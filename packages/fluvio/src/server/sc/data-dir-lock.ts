@@ -9,7 +9,7 @@ export interface DataDirHolder {
   readonly startedAt: string;
 }
 
-/** How often a stale lock is moved away before giving up; more than once only when two starts race. */
+/** How often a stale lock is tried to be taken over; more than once only when starts race. */
 const ATTEMPTS_MAX = 5;
 
 /**
@@ -24,7 +24,9 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
   await makeDataDir(dataDir);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (await create(path, dataDir, own)) return () => rm(path, { force: true });
-    const holder = await readHolder(path);
+    const found = await readText(path);
+    if (found === undefined) continue;
+    const holder = parseHolder(found);
     if (holder !== undefined && (await isHolderAlive(holder))) {
       throw flvError(
         "FLV_CLUSTER_RUNNING",
@@ -35,7 +37,7 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
         },
       );
     }
-    await removeStale(path, holder);
+    if (await takeOver(path, dataDir, found, own)) return () => rm(path, { force: true });
   }
   throw flvError("FLV_CLUSTER_RUNNING", `The data folder ${dataDir} is being taken by another cluster`, {
     details: { dataDir },
@@ -46,7 +48,8 @@ export async function lockDataDir(dataDir: string): Promise<() => Promise<void>>
 
 /** Who has a data folder at the moment; nothing when no cluster runs on it. */
 export async function dataDirHolder(dataDir: string): Promise<DataDirHolder | undefined> {
-  const holder = await readHolder(join(dataDir, "cluster.lock"));
+  const found = await readText(join(dataDir, "cluster.lock")).catch(() => undefined);
+  const holder = found === undefined ? undefined : parseHolder(found);
   return holder !== undefined && (await isHolderAlive(holder)) ? holder : undefined;
 }
 
@@ -73,18 +76,36 @@ async function create(path: string, dataDir: string, own: DataDirHolder): Promis
   }
 }
 
-/** Of several starts that judged the same lock stale, one moves it away; a fresh lock moved by mistake is put back. */
-async function removeStale(path: string, stale: DataDirHolder | undefined): Promise<void> {
-  const moved = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, moved);
-  } catch {
-    // another start was faster
-    return;
+/**
+ * Replaces a stale lock in one step, so that the folder is never without one and no other start can slip in between.
+ * Starts that judged the same lock stale do this one after the other, behind a lock of its own.
+ * @returns false when another start was faster
+ */
+async function takeOver(path: string, dataDir: string, stale: string, own: DataDirHolder): Promise<boolean> {
+  const turn = `${path}.takeover`;
+  if (!(await create(turn, dataDir, own))) {
+    await clearAbandoned(turn);
+    return false;
   }
-  const holder = await readHolder(moved);
-  if (holder !== undefined && JSON.stringify(holder) !== JSON.stringify(stale)) await link(moved, path).catch(() => {});
-  await rm(moved, { force: true });
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    if ((await readText(path)) !== stale) return false;
+    await writeFile(draft, JSON.stringify(own));
+    await rename(draft, path);
+    return true;
+  } catch (cause) {
+    throw notWritable(dataDir, cause);
+  } finally {
+    await rm(draft, { force: true });
+    await rm(turn, { force: true });
+  }
+}
+
+/** A start that was killed in the middle of taking over left its turn behind. */
+async function clearAbandoned(turn: string): Promise<void> {
+  const found = await readText(turn);
+  const holder = found === undefined ? undefined : parseHolder(found);
+  if (holder !== undefined && !(await isHolderAlive(holder))) await rm(turn, { force: true });
 }
 
 function notWritable(dataDir: string, cause: unknown): Error {
@@ -96,13 +117,23 @@ function notWritable(dataDir: string, cause: unknown): Error {
   });
 }
 
-async function readHolder(path: string): Promise<DataDirHolder | undefined> {
+/** `undefined` when there is no such file. */
+async function readText(path: string): Promise<string | undefined> {
   try {
-    const holder = JSON.parse(await readFile(path, "utf8")) as Partial<DataDirHolder>;
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw cause;
+  }
+}
+
+/** `undefined` when it is no lock of ours: such a file counts as stale. */
+function parseHolder(text: string): DataDirHolder | undefined {
+  try {
+    const holder = JSON.parse(text) as Partial<DataDirHolder>;
     if (typeof holder.processId !== "number" || typeof holder.startedAt !== "string") return undefined;
     return { processId: holder.processId, startedAt: holder.startedAt };
   } catch {
-    // no lock of ours, or just gone: both count as stale
     return undefined;
   }
 }

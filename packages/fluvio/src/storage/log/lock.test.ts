@@ -31,6 +31,19 @@ test("of many that start at once one wins", async () => {
   await won[0]!.value[Symbol.asyncDispose]();
 });
 
+test("of many that find the lock of a process that is gone one wins", async () => {
+  const gone = JSON.stringify({ pid: 2 ** 22 + 1, startedAt: "1", realm: "elsewhere", token: "theirs" });
+  const longAgo = new Date(Date.now() - 60_000);
+  for (let round = 0; round < 20; round++) {
+    await writeFile(lockPath, gone);
+    await utimes(lockPath, longAgo, longAgo);
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => place.open()));
+    const won = results.filter((result) => result.status === "fulfilled");
+    expect(won).toHaveLength(1);
+    await won[0]!.value[Symbol.asyncDispose]();
+  }
+});
+
 test("the lock of a process that is gone is taken over", async () => {
   const child = spawn(process.execPath, ["-e", ""]);
   await once(child, "exit");

@@ -34,7 +34,9 @@ export async function lockDirectory(fileSystem: FileSystem, directory: string): 
   const temporary = `${path}.${token}${TEMPORARY_SUFFIX}`;
   await fileSystem.writeFile(temporary, new TextEncoder().encode(JSON.stringify(own)));
   try {
-    while (!(await tryLink(fileSystem, temporary, path))) await removeIfStale(fileSystem, path, own);
+    while (!(await tryLink(fileSystem, temporary, path))) {
+      if (await takeOver(fileSystem, temporary, path, own)) break;
+    }
   } finally {
     await fileSystem.remove(temporary);
   }
@@ -61,26 +63,48 @@ async function tryLink(fileSystem: FileSystem, temporary: string, path: string):
   }
 }
 
-async function removeIfStale(fileSystem: FileSystem, path: string, own: Holder): Promise<void> {
+/**
+ * Puts the own lock in the place of a stale one, in one step: the directory is never without a lock, so that nobody can
+ * slip in between. Those that found the same lock stale do this one after the other, behind a lock of its own.
+ * @returns false when the lock has gone or another was faster
+ * @throws FLV_DATA_LOCKED when the holder lives
+ */
+async function takeOver(fileSystem: FileSystem, temporary: string, path: string, own: Holder): Promise<boolean> {
   const holder = await readHolder(fileSystem, path);
-  const stat = await fileSystem.stat(path);
-  if (!stat) return;
-  if (holder && (await isAlive(fileSystem, holder, own, Date.now() - stat.modifiedMs))) {
-    throw flvError("FLV_DATA_LOCKED", `The data folder is in use by process ${holder.pid}`, {
-      details: { lockFile: path, pid: holder.pid },
+  const isStale = await isAbandoned(fileSystem, path, holder, own);
+  if (isStale === undefined) return false;
+  if (!isStale) {
+    throw flvError("FLV_DATA_LOCKED", `The data folder is in use by process ${holder?.pid}`, {
+      details: { lockFile: path, pid: holder?.pid },
       hint: "stop the cluster that uses it, or choose another data folder",
     });
   }
-  // Renamed first: of two that find a stale lock only one takes it away, and a new lock is never removed by mistake.
-  const stale = `${path}.${randomUUID()}${TEMPORARY_SUFFIX}`;
-  try {
-    await fileSystem.rename(path, stale);
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return;
-    throw error;
+  const turn = `${path}.takeover${TEMPORARY_SUFFIX}`;
+  if (!(await tryLink(fileSystem, temporary, turn))) {
+    // whoever was killed in the middle of taking over left its turn behind
+    const other = await readHolder(fileSystem, turn);
+    if (other && (await isAbandoned(fileSystem, turn, other, own))) await fileSystem.remove(turn);
+    return false;
   }
-  if ((await readHolder(fileSystem, stale))?.token !== holder?.token) await tryLink(fileSystem, stale, path);
-  await fileSystem.remove(stale);
+  try {
+    if ((await readHolder(fileSystem, path))?.token !== holder?.token) return false;
+    await fileSystem.rename(temporary, path);
+    return true;
+  } finally {
+    await fileSystem.remove(turn);
+  }
+}
+
+/** Whether the holder is gone; `undefined` when the file is. What is no lock of ours has no holder. */
+async function isAbandoned(
+  fileSystem: FileSystem,
+  path: string,
+  holder: Holder | undefined,
+  own: Holder,
+): Promise<boolean | undefined> {
+  const stat = await fileSystem.stat(path);
+  if (!stat) return undefined;
+  return !(holder && (await isAlive(fileSystem, holder, own, Date.now() - stat.modifiedMs)));
 }
 
 /** Who holds the lock; `undefined` when there is none or it cannot be made sense of. */
