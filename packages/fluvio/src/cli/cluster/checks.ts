@@ -2,11 +2,16 @@ import { constants } from "node:fs";
 import { access, readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { flvError, isFluvioError } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
 import type { Checklist } from "./checklist.ts";
 import { clusterHolder } from "./holder.ts";
 import { type ClusterSettings, scAddress, spuPorts } from "./settings.ts";
+
+/** A killed process is gone for the system before the last of its threads is, and with it its sockets. */
+const PORT_RELEASE_MS = 1000;
+const PORT_POLL_MS = 20;
 
 /** What was found before a start. */
 export interface Findings {
@@ -129,26 +134,31 @@ async function checkWritable(folder: string, what: string, option: string): Prom
   }
 }
 
-function checkPort(host: string, port: number, option: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+async function checkPort(host: string, port: number, option: string): Promise<void> {
+  const deadlineMs = performance.now() + PORT_RELEASE_MS;
+  let cause = await listenError(host, port);
+  while (cause?.code === "EADDRINUSE" && performance.now() < deadlineMs) {
+    await sleep(PORT_POLL_MS);
+    cause = await listenError(host, port);
+  }
+  if (cause === undefined) return;
+  const address = `${host}:${port}`;
+  const inUse = cause.code === "EADDRINUSE";
+  throw flvError(
+    "FLV_PORT_IN_USE",
+    inUse ? `port ${port} is in use (${address})` : `cannot listen on ${address}: ${cause.message}`,
+    {
+      hint: inUse ? `stop the program that has it, or choose another with ${option}` : `choose another with ${option}`,
+      details: { address },
+      cause,
+    },
+  );
+}
+
+function listenError(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (cause: NodeJS.ErrnoException) => {
-      const address = `${host}:${port}`;
-      const inUse = cause.code === "EADDRINUSE";
-      reject(
-        flvError(
-          "FLV_PORT_IN_USE",
-          inUse ? `port ${port} is in use (${address})` : `cannot listen on ${address}: ${cause.message}`,
-          {
-            hint: inUse
-              ? `stop the program that has it, or choose another with ${option}`
-              : `choose another with ${option}`,
-            details: { address },
-            cause,
-          },
-        ),
-      );
-    });
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
+    probe.once("error", resolve);
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)));
   });
 }
