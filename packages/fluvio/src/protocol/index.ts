@@ -35,6 +35,17 @@ export {
 } from "./apis/sc/connector-logs.ts";
 export { CreateRequest, type CreateRequestInput, createApi } from "./apis/sc/create.ts";
 export { DeleteRequest, type DeleteRequestInput, deleteApi } from "./apis/sc/delete.ts";
+export {
+  InspectSmartModulesRequest,
+  type InspectSmartModulesRequestInput,
+  InspectSmartModulesResponse,
+  type InspectSmartModulesResponseInput,
+  inspectSmartModulesApi,
+  SmartModuleInspection,
+  type SmartModuleInspectionInput,
+  SmartModuleProblem,
+  SmartModuleTraits,
+} from "./apis/sc/inspect-smartmodules.ts";
 export { ListRequest, type ListRequestInput, ListResponse, type ListResponseInput, listApi } from "./apis/sc/list.ts";
 export {
   MirroringRequest,
@@ -43,7 +54,24 @@ export {
   type MirroringStatusResponseInput,
   mirroringApi,
 } from "./apis/sc/mirroring.ts";
+export {
+  SmartModuleStats,
+  type SmartModuleStatsInput,
+  SmartModuleStatsRequest,
+  type SmartModuleStatsRequestInput,
+  SmartModuleStatsResponse,
+  type SmartModuleStatsResponseInput,
+  SpuStatsSource,
+  smartModuleStatsApi,
+} from "./apis/sc/smartmodule-stats.ts";
 export { Status, type StatusInput } from "./apis/sc/status.ts";
+export {
+  SwitchSmartModuleRequest,
+  type SwitchSmartModuleRequestInput,
+  SwitchSmartModuleResponse,
+  type SwitchSmartModuleResponseInput,
+  switchSmartModuleApi,
+} from "./apis/sc/switch-smartmodule.ts";
 export { UpdateRequest, type UpdateRequestInput, updateApi } from "./apis/sc/update.ts";
 export {
   WatchRequest,
@@ -261,6 +289,14 @@ export {
   type SmartModuleErrorKind,
   type SmartModuleRuntimeErrorPayload,
 } from "./smartmodule-error.ts";
+export {
+  type DecodedStepOptions,
+  type StepLimits,
+  type StepOptions,
+  stepOptionsFromParams,
+  stepOptionsToParams,
+  type WindowOptions,
+} from "./step-options.ts";
 export { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
 export {
   ErrorCode,
