@@ -42,6 +42,18 @@ describe("named consumers", () => {
     expect(await fluvio.consumerOffsets({ consumerId: "by-hand" })).toEqual([]);
   });
 
+  it("commit up to where their caller says, partition by partition, also behind what they have read", async () => {
+    const topic = await filledTopic(20, 2);
+    const consumer = await fluvio.consumer({ topic, consumerId: "up-to", offset: "beginning" });
+    const groups = consumer.batches();
+    await groups.next();
+    await groups.next();
+    consumer.offsetCommit({ topic, partition: 1, offset: 3 });
+    expect(() => consumer.offsetCommit({ topic, partition: 2, offset: 0 })).toThrow(`does not read ${topic}-2`);
+    await consumer.close();
+    expect(await fluvio.consumerOffsets({ consumerId: "up-to" })).toMatchObject([{ topic, partition: 1, offset: 3 }]);
+  });
+
   it("store what was yielded at the end when they commit by themselves, also without a following record", async () => {
     const topic = await filledTopic(30, 3);
     const options = { topic, consumerId: "auto", offset: "beginning", offsetStrategy: "auto" } as const;

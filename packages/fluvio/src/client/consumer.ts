@@ -8,6 +8,7 @@ import { RecordQueue } from "./record-queue.ts";
 import type { Session } from "./session.ts";
 import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
 import type {
+  ConsumedPosition,
   Consumer,
   ConsumerOptions,
   ConsumerRecord,
@@ -324,14 +325,26 @@ class StreamConsumer implements Consumer {
 
   // ---- offsets -----------------------------------------------------------------------------------------------------
 
-  offsetCommit(): void {
+  offsetCommit(position?: ConsumedPosition): void {
     if (this.#settings.strategy === "none") {
       throw flvError("FLV_CONSUMER_OFFSET", "this consumer keeps no offsets", {
         hint: "give it a consumerId and an offset strategy",
       });
     }
+    if (position !== undefined) {
+      this.#readerOf(position).commitUpTo(position.offset);
+      return;
+    }
     this.#noteYielded();
-    for (const reader of this.#readers) reader.commit();
+    for (const reader of this.#readers) reader.commitUpTo(reader.yieldedOffset);
+  }
+
+  #readerOf({ topic, partition }: ConsumedPosition): PartitionReader {
+    const found = this.#readers.find((reader) => reader.topic === topic && reader.partition === partition);
+    if (found !== undefined) return found;
+    throw flvError("FLV_CONSUMER_OFFSET", `this consumer does not read ${topic}-${partition}`, {
+      details: { topic, partition },
+    });
   }
 
   async offsetFlush(options: AbortOptions = {}): Promise<void> {

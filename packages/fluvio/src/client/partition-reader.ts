@@ -215,9 +215,9 @@ export class PartitionReader {
     return false;
   }
 
-  /** Marks what was yielded as processed. */
-  commit(): void {
-    this.#committedOffset = Math.max(this.#committedOffset, this.yieldedOffset);
+  /** Marks everything up to and with an offset as processed. */
+  commitUpTo(offset: number): void {
+    this.#committedOffset = Math.max(this.#committedOffset, offset);
   }
 
   /**

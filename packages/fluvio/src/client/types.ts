@@ -228,6 +228,14 @@ export interface ConsumerRecord {
   readonly value: Uint8Array;
 }
 
+/** Up to where a consumer has worked off a partition. */
+export interface ConsumedPosition {
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of the last record that was worked off. */
+  readonly offset: number;
+}
+
 /**
  * Records as they come. Iterate once, over records or over `batches()`; leaving the loop closes the consumer.
  * Iterating throws what the cluster answered (FLV_SMARTMODULE_NOT_FOUND, FLV_TOPIC_DELETED, …).
@@ -236,8 +244,12 @@ export interface Consumer extends AsyncIterable<ConsumerRecord>, AsyncDisposable
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord>;
   /** The same records in groups of one partition, in order: no promise per record. Groups are never empty. */
   batches(): AsyncIterableIterator<readonly ConsumerRecord[]>;
-  /** Marks everything yielded so far as processed (`manual`). */
-  offsetCommit(): void;
+  /**
+   * Marks everything yielded so far as processed (`manual`), or with `position` only what came of one partition up to
+   * and with an offset: for callers that read ahead of what they have worked off.
+   * @throws FLV_CONSUMER_OFFSET when the consumer keeps no offsets or does not read that partition
+   */
+  offsetCommit(position?: ConsumedPosition): void;
   /**
    * Stores what was committed in the cluster. Resolves when stored; nothing is sent when nothing is new. Tried again
    * while the cluster restarts, within the client's `retry`.
