@@ -1,15 +1,19 @@
-import {
-  durationToMs,
-  type FluvioError,
-  flvError,
-  isFluvioError,
-  type SmartModuleInvocation,
-} from "../../protocol/index.ts";
-import type { ChainStep, Lookback, SmartChain, SmartEngine } from "../../smartengine/index.ts";
+import { type FluvioError, flvError, isFluvioError, type SmartModuleInvocation } from "../../protocol/index.ts";
+import type { ChainState, HistoryTaker, Lookback, SmartChain, SmartEngine } from "../../smartengine/index.ts";
 import type { PartitionLog } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
+import type { ModuleSwitch } from "../link.ts";
+import {
+  type LoadedStep,
+  loadStep,
+  type PlannedStep,
+  planSteps,
+  refuseStreamOptions,
+  requestedName,
+} from "./chain-steps.ts";
 import type { SpuLimits } from "./limits.ts";
-import { type ModuleCache, unpackModule } from "./module-cache.ts";
+import type { ModuleCache } from "./module-cache.ts";
+import { RunningChain } from "./running-chain.ts";
 
 export interface ChainFactoryOptions {
   readonly engine: SmartEngine;
@@ -18,64 +22,183 @@ export interface ChainFactoryOptions {
   readonly clock: Clock;
 }
 
-/** Name in errors of a module that came with the request and has no label. */
-const AD_HOC_NAME = "ad-hoc";
+/** A chain that lives longer than one request. */
+export interface ChainRequest {
+  /** Names it in reports, such as `stream 3 of orders-0`. */
+  readonly label: string;
+  readonly plan: readonly PlannedStep[];
+  readonly log: PartitionLog;
+  readonly signal: AbortSignal;
+  /** State of the aggregates to go on with. */
+  readonly state?: ChainState | undefined;
+}
 
-/** Makes the chains that clients ask for. */
+/** Something that runs stored modules and can take over new code. */
+export interface Switchable {
+  readonly label: string;
+  readonly plan: readonly PlannedStep[];
+  /** Keys of the stored modules whose code it runs. */
+  readonly storedNames: readonly string[];
+  /** @throws why it goes on with the code it has */
+  switchCode(): Promise<void>;
+}
+
+/** Makes the chains that clients ask for, and gives running ones new code. */
 export class ChainFactory {
   private readonly options: ChainFactoryOptions;
+  private readonly running = new Set<Switchable>();
+  /** Chains that are being made: what they fetched may be replaced while they start. */
+  private readonly opening = new Set<Promise<unknown>>();
 
   constructor(options: ChainFactoryOptions) {
     this.options = options;
   }
 
   /**
-   * Compiles and initialises the modules in order, then lets those that look back see what `log` has committed.
+   * A chain for one request: compiles and initialises the modules in order, then lets those that look back see what
+   * `log` has committed.
    * @throws FLV_SMARTMODULE_NOT_FOUND | FLV_SMARTMODULE_INVALID | FLV_SMARTMODULE_INIT | FLV_SMARTMODULE_LOOKBACK |
-   * FLV_SMARTMODULE_MEMORY_LIMIT | what the link to the SC throws
+   * FLV_SMARTMODULE_MEMORY_LIMIT | FLV_ARGUMENT (options that need a stream) | what the link to the SC throws
    */
   async build(
     invocations: readonly SmartModuleInvocation[],
     log: PartitionLog,
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<SmartChain> {
+    const plan = planSteps(invocations);
+    refuseStreamOptions(plan);
+    const historyEnd = log.highWatermark;
+    return this.complete(await this.load(plan), log, historyEnd, { signal });
+  }
+
+  /** A chain for a stream, which takes over new code of its stored modules. @throws as {@link build} */
+  open(request: ChainRequest): Promise<RunningChain> {
+    const opening = this.openNow(request);
+    this.opening.add(opening);
+    const done = () => this.opening.delete(opening);
+    opening.then(done, done);
+    return opening;
+  }
+
+  private async openNow({ label, plan, log, signal, state }: ChainRequest): Promise<RunningChain> {
     // history ends where the client's request found it, however long the modules take to start
     const historyEnd = log.highWatermark;
-    const steps: ChainStep[] = [];
-    for (const invocation of invocations) steps.push(await this.step(invocation));
-    const chain = await this.options.engine.chain(steps, { signal }).catch((error: unknown) => {
-      throw asBuildError(error);
+    const steps = await this.load(plan);
+    const running = new RunningChain(await this.complete(steps, log, historyEnd, { signal, state }), {
+      label,
+      plan,
+      steps,
+      historyEnd,
+      load: () => this.load(plan),
+      replace: (chain, next, end) => this.replace(chain, next, log, end),
+      closed: (closed) => this.running.delete(closed),
     });
+    this.running.add(running);
+    return running;
+  }
+
+  /** From now on it takes part in {@link switchModule}. Returns the way to end that. */
+  register(switchable: Switchable): () => void {
+    this.running.add(switchable);
+    return () => this.running.delete(switchable);
+  }
+
+  /**
+   * Everything that runs the stored module goes on with the code that is stored now; what cannot goes on with the code
+   * it has and is reported. To be called after {@link ModuleCache.invalidate}.
+   * @throws FLV_SMARTMODULE_NOT_FOUND
+   */
+  async switchModule(name: string): Promise<ModuleSwitch> {
+    const stored = (await this.options.modules.module(name)).name;
+    await Promise.allSettled([...this.opening]);
+    let switched = 0;
+    const failures: string[] = [];
+    await Promise.all(
+      [...this.running].map(async (chain) => {
+        if (!(await this.uses(chain, stored))) return;
+        try {
+          await chain.switchCode();
+          switched++;
+        } catch (error) {
+          const why = error instanceof Error ? error.message : String(error);
+          if (this.running.has(chain)) failures.push(`${chain.label} goes on with the code it has: ${why}`);
+        }
+      }),
+    );
+    return { switched, failures };
+  }
+
+  /** Whether it runs that module, or asks for a name that means it now. */
+  private async uses(chain: Switchable, stored: string): Promise<boolean> {
+    if (chain.storedNames.includes(stored)) return true;
+    for (const planned of chain.plan) {
+      const name = requestedName(planned);
+      if (name === undefined) continue;
+      const found = await this.options.modules.module(name).catch(() => undefined);
+      if (found?.name === stored) return true;
+    }
+    return false;
+  }
+
+  private async load(plan: readonly PlannedStep[]): Promise<readonly LoadedStep[]> {
+    const { modules, limits } = this.options;
+    const steps: LoadedStep[] = [];
+    for (const planned of plan) steps.push(await loadStep(planned, modules, limits.smartModuleBytesMax));
+    return steps;
+  }
+
+  private async complete(
+    steps: readonly LoadedStep[],
+    log: PartitionLog,
+    historyEnd: number,
+    options: { readonly signal?: AbortSignal | undefined; readonly state?: ChainState | undefined },
+  ): Promise<SmartChain> {
+    const { signal, state } = options;
+    const chain = await this.options.engine
+      .chain(
+        steps.map(({ step }) => step),
+        { ...(signal === undefined ? {} : { signal }), ...(state === undefined ? {} : { state }) },
+      )
+      .catch((error: unknown) => {
+        throw asBuildError(error);
+      });
+    try {
+      await this.lookBackAll(chain, log, historyEnd);
+      return chain;
+    } catch (error) {
+      await chain[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private async replace(
+    chain: SmartChain,
+    steps: readonly LoadedStep[],
+    log: PartitionLog,
+    historyEnd: () => number,
+  ): Promise<void> {
+    try {
+      await chain.replace(
+        steps.map(({ step }) => step),
+        { feedHistory: (modules) => this.lookBackAll(modules, log, historyEnd()) },
+      );
+    } catch (error) {
+      throw asBuildError(error);
+    }
+  }
+
+  private async lookBackAll(chain: HistoryTaker, log: PartitionLog, historyEnd: number): Promise<void> {
     try {
       for (const [index, lookback] of chain.lookbacks.entries()) {
         if (lookback !== undefined) await this.lookBack(chain, index, lookback, log, historyEnd);
       }
     } catch (error) {
-      await chain[Symbol.asyncDispose]();
       throw asLookBackError(error);
     }
-    return chain;
-  }
-
-  private async step(invocation: SmartModuleInvocation): Promise<ChainStep> {
-    const { wasm: source, kind, params, lookback } = invocation;
-    const name = invocation.name ?? (source.type === "predefined" ? source.name : AD_HOC_NAME);
-    const wasm =
-      source.type === "predefined"
-        ? await this.options.modules.wasm(source.name)
-        : await unpackModule(name, source.payload, this.options.limits.smartModuleBytesMax);
-    const accumulator = accumulatorOf(kind);
-    return {
-      name,
-      wasm,
-      params,
-      ...(lookback === undefined ? {} : { lookback: lookbackOf(lookback) }),
-      ...(accumulator === undefined ? {} : { accumulator }),
-    };
   }
 
   private async lookBack(
-    chain: SmartChain,
+    chain: HistoryTaker,
     index: number,
     lookback: Lookback,
     log: PartitionLog,
@@ -109,17 +232,6 @@ export class ChainFactory {
     }
     return batches;
   }
-}
-
-function accumulatorOf(kind: SmartModuleInvocation["kind"]): Uint8Array | undefined {
-  if (kind.type === "aggregate") return kind.accumulator;
-  if (kind.type === "generic" && kind.context.type === "aggregate") return kind.context.accumulator;
-  return undefined;
-}
-
-function lookbackOf(lookback: NonNullable<SmartModuleInvocation["lookback"]>): Lookback {
-  if (lookback.age === undefined) return { last: lookback.last };
-  return { last: lookback.last, ageMs: durationToMs(lookback.age) };
 }
 
 /** Whatever keeps a chain from being built is an error of building: a trap in init is none of a record. */

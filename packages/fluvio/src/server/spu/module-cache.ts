@@ -1,14 +1,15 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { flvError } from "../../protocol/index.ts";
+import type { StoredModule } from "../link.ts";
 
 const gunzipAsync = promisify(gunzip);
 
-/** A SmartModule as the SC stores it. */
-export interface StoredModule {
+/** A stored SmartModule, ready to be run. */
+export interface LoadedModule {
+  /** The key it is stored under, whatever name it was asked for by. */
   readonly name: string;
-  /** gzip of the wasm. */
-  readonly payload: Uint8Array;
+  readonly wasm: Uint8Array;
 }
 
 /**
@@ -16,7 +17,7 @@ export interface StoredModule {
  * and without group and version stand for the same module, and changes are rare.
  */
 export class ModuleCache {
-  private modules = new Map<string, Promise<Uint8Array>>();
+  private modules = new Map<string, Promise<LoadedModule>>();
   private readonly fetchModule: (name: string) => Promise<StoredModule | undefined>;
   private readonly bytesMax: number;
 
@@ -26,16 +27,16 @@ export class ModuleCache {
   }
 
   /** @throws FLV_SMARTMODULE_NOT_FOUND | FLV_SMARTMODULE_INVALID (broken gzip, details.where "payload") | what the link throws */
-  wasm(name: string): Promise<Uint8Array> {
-    let wasm = this.modules.get(name);
-    if (wasm === undefined) {
+  module(name: string): Promise<LoadedModule> {
+    let module = this.modules.get(name);
+    if (module === undefined) {
       const modules = this.modules;
-      wasm = this.load(name);
-      modules.set(name, wasm);
+      module = this.load(name);
+      modules.set(name, module);
       // what failed is asked for again the next time
-      wasm.catch(() => modules.delete(name));
+      module.catch(() => modules.delete(name));
     }
-    return wasm;
+    return module;
   }
 
   /** Modules are fetched anew from now on, also those on their way. */
@@ -43,7 +44,7 @@ export class ModuleCache {
     this.modules = new Map();
   }
 
-  private async load(name: string): Promise<Uint8Array> {
+  private async load(name: string): Promise<LoadedModule> {
     const stored = await this.fetchModule(name);
     if (stored === undefined) {
       throw flvError("FLV_SMARTMODULE_NOT_FOUND", `SmartModule not found: ${name}`, {
@@ -51,8 +52,18 @@ export class ModuleCache {
         hint: "list the SmartModules of the cluster with `fluvio smartmodule list`",
       });
     }
-    return unpackModule(name, stored.payload, this.bytesMax);
+    const { problem } = stored;
+    if (problem !== undefined) throw cannotRun(name, problem);
+    return { name: stored.name, wasm: await unpackModule(name, stored.payload, this.bytesMax) };
   }
+}
+
+/** The SC looked at it when it was stored. */
+function cannotRun(name: string, problem: NonNullable<StoredModule["problem"]>): Error {
+  return flvError("FLV_SMARTMODULE_INVALID", `SmartModule ${name} cannot run: ${problem.reason}`, {
+    details: { name, ...(problem.isPacked ? {} : { where: "payload" }) },
+    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+  });
 }
 
 /** The wasm in a gzip payload. @throws FLV_SMARTMODULE_INVALID with details.where "payload" */

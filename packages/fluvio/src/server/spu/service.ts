@@ -21,6 +21,7 @@ import {
 } from "../../protocol/index.ts";
 import type { RequestHeader, ServerConnection } from "../../transport/index.ts";
 import type { Clock } from "../clock.ts";
+import type { ModuleSwitch } from "../link.ts";
 import type { ChainFactory } from "./chains.ts";
 import { ConnectionState } from "./connection-state.ts";
 import type { ConsumerOffsets } from "./consumer-offsets.ts";
@@ -76,6 +77,15 @@ export class SpuService {
       });
     }
     return handler(header, body, this.stateOf(connection));
+  }
+
+  /**
+   * Streams and deduplicated topics that run the stored module go on with the code that is stored now, from their next
+   * batch; aggregates keep their accumulators. Where the new code cannot run the old one goes on, and why is reported.
+   * @throws FLV_SMARTMODULE_NOT_FOUND
+   */
+  switchModule(name: string): Promise<ModuleSwitch> {
+    return this.options.chains.switchModule(name);
   }
 
   private stateOf(connection: ServerConnection): ConnectionState {

@@ -1,11 +1,12 @@
 import { flvError, type Logger, silentLogger } from "../../protocol/index.ts";
+import type { SmartEngine } from "../../smartengine/index.ts";
 import { serve } from "../../transport/index.ts";
 import { systemClock } from "../clock.ts";
-import type { ScToSpu } from "../link.ts";
+import type { ScToSpu, SpuRequest, StoredModule } from "../link.ts";
 import { ChainFactory } from "./chains.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
 import { SPU_LIMITS_DEFAULT, type SpuLimits } from "./limits.ts";
-import { ModuleCache, type StoredModule } from "./module-cache.ts";
+import { ModuleCache } from "./module-cache.ts";
 import { ReplicaManager } from "./replica-manager.ts";
 import { ScClient } from "./sc-client.ts";
 import { SpuService } from "./service.ts";
@@ -51,7 +52,7 @@ export async function createSpu(options: SpuOptions): Promise<Spu> {
   link.send({ type: "hello", spuId: options.id, publicPort: server.port, processId: process.pid });
   sc.listen({
     onMessage: (message) => obey(message, parts, close),
-    onRequest: (request) => parts.consumerOffsets.answer(request),
+    onRequest: (request) => answer(request, parts),
     onClose: () => void close(),
   });
   return {
@@ -72,6 +73,8 @@ interface Parts {
   readonly consumerOffsets: ConsumerOffsets;
   readonly replicas: ReplicaManager;
   readonly service: SpuService;
+  readonly engine: SmartEngine;
+  readonly startedMs: number;
 }
 
 function assemble(options: SpuOptions, logger: Logger): Parts {
@@ -99,7 +102,7 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
   });
   const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
   const service = new SpuService({ replicas, chains, consumerOffsets, limits, clock, logger });
-  return { sc, modules, consumerOffsets, replicas, service };
+  return { sc, modules, consumerOffsets, replicas, service, engine: options.engine, startedMs: clock.nowMs() };
 }
 
 function obey(
@@ -125,12 +128,24 @@ function obey(
   }
 }
 
+/** Answers what the SC asks, for itself or for another SPU. */
+async function answer(request: SpuRequest, { service, consumerOffsets, engine, startedMs }: Parts): Promise<unknown> {
+  switch (request.kind) {
+    case "switchModule":
+      return service.switchModule(request.name);
+    case "moduleTotals":
+      return { sinceMs: startedMs, modules: engine.totals() };
+    default:
+      return consumerOffsets.answer(request);
+  }
+}
+
 async function fetchModule(sc: ScClient, name: string): Promise<StoredModule | undefined> {
   const value = await sc.request({ kind: "smartModule", name });
   if (value === undefined || value === null) return undefined;
-  const { name: stored, payload } = value as Partial<StoredModule>;
-  if (typeof stored !== "string" || !(payload instanceof Uint8Array)) {
+  const stored = value as Partial<StoredModule>;
+  if (typeof stored.name !== "string" || !(stored.payload instanceof Uint8Array)) {
     throw flvError("FLV_SERVER", `the SC's answer for SmartModule ${name} has no payload`);
   }
-  return { name: stored, payload };
+  return stored as StoredModule;
 }

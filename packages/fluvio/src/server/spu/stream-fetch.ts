@@ -9,13 +9,14 @@ import {
   Writer,
   wireError,
 } from "../../protocol/index.ts";
-import type { SmartChain } from "../../smartengine/index.ts";
 import type { RequestHeader } from "../../transport/index.ts";
+import { planSteps } from "./chain-steps.ts";
 import type { ChainFactory } from "./chains.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { ConsumerStream, checkStart } from "./consumer-stream.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { Replica, ReplicaManager } from "./replica-manager.ts";
+import type { RunningChain } from "./running-chain.ts";
 import { chainSource, rawSource, type StreamData } from "./stream-source.ts";
 import { recordWireError, toWireError } from "./wire-answers.ts";
 
@@ -88,7 +89,9 @@ function startStream(
     stream.start(request.fetchOffset, rawSource(replica.log, maxBytes));
     return;
   }
-  options.chains.build(invocations, replica.log, state.connection.signal).then(
+  const label = `stream ${stream.options.streamId} of ${request.topic}-${request.partition}`;
+  const plan = planSteps(invocations);
+  options.chains.open({ label, plan, log: replica.log, signal: state.connection.signal }).then(
     (chain) => {
       const closed = () => disposeChain(chain, options.logger);
       stream.start(request.fetchOffset, chainSource(replica.log, chain, maxBytes, limits, closed));
@@ -108,7 +111,7 @@ function invocationsOf(request: StreamFetchRequest): readonly SmartModuleInvocat
   return [request.smartmodule];
 }
 
-function disposeChain(chain: SmartChain, logger: Logger): void {
+function disposeChain(chain: RunningChain, logger: Logger): void {
   Promise.resolve(chain[Symbol.asyncDispose]()).catch((error: unknown) => {
     logger.warn({ error: String(error) }, "a SmartModule chain could not be released");
   });

@@ -41,7 +41,7 @@ export function rawSource(log: PartitionLog, maxBytes: number): StreamSource {
  */
 export function chainSource(
   log: PartitionLog,
-  chain: SmartChain,
+  chain: Pick<SmartChain, "process">,
   maxBytes: number,
   limits: SpuLimits,
   closed: () => void,
