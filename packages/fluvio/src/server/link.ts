@@ -1,3 +1,5 @@
+import type { ModuleTotals } from "../smartengine/index.ts";
+
 /**
  * What the SC and an SPU say to each other. Plain data, so that the same messages pass between objects of one process
  * and, with `--spu N`, over the IPC channel of a child process.
@@ -73,7 +75,7 @@ export type SpuToSc =
 
 /** What an SPU asks the SC. */
 export type ScRequest =
-  /** Reply value: `{ name, payload }` (gzip of the wasm), or `undefined` when there is none. `name` may be `group/name@version`. */
+  /** Reply value: {@link StoredModule}, or `undefined` when there is none. `name` may be `group/name@version`. */
   | { readonly kind: "smartModule"; readonly name: string }
   /** Forwarded to the SPU that leads `consumer-offset`-0. Reply value: `undefined`. */
   | { readonly kind: "updateConsumerOffset"; readonly update: ConsumerOffsetUpdate }
@@ -85,8 +87,48 @@ export type ScRequest =
       readonly partition: number;
     };
 
-/** What the SC asks an SPU (forwarded requests of other SPUs). */
-export type SpuRequest = Extract<ScRequest, { kind: "updateConsumerOffset" | "fetchConsumerOffset" }>;
+/** A SmartModule as the SC stores it. */
+export interface StoredModule {
+  /** Its key in the metadata. */
+  readonly name: string;
+  /** gzip of the wasm; whatever a client sent when `problem.isPacked` is false. */
+  readonly payload: Uint8Array;
+  /** Why it cannot run. */
+  readonly problem?: {
+    readonly reason: string;
+    readonly hint: string | undefined;
+    /** Whether the payload could be unpacked. */
+    readonly isPacked: boolean;
+  };
+}
+
+/** Requests about consumer offsets, which the SC passes on to the SPU that keeps them. */
+export type ConsumerOffsetRequest = Extract<ScRequest, { kind: "updateConsumerOffset" | "fetchConsumerOffset" }>;
+
+/** What the SC asks an SPU. */
+export type SpuRequest =
+  | ConsumerOffsetRequest
+  /** Reply value: {@link SpuModuleTotals}. */
+  | { readonly kind: "moduleTotals" }
+  /**
+   * Streams that run the stored module `name` (its key in the metadata), or ask for a name that means it now, go on with
+   * the code that is stored now, from their next batch. Sent after the module's `smartModuleChanged`. Reply value:
+   * {@link ModuleSwitch}.
+   */
+  | { readonly kind: "switchModule"; readonly name: string };
+
+/** What the SmartModules on an SPU did since `sinceMs`. */
+export interface SpuModuleTotals {
+  readonly sinceMs: number;
+  readonly modules: readonly ModuleTotals[];
+}
+
+/** What became of streams or connectors that were to take over new code. */
+export interface ModuleSwitch {
+  readonly switched: number;
+  /** One sentence for each that did not. */
+  readonly failures: readonly string[];
+}
 
 export type LinkReply =
   | { readonly ok: true; readonly value: unknown }

@@ -1,3 +1,5 @@
+import type { ModuleSwitch } from "../link.ts";
+
 /** State of a managed connector as users see it. */
 export type ConnectorResolution = "initializing" | "invalid" | "pending" | "running" | "failed" | "stopped";
 
@@ -21,6 +23,11 @@ export interface ConnectorHost extends AsyncDisposable {
   /** Stops a connector; its log stays until `forget`. */
   remove(name: string): Promise<void>;
   status(name: string): ConnectorStatus | undefined;
+  /**
+   * Running connectors that use the stored SmartModule `name` (its key in the metadata; their files may name it
+   * `group/name@version`) go on with the code that is stored now.
+   */
+  smartModuleSwitched?(name: string): Promise<ModuleSwitch>;
   onStatus(listener: (name: string, status: ConnectorStatus) => void): void;
   /** The log from `fromByte` on; with `follow` it goes on until `signal` aborts. @throws FLV_CONNECTOR_NOT_FOUND */
   readLog(name: string, options: { fromByte: number; follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;

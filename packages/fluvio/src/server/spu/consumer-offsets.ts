@@ -1,7 +1,7 @@
 import { CONSUMER_OFFSET_TOPIC, flvError, type Logger } from "../../protocol/index.ts";
 import type { PartitionId } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
-import type { ConsumerOffsetUpdate, SpuRequest } from "../link.ts";
+import type { ConsumerOffsetRequest, ConsumerOffsetUpdate } from "../link.ts";
 import { ConsumerOffsetStore } from "./consumer-offset-store.ts";
 import type { Replica } from "./replica-manager.ts";
 import type { ScClient } from "./sc-client.ts";
@@ -39,7 +39,7 @@ export class ConsumerOffsets {
   }
 
   /** Another SPU asks, through the SC. */
-  async answer(request: SpuRequest): Promise<unknown> {
+  async answer(request: ConsumerOffsetRequest): Promise<unknown> {
     const { local } = this;
     if (local === undefined) {
       throw flvError("FLV_NOT_LEADER", `${CONSUMER_OFFSET_TOPIC}-0 is not led by this SPU`, { retriable: true });
