@@ -1,34 +1,57 @@
 import { flvError } from "../protocol/index.ts";
 import type { ChainWorker } from "./chain-worker.ts";
-import type { Lookback, ModuleMetrics, ProcessInput, ProcessOutput, RecordError, SmartChain } from "./types.ts";
-import type { WorkerPool } from "./worker-pool.ts";
+import type { ChainMeter } from "./totals.ts";
+import type {
+  ChainState,
+  ChainStep,
+  HistoryTaker,
+  Lookback,
+  ProcessInput,
+  ProcessOutput,
+  RecordError,
+  ReplaceOptions,
+  SmartChain,
+} from "./types.ts";
 
-/** Guest memory that an idle thread may hold on to: it collects garbage only when it works. */
-const KEPT_MEMORY_BYTES_MAX = 32 << 20;
+/** The instances of a chain's steps on a thread of their own. */
+export interface BuiltChain {
+  readonly worker: ChainWorker;
+  readonly meter: ChainMeter;
+  /** For each step that takes history: its setting. */
+  readonly lookbacks: readonly (Lookback | undefined)[];
+}
+
+/** What a chain needs of the engine that made it. */
+export interface ChainOwner {
+  /** Builds other steps on another thread. */
+  build(steps: readonly ChainStep[], signal: AbortSignal | undefined): Promise<BuiltChain>;
+  /** Takes instances and their thread back; with a reason it is ended at once. */
+  retire(chain: BuiltChain, reason?: Error): Promise<void>;
+}
 
 /** A chain on its thread. Calls wait for each other; the first failure breaks the chain. */
 export class ChainHandle implements SmartChain {
-  readonly lookbacks: readonly (Lookback | undefined)[];
-  private readonly worker: ChainWorker;
-  private readonly pool: WorkerPool;
+  private readonly owner: ChainOwner;
+  private built: BuiltChain;
   private last: Promise<unknown> = Promise.resolve();
   private inFlight = 0;
   private failure: Error | undefined;
   private disposal: Promise<void> | undefined;
 
-  constructor(worker: ChainWorker, pool: WorkerPool, lookbacks: readonly (Lookback | undefined)[]) {
-    this.worker = worker;
-    this.pool = pool;
-    this.lookbacks = lookbacks;
+  constructor(owner: ChainOwner, built: BuiltChain) {
+    this.owner = owner;
+    this.built = built;
+  }
+
+  get lookbacks(): readonly (Lookback | undefined)[] {
+    return this.built.lookbacks;
   }
 
   process(input: ProcessInput): Promise<ProcessOutput> {
-    return this.inOrder(async () => {
+    return this.inOrder(async ({ worker }) => {
       const batches = gathered(input.batches);
       const { fromOffset, maxOutputBytes } = input;
-      const result = await this.worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [
-        batches.buffer,
-      ]);
+      const result = await worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [batches.buffer]);
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
         result.error,
@@ -40,42 +63,82 @@ export class ChainHandle implements SmartChain {
     records: Uint8Array,
     baseTimestampMs: number,
   ): Promise<{ readonly records: Uint8Array; readonly error?: RecordError }> {
-    return this.inOrder(async () => {
+    return this.inOrder(async ({ worker }) => {
       const copy = gathered([records]);
-      const result = await this.worker.request({ op: "records", records: copy, baseTimestampMs }, [copy.buffer]);
+      const result = await worker.request({ op: "records", records: copy, baseTimestampMs }, [copy.buffer]);
       return withError({ records: result.records }, result.error);
     });
   }
 
   lookBack(index: number, batches: readonly Uint8Array[], fromOffset: number, notBeforeMs?: number): Promise<void> {
-    return this.inOrder(async () => {
-      const copy = gathered(batches);
-      await this.worker.request({ op: "lookBack", index, batches: copy, fromOffset, notBeforeMs }, [copy.buffer]);
-    });
+    return this.inOrder(({ worker }) => feedHistory(worker, index, batches, fromOffset, notBeforeMs));
   }
 
-  accumulators(): Promise<ReadonlyMap<number, Uint8Array>> {
-    return this.inOrder(() => this.worker.request({ op: "accumulators" }));
+  state(): Promise<ChainState> {
+    return this.inOrder(({ worker }) => worker.request({ op: "state" }));
   }
 
-  takeMetrics(): Promise<readonly ModuleMetrics[]> {
-    return this.inOrder(() => this.worker.request({ op: "metrics" }));
+  async replace(steps: readonly ChainStep[], options: ReplaceOptions = {}): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    const next = await this.owner.build(steps, options.signal);
+    try {
+      const old = await this.exclusively(() => this.switchTo(next, options));
+      await this.owner.retire(old);
+    } catch (error) {
+      next.meter.countFailure(error);
+      await this.owner.retire(next, error as Error);
+      throw error;
+    }
   }
 
-  private inOrder<T>(call: () => Promise<T>): Promise<T> {
-    const run = async (): Promise<T> => {
-      if (this.failure !== undefined) throw this.failure;
+  /** Hands over to new instances; gives the old ones. */
+  private async switchTo(next: BuiltChain, options: ReplaceOptions): Promise<BuiltChain> {
+    const { built: old } = this;
+    const { worker, lookbacks } = next;
+    const state = await old.worker.request({ op: "state" });
+    if (state.size > 0) await worker.request({ op: "restore", state, carriedOver: true });
+    if (lookbacks.some((lookback) => lookback !== undefined)) {
+      if (options.feedHistory === undefined) {
+        throw flvError("FLV_ARGUMENT", "a new SmartModule takes history, and nothing feeds it", {
+          hint: "Give replace a feedHistory",
+        });
+      }
+      await options.feedHistory({
+        lookbacks,
+        lookBack: (index, batches, fromOffset, notBeforeMs) =>
+          feedHistory(worker, index, batches, fromOffset, notBeforeMs),
+      });
+    }
+    options.signal?.throwIfAborted();
+    if (this.failure !== undefined) throw this.failure;
+    this.built = next;
+    return old;
+  }
+
+  /** Calls in the order in which they came; a failure is one of the chain. */
+  private inOrder<T>(call: (built: BuiltChain) => Promise<T>): Promise<T> {
+    return this.exclusively(async () => {
+      const { built } = this;
       try {
-        return await call();
+        return await call(built);
       } catch (error) {
+        if (this.failure === undefined) built.meter.countFailure(error);
         this.failure ??= error as Error;
         throw error;
       }
-    };
-    this.inFlight += 1;
-    const result = this.last.then(run).finally(() => {
-      this.inFlight -= 1;
     });
+  }
+
+  private exclusively<T>(call: () => Promise<T>): Promise<T> {
+    this.inFlight += 1;
+    const result = this.last
+      .then(() => {
+        if (this.failure !== undefined) throw this.failure;
+        return call();
+      })
+      .finally(() => {
+        this.inFlight -= 1;
+      });
     // the next call waits for this one, whatever becomes of it; who called hears of a failure
     this.last = result.catch(() => {});
     return result;
@@ -89,17 +152,14 @@ export class ChainHandle implements SmartChain {
 
   private async dispose(): Promise<void> {
     this.failure ??= flvError("FLV_ABORTED", "the SmartModule chain was closed");
-    const { worker, pool } = this;
-    if (this.inFlight > 0 || !(await this.dropped())) await worker.terminate(this.failure);
-    pool.give(worker);
+    await this.owner.retire(this.built, this.inFlight > 0 ? this.failure : undefined);
   }
+}
 
-  /** Drops the instances; false when the thread is not worth keeping: dead, or holding much memory until it collects. */
-  private async dropped(): Promise<boolean> {
-    if (!this.worker.alive) return false;
-    const result = await this.worker.request({ op: "drop" }).catch(() => undefined);
-    return result !== undefined && result.droppedBytes <= KEPT_MEMORY_BYTES_MAX;
-  }
+async function feedHistory(worker: ChainWorker, ...args: Parameters<HistoryTaker["lookBack"]>): Promise<void> {
+  const [index, batches, fromOffset, notBeforeMs] = args;
+  const copy = gathered(batches);
+  await worker.request({ op: "lookBack", index, batches: copy, fromOffset, notBeforeMs }, [copy.buffer]);
 }
 
 /** One buffer of its own with all pieces: what is sent to a thread is given away, the pieces belong to others. */

@@ -1,15 +1,31 @@
 import { Worker } from "node:worker_threads";
 import { FluvioError, flvError } from "../protocol/index.ts";
-import type { ErrorMessage, WorkerData, WorkerReply, WorkerRequest, WorkerResults } from "./messages.ts";
+import { howToRaise } from "./limits.ts";
+import {
+  CLOCK,
+  type ErrorMessage,
+  type StepUsage,
+  type WorkerData,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerResults,
+} from "./messages.ts";
+import { stoppedModule } from "./totals.ts";
 
 /** JavaScript heap of a worker; the guests' memories are outside of it. */
 const HEAP_MB_MAX = 1024;
+/** Longer timers fire at once. */
+const TIMER_MS_MAX = 0x7fffffff;
 
 export interface ChainWorkerOptions {
   readonly entry: URL;
-  /** Longest stay in guest code without a break. */
-  readonly batchTimeoutMs: number;
   readonly onOutput: (module: string, stream: "stdout" | "stderr", line: string) => void;
+}
+
+interface WatchedModule {
+  readonly name: string;
+  /** Longest stay in its code without a break. */
+  readonly batchTimeoutMs: number;
 }
 
 interface Pending {
@@ -23,10 +39,13 @@ interface Pending {
  */
 export class ChainWorker {
   private readonly worker: Worker;
-  private readonly clock = new BigInt64Array(new SharedArrayBuffer(16));
+  private readonly clock = new BigInt64Array(new SharedArrayBuffer(8 * CLOCK.length));
   private readonly options: ChainWorkerOptions;
-  /** Names of the modules of the request under way, for the error of the watchdog. */
-  private moduleNames: readonly string[] = [];
+  /** Gets what the steps did, with each reply. */
+  onUsage: ((usage: readonly StepUsage[]) => void) | undefined;
+  /** Modules of the thread's chain, by step. */
+  private modules: readonly WatchedModule[] = [];
+  private shortestTimeoutMs = 0;
   private pending: Pending | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private death: Error | undefined;
@@ -45,10 +64,10 @@ export class ChainWorker {
     });
     this.worker.unref();
     this.worker.on("message", (reply: WorkerReply) => this.onReply(reply));
-    this.worker.on("error", (error) => this.die(crashed(error)));
+    this.worker.on("error", (error) => this.die(this.located(crashed(error, this.current?.name))));
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
-        this.die(crashed(new Error("it ended")));
+        this.die(crashed(new Error("it ended"), undefined));
         resolve();
       });
     });
@@ -64,12 +83,12 @@ export class ChainWorker {
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<WorkerResults[Op]> {
     if (this.death !== undefined) return Promise.reject(this.death);
-    this.moduleNames = namesOf(request) ?? this.moduleNames;
+    this.learn(request);
     return new Promise((resolve, reject) => {
       this.pending = { resolve: resolve as (value: never) => void, reject };
       // while it works the process has to stay
       this.worker.ref();
-      this.watch(this.options.batchTimeoutMs);
+      this.watch(this.shortestTimeoutMs);
       this.worker.postMessage(request, [...transfer]);
     });
   }
@@ -86,15 +105,32 @@ export class ChainWorker {
     this.watchdog.unref();
   }
 
-  private check(): void {
-    const enteredNs = Atomics.load(this.clock, 0);
-    const { batchTimeoutMs } = this.options;
-    const insideMs = enteredNs === 0n ? 0 : Number(process.hrtime.bigint() - enteredNs) / 1e6;
-    if (insideMs < batchTimeoutMs) {
-      this.watch(Math.max(1, batchTimeoutMs - insideMs));
+  private learn(request: WorkerRequest): void {
+    if (request.op === "build") {
+      this.modules = request.steps.map(({ name, limits }) => ({ name, batchTimeoutMs: limits.batchTimeoutMs }));
+    } else if (request.op === "probe") {
+      this.modules = [{ name: request.name, batchTimeoutMs: request.limits.batchTimeoutMs }];
+    } else {
       return;
     }
-    this.die(timedOut(this.moduleNames[Number(Atomics.load(this.clock, 1))] ?? "", batchTimeoutMs));
+    this.shortestTimeoutMs = Math.min(TIMER_MS_MAX, ...this.modules.map((module) => module.batchTimeoutMs));
+  }
+
+  /** The module whose code runs or ran last. */
+  private get current(): WatchedModule | undefined {
+    return this.modules[Number(Atomics.load(this.clock, CLOCK.step))];
+  }
+
+  private check(): void {
+    const enteredNs = Atomics.load(this.clock, CLOCK.enteredNs);
+    const { current } = this;
+    const insideMs = enteredNs === 0n ? 0 : Number(process.hrtime.bigint() - enteredNs) / 1e6;
+    const timeoutMs = current?.batchTimeoutMs ?? this.shortestTimeoutMs;
+    if (insideMs < timeoutMs) {
+      this.watch(Math.min(TIMER_MS_MAX, Math.max(1, timeoutMs - insideMs)));
+      return;
+    }
+    this.die(this.located(timedOut(current?.name ?? "", timeoutMs)));
   }
 
   private onReply(reply: WorkerReply): void {
@@ -104,8 +140,25 @@ export class ChainWorker {
     }
     const { pending } = this;
     this.settled();
+    if (reply.usage !== undefined) this.onUsage?.(reply.usage);
     if (reply.type === "result") pending?.resolve(reply.value as never);
-    else pending?.reject(revived(reply.error));
+    else pending?.reject(this.located(revived(reply.error)));
+  }
+
+  /** Says which offsets a module was working on when it was stopped. */
+  private located(error: FluvioError): FluvioError {
+    const firstOffset = Number(Atomics.load(this.clock, CLOCK.firstOffset));
+    if (firstOffset < 0 || stoppedModule(error) === undefined) return error;
+    const lastOffset = Number(Atomics.load(this.clock, CLOCK.lastOffset));
+    return new FluvioError(
+      error.code,
+      `${error.message} (working on the batch of offsets ${firstOffset} to ${lastOffset})`,
+      {
+        details: { ...error.details, firstOffset, lastOffset },
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(error.cause === undefined ? {} : { cause: error.cause }),
+      },
+    );
   }
 
   private die(reason: Error): void {
@@ -125,11 +178,6 @@ export class ChainWorker {
   }
 }
 
-function namesOf(request: WorkerRequest): readonly string[] | undefined {
-  if (request.op === "build") return request.steps.map((step) => step.name);
-  return request.op === "probe" ? [request.name] : undefined;
-}
-
 function revived(error: ErrorMessage): FluvioError {
   return new FluvioError(error.code, error.message, {
     details: error.details,
@@ -137,22 +185,22 @@ function revived(error: ErrorMessage): FluvioError {
   });
 }
 
-function timedOut(name: string, batchTimeoutMs: number): Error {
+function timedOut(name: string, batchTimeoutMs: number): FluvioError {
   return flvError(
     "FLV_SMARTMODULE_TIME_LIMIT",
     `SmartModule "${name}" worked on one batch for more than ${batchTimeoutMs} ms and was stopped`,
     {
       details: { module: name, batchTimeoutMs },
-      hint: "Look for a loop without end in the module, or raise the time limit of the SmartModule engine",
+      hint: `Look for a loop without end in the module, or raise the time limit: ${howToRaise("batchTimeoutMs")}`,
     },
   );
 }
 
-function crashed(cause: Error): Error {
+function crashed(cause: Error, name: string | undefined): FluvioError {
   const outOfMemory = (cause as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
   return flvError(
     outOfMemory ? "FLV_SMARTMODULE_MEMORY_LIMIT" : "FLV_SMARTMODULE_RUNTIME",
     `the thread of a SmartModule chain ended: ${cause.message}`,
-    { cause },
+    { cause, details: name === undefined ? {} : { module: name } },
   );
 }

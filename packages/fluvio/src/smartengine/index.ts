@@ -1,15 +1,30 @@
-export { createSmartEngine, ENGINE_LIMITS_DEFAULT, type SmartEngineOptions } from "./engine.ts";
+export {
+  type DecodedStepOptions,
+  type StepLimits,
+  type StepOptions,
+  stepOptionsFromParams,
+  stepOptionsToParams,
+  type WindowOptions,
+} from "../protocol/index.ts";
+export { createSmartEngine, type SmartEngineOptions } from "./engine.ts";
+export { ENGINE_LIMITS_DEFAULT } from "./limits.ts";
 export type {
+  ChainOptions,
+  ChainState,
   ChainStep,
   EngineLimits,
+  HistoryTaker,
   Lookback,
   ModuleInspection,
-  ModuleMetrics,
+  ModuleState,
+  ModuleTotals,
   ProcessInput,
   ProcessOutput,
   RecordError,
+  ReplaceOptions,
   SmartChain,
   SmartEngine,
   SmartModuleFailure,
   SmartModuleKind,
+  WindowState,
 } from "./types.ts";

@@ -1,11 +1,11 @@
-import type { FluvioErrorCode } from "../protocol/index.ts";
+import type { FluvioErrorCode, WindowOptions } from "../protocol/index.ts";
 import type { ModuleTraits } from "./host/instance.ts";
-import type { EngineLimits, Lookback, ModuleMetrics, RecordError, SmartModuleKind } from "./types.ts";
+import type { ChainState, EngineLimits, Lookback, RecordError, SmartModuleKind } from "./types.ts";
 
 /** What passes between the engine and one of its worker threads. One request is under way at a time. */
 export type WorkerRequest =
   | { readonly op: "probe"; readonly name: string; readonly module: WebAssembly.Module; readonly limits: EngineLimits }
-  | { readonly op: "build"; readonly steps: readonly BuildStep[]; readonly limits: EngineLimits }
+  | { readonly op: "build"; readonly steps: readonly BuildStep[] }
   | {
       readonly op: "process";
       /** Whole batches back to back; transferred. */
@@ -21,8 +21,13 @@ export type WorkerRequest =
       readonly fromOffset: number;
       readonly notBeforeMs: number | undefined;
     }
-  | { readonly op: "accumulators" }
-  | { readonly op: "metrics" }
+  | { readonly op: "state" }
+  | {
+      readonly op: "restore";
+      readonly state: ChainState;
+      /** Whether state of a step that is no aggregate is left out; otherwise it is an error. */
+      readonly carriedOver: boolean;
+    }
   | { readonly op: "drop" };
 
 /** A step whose module is compiled and known. */
@@ -33,6 +38,22 @@ export interface BuildStep {
   readonly params: ReadonlyMap<string, string>;
   readonly lookback: Lookback | undefined;
   readonly accumulator: Uint8Array | undefined;
+  readonly window: WindowOptions | undefined;
+  /** Those of the engine, lowered by those of the step. */
+  readonly limits: EngineLimits;
+}
+
+/** What a step did since the last reply; `memoryBytes` is what its instance holds now. */
+export interface StepUsage {
+  readonly invocations: number;
+  readonly recordsIn: number;
+  readonly recordsOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly recordErrors: number;
+  readonly lateRecords: number;
+  readonly timeMs: number;
+  readonly memoryBytes: number;
 }
 
 /** What the probe of a module finds out by running it, without user code. */
@@ -70,8 +91,8 @@ export interface WorkerResults {
   readonly process: ProcessResult;
   readonly records: RecordsResult;
   readonly lookBack: undefined;
-  readonly accumulators: ReadonlyMap<number, Uint8Array>;
-  readonly metrics: readonly ModuleMetrics[];
+  readonly state: ChainState;
+  readonly restore: undefined;
   readonly drop: DropResult;
 }
 
@@ -84,8 +105,13 @@ export interface ErrorMessage {
 }
 
 export type WorkerReply =
-  | { readonly type: "result"; readonly value: WorkerResults[keyof WorkerResults] }
-  | { readonly type: "error"; readonly error: ErrorMessage }
+  | {
+      readonly type: "result";
+      readonly value: WorkerResults[keyof WorkerResults];
+      /** By step; only of requests that ran modules. */
+      readonly usage: readonly StepUsage[] | undefined;
+    }
+  | { readonly type: "error"; readonly error: ErrorMessage; readonly usage: readonly StepUsage[] | undefined }
   | {
       readonly type: "output";
       readonly module: string;
@@ -93,7 +119,19 @@ export type WorkerReply =
       readonly line: string;
     };
 
-/** Shared with each worker: the monotonic time in ns at which guest code was entered (0 outside), and in which step. */
+/** Shared with each worker, by {@link CLOCK}. */
 export interface WorkerData {
   readonly guestClock: BigInt64Array;
 }
+
+/** Places in the shared clock. */
+export const CLOCK = {
+  /** Monotonic time in ns at which guest code was entered; 0 outside. */
+  enteredNs: 0,
+  /** Index of the step whose guest runs, or ran last. */
+  step: 1,
+  /** Offsets of the batch that is worked on, the last one included; -1 when it is none. */
+  firstOffset: 2,
+  lastOffset: 3,
+  length: 4,
+} as const;

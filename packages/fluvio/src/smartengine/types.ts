@@ -1,4 +1,4 @@
-import type { FluvioError } from "../protocol/index.ts";
+import type { FluvioError, WindowOptions } from "../protocol/index.ts";
 
 /** The transforms a module can export, in the order in which they are looked for. */
 export type SmartModuleKind = "filter" | "map" | "filter_map" | "array_map" | "aggregate";
@@ -17,11 +17,15 @@ export interface ChainStep {
   readonly wasm: Uint8Array;
   readonly params: ReadonlyMap<string, string>;
   readonly lookback?: Lookback;
-  /** Initial accumulator of an aggregate; empty when absent. */
+  /** Initial accumulator of an aggregate, or of each of its windows; empty when absent. */
   readonly accumulator?: Uint8Array;
+  /** Cuts an aggregate into windows: it emits a record for each window that closes in place of one for each record. */
+  readonly window?: WindowOptions;
+  /** Limits of this step where they are lower than the engine's; higher ones have no effect. */
+  readonly limits?: Partial<EngineLimits>;
 }
 
-/** Limits of one chain. A module that crosses one is stopped, its stream gets an error, other streams go on. */
+/** Limits of one module. One that crosses a limit is stopped, its stream gets an error, other streams go on. */
 export interface EngineLimits {
   /** Longest a module may work on one batch. Default 5000. */
   readonly batchTimeoutMs: number;
@@ -29,7 +33,32 @@ export interface EngineLimits {
   readonly memoryBytesMax: number;
   /** Largest output for one input batch, bytes. Default 256 MiB. */
   readonly outputBytesMax: number;
+  /** Most windows of one step that may be open at a time. Default 10 000. */
+  readonly windowsMax: number;
 }
+
+/** A window that has records and is not closed yet. */
+export interface WindowState {
+  /** First timestamp in it, ms since 1970. */
+  readonly startMs: number;
+  /** First timestamp after it. */
+  readonly endMs: number;
+  readonly accumulator: Uint8Array;
+  readonly recordCount: number;
+}
+
+/** What an aggregate remembers. */
+export interface ModuleState {
+  /** The running accumulator; with windows the one that each of them starts from. */
+  readonly accumulator: Uint8Array;
+  /** Open windows by their start; none without windows. */
+  readonly windows: readonly WindowState[];
+  /** Largest record timestamp seen; only with windows. */
+  readonly watermarkMs: number | undefined;
+}
+
+/** What the aggregates of a chain remember, by the index of their step. Plain data: it can be stored and given back. */
+export type ChainState = ReadonlyMap<number, ModuleState>;
 
 export interface ProcessInput {
   /** Whole stored batches, back to back (compressed or not), in one or several pieces. Not changed. */
@@ -73,26 +102,55 @@ export interface ProcessOutput {
   readonly error?: RecordError;
 }
 
-/** Counters of one module in one chain since the last call of {@link SmartChain.takeMetrics}. */
-export interface ModuleMetrics {
+/** Counters of all modules of one name since the engine started. A window's emissions count as records out. */
+export interface ModuleTotals {
   readonly name: string;
-  readonly bytesIn: number;
-  readonly recordsOut: number;
-  readonly recordErrors: number;
+  /** Chains with this module that are running now. */
+  readonly chains: number;
   readonly invocations: number;
-  readonly cpuMs: number;
-  /** Linear memory of the instance now, bytes; not a counter. */
+  readonly recordsIn: number;
+  readonly recordsOut: number;
+  /** Bytes of the records that went in, without what surrounds them. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Records at which the module reported a user error. */
+  readonly recordErrors: number;
+  /** Times that it was stopped: by a trap, an output that cannot be read, or a limit. */
+  readonly failures: number;
+  /** Records that came after their windows had closed, and were dropped. */
+  readonly lateRecords: number;
+  /** Time spent in it, ms. */
+  readonly timeMs: number;
+  /** Linear memory of its running instances, bytes. */
   readonly memoryBytes: number;
 }
 
-/**
- * Modules applied one after the other to a stream of batches. State (wasm globals, accumulators) lives as long as the
- * chain. Calls are processed in order, one at a time.
- */
-export interface SmartChain extends AsyncDisposable {
+/** Modules that take history before they see records. */
+export interface HistoryTaker {
+  /** For each step that exports look_back and has a setting for it: the setting. {@link lookBack} must feed these. */
+  readonly lookbacks: readonly (Lookback | undefined)[];
+  /** Feeds stored history (whole batches) to the module at `index`. @throws FLV_SMARTMODULE_LOOKBACK */
+  lookBack(index: number, batches: readonly Uint8Array[], fromOffset: number, notBeforeMs?: number): Promise<void>;
+}
+
+export interface ReplaceOptions {
   /**
-   * @throws FLV_SMARTMODULE_RUNTIME (trap or engine error) | FLV_SMARTMODULE_TIME_LIMIT | FLV_SMARTMODULE_MEMORY_LIMIT;
-   * after a throw the chain is broken and every further call throws the same
+   * Feeds history to the new modules that take it, just before the switch: no record passes the chain meanwhile, so
+   * what was processed before is the history. It must not call the chain itself, which waits for it.
+   */
+  readonly feedHistory?: (modules: HistoryTaker) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Modules applied one after the other to a stream of batches. State (wasm globals, accumulators, open windows) lives as
+ * long as the chain. Calls are processed in order, one at a time.
+ */
+export interface SmartChain extends HistoryTaker, AsyncDisposable {
+  /**
+   * @throws FLV_SMARTMODULE_RUNTIME (trap or engine error) | FLV_SMARTMODULE_TIME_LIMIT | FLV_SMARTMODULE_MEMORY_LIMIT,
+   * with the offsets it was working on in `details`; after a throw the chain is broken and every further call throws
+   * the same. Nothing of a call that throws takes effect
    */
   process(input: ProcessInput): Promise<ProcessOutput>;
   /**
@@ -103,13 +161,22 @@ export interface SmartChain extends AsyncDisposable {
     records: Uint8Array,
     baseTimestampMs: number,
   ): Promise<{ readonly records: Uint8Array; readonly error?: RecordError }>;
-  /** Whether any module exports look_back and has a lookback setting: then {@link lookBack} must run first. */
-  readonly lookbacks: readonly (Lookback | undefined)[];
-  /** Feeds stored history (whole batches) to the module at `index`. @throws FLV_SMARTMODULE_LOOKBACK */
-  lookBack(index: number, batches: readonly Uint8Array[], fromOffset: number, notBeforeMs?: number): Promise<void>;
-  /** Current accumulator of each aggregate, by module index. */
-  accumulators(): Promise<ReadonlyMap<number, Uint8Array>>;
-  takeMetrics(): Promise<readonly ModuleMetrics[]>;
+  /** What the aggregates remember after all calls so far. */
+  state(): Promise<ChainState>;
+  /**
+   * Exchanges the modules between two calls. The new steps are built beside the old ones, which go on meanwhile; at the
+   * switch the state of an aggregate passes to the step at the same index if that is an aggregate too. When the new
+   * steps cannot take over, the chain goes on with the old ones and this throws.
+   * @throws what {@link SmartEngine.chain} throws | what `feedHistory` throws | FLV_ARGUMENT when the windows of the old
+   * and the new step are cut differently, or history is needed and there is no `feedHistory`
+   */
+  replace(steps: readonly ChainStep[], options?: ReplaceOptions): Promise<void>;
+}
+
+export interface ChainOptions {
+  readonly signal?: AbortSignal;
+  /** What the aggregates remember from an earlier chain ({@link SmartChain.state}) in place of their initial values. */
+  readonly state?: ChainState;
 }
 
 /** What is known of a module without running user code. */
@@ -129,11 +196,14 @@ export interface SmartEngine extends AsyncDisposable {
    * Compiles, instantiates and initialises the steps in order.
    * @throws FLV_SMARTMODULE_INVALID | FLV_SMARTMODULE_INIT | FLV_SMARTMODULE_MEMORY_LIMIT | FLV_SMARTMODULE_TIME_LIMIT
    * | FLV_SMARTMODULE_RUNTIME (a trap in init), each naming the module; FLV_SMARTMODULE_RUNTIME, retriable, when as many
-   * chains are running as are allowed
+   * chains are running as are allowed; FLV_ARGUMENT for windows around what is no aggregate, and for a state that does
+   * not fit the steps
    */
-  chain(steps: readonly ChainStep[], options?: { readonly signal?: AbortSignal }): Promise<SmartChain>;
+  chain(steps: readonly ChainStep[], options?: ChainOptions): Promise<SmartChain>;
   /** @throws FLV_SMARTMODULE_INVALID with the reason: not wasm, no transform export, wrong arity, unknown import, no copy_records */
   inspect(name: string, wasm: Uint8Array): Promise<ModuleInspection>;
+  /** Counters by module name, of chains that run and of those that have ended. Names beyond 1000 share `(other)`. */
+  totals(): readonly ModuleTotals[];
 }
 
 export type SmartModuleFailure = FluvioError;

@@ -1,6 +1,6 @@
 import { flvError } from "../../protocol/index.ts";
-import type { BuildStep, RecordsResult } from "../messages.ts";
-import type { EngineLimits, Lookback, ModuleMetrics, RecordError } from "../types.ts";
+import type { BuildStep, RecordsResult, StepUsage } from "../messages.ts";
+import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
@@ -15,31 +15,28 @@ export interface ChainOutput {
   readonly error: RecordError | undefined;
 }
 
-interface Counters {
-  bytesIn: number;
-  recordsOut: number;
-  recordErrors: number;
-  invocations: number;
-  cpuMs: number;
-}
+type Usage = { -readonly [Field in keyof Omit<StepUsage, "memoryBytes">]: StepUsage[Field] };
 
 interface Step {
   readonly instance: ModuleInstance;
   /** Params of every call: only modules of before `init` existed look at them. */
   readonly params: Uint8Array;
   readonly takesHistory: boolean;
+  /** Only of aggregates. */
   accumulator: Uint8Array | undefined;
-  counters: Counters;
+  usage: Usage;
 }
 
 export interface RunnerOptions {
-  readonly limits: EngineLimits;
   readonly onOutput: (module: string, stream: GuestStream, line: string) => void;
   /** Called around guest code, so that a watchdog knows when it entered. */
   readonly enterGuest: (step: number) => void;
   readonly leaveGuest: () => void;
+  /** Called before each batch with its first and last offset. */
+  readonly locate: (firstOffset: number, lastOffset: number) => void;
 }
 
+const COUNT_BYTES = 4;
 const NO_PARAMS = new Map<string, string>();
 
 /** The instances of one chain. After a throw it must not be used again. */
@@ -62,9 +59,9 @@ export class ChainRunner {
   }
 
   private build(step: BuildStep): Step {
-    const { limits, onOutput } = this.options;
+    const { onOutput } = this.options;
     const instance = new ModuleInstance(step.name, step.module, {
-      limits,
+      limits: step.limits,
       traits: step.traits,
       onOutput: (stream, line) => onOutput(step.name, stream, line),
     });
@@ -76,8 +73,12 @@ export class ChainRunner {
       params: instance.hasInit ? encodeParams(NO_PARAMS, undefined, abiVersion) : paramsOf(step, undefined),
       takesHistory: instance.hasLookBack && step.lookback !== undefined,
       accumulator,
-      counters: newCounters(),
+      usage: newUsage(),
     };
+  }
+
+  locate(firstOffset: number, lastOffset: number): void {
+    this.options.locate(firstOffset, lastOffset);
   }
 
   /**
@@ -105,17 +106,17 @@ export class ChainRunner {
 
   private apply(index: number, step: Step, input: CallInput): TransformOutput {
     const startMs = performance.now();
+    countInput(step.usage, input.records);
     const output = this.inGuest(index, () =>
       step.instance.kind === "array_map"
         ? this.applyToEach(step, input)
         : step.instance.transform(input, step.params, step.accumulator),
     );
-    const { counters } = step;
-    counters.cpuMs += performance.now() - startMs;
-    counters.bytesIn += input.records.length;
-    counters.invocations += 1;
-    counters.recordsOut += output.recordCount;
-    if (output.error !== undefined) counters.recordErrors += 1;
+    const { usage } = step;
+    usage.timeMs += performance.now() - startMs;
+    usage.recordsOut += output.recordCount;
+    usage.bytesOut += output.section.length - COUNT_BYTES;
+    if (output.error !== undefined) usage.recordErrors += 1;
     if (output.accumulator !== undefined) step.accumulator = output.accumulator;
     return output;
   }
@@ -126,7 +127,6 @@ export class ChainRunner {
    */
   private applyToEach(step: Step, input: CallInput): TransformOutput {
     const { instance, params } = step;
-    const { outputBytesMax } = this.options.limits;
     const records = new SingleRecords(input.records);
     const made = new ArrayMapOutput(input.records.length);
     let error: TransformOutput["error"];
@@ -135,7 +135,7 @@ export class ChainRunner {
       made.add(output.section, output.recordCount, records.deltas);
       error = output.error;
       instance.freeOutput();
-      if (made.sizeBytes > outputBytesMax) throw instance.outputTooLarge(made.sizeBytes);
+      instance.checkOutputSize(made.sizeBytes);
     }
     return { section: made.section(), recordCount: made.recordCount, error, accumulator: undefined };
   }
@@ -163,18 +163,27 @@ export class ChainRunner {
       throw flvError("FLV_ARGUMENT", `step ${index} of the chain takes no history`);
     }
     const startMs = performance.now();
-    step.counters.invocations += 1;
-    step.counters.bytesIn += records.length;
+    countInput(step.usage, records);
     this.inGuest(index, () => step.instance.lookBack(records, step.params));
-    step.counters.cpuMs += performance.now() - startMs;
+    step.usage.timeMs += performance.now() - startMs;
   }
 
-  get accumulators(): ReadonlyMap<number, Uint8Array> {
-    const found = new Map<number, Uint8Array>();
+  get state(): ChainState {
+    const state = new Map<number, ModuleState>();
     for (const [index, { accumulator }] of this.steps.entries()) {
-      if (accumulator !== undefined) found.set(index, accumulator);
+      if (accumulator !== undefined) state.set(index, { accumulator, windows: [], watermarkMs: undefined });
     }
-    return found;
+    return state;
+  }
+
+  /** Gives the aggregates what they, or others in their place, remembered. */
+  restore(state: ChainState, carriedOver: boolean): void {
+    for (const [index, remembered] of state) {
+      const step = this.steps[index];
+      if (step?.accumulator !== undefined) step.accumulator = remembered.accumulator;
+      else if (!carriedOver)
+        throw flvError("FLV_ARGUMENT", `step ${index} of the chain is no aggregate, which a state is of`);
+    }
   }
 
   /** Linear memory of all instances. */
@@ -182,11 +191,12 @@ export class ChainRunner {
     return this.steps.reduce((sum, step) => sum + step.instance.memoryBytes, 0);
   }
 
-  takeMetrics(): readonly ModuleMetrics[] {
+  /** What the steps did since the last time this was asked. */
+  takeUsage(): readonly StepUsage[] {
     return this.steps.map((step) => {
-      const metrics = { name: step.instance.name, ...step.counters, memoryBytes: step.instance.memoryBytes };
-      step.counters = newCounters();
-      return metrics;
+      const usage = { ...step.usage, memoryBytes: step.instance.memoryBytes };
+      step.usage = newUsage();
+      return usage;
     });
   }
 
@@ -213,6 +223,21 @@ function paramsOf(step: BuildStep, lookback: Lookback | undefined): Uint8Array {
   }
 }
 
-function newCounters(): Counters {
-  return { bytesIn: 0, recordsOut: 0, recordErrors: 0, invocations: 0, cpuMs: 0 };
+function countInput(usage: Usage, records: Uint8Array): void {
+  usage.invocations += 1;
+  usage.recordsIn += new DataView(records.buffer, records.byteOffset).getInt32(0);
+  usage.bytesIn += records.length - COUNT_BYTES;
+}
+
+function newUsage(): Usage {
+  return {
+    invocations: 0,
+    recordsIn: 0,
+    recordsOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    recordErrors: 0,
+    lateRecords: 0,
+    timeMs: 0,
+  };
 }

@@ -1,4 +1,5 @@
 import { FluvioError, flvError, isFluvioError, Reader } from "../../protocol/index.ts";
+import { howToRaise } from "../limits.ts";
 import type { EngineLimits, SmartModuleKind } from "../types.ts";
 import {
   type CallInput,
@@ -252,14 +253,22 @@ export class ModuleInstance {
         `its output of ${length} bytes at ${ptr} lies outside its memory of ${buffer.byteLength} bytes`,
       );
     }
-    if (length > this.limits.outputBytesMax) throw this.outputTooLarge(length);
+    this.checkOutputSize(length);
     return new Reader(new Uint8Array(buffer, ptr, length));
   }
 
-  outputTooLarge(outputBytes: number): Error {
+  /** @throws FLV_SMARTMODULE_RUNTIME when a batch's output of this many bytes is above the limit */
+  checkOutputSize(outputBytes: number): void {
     const { outputBytesMax } = this.limits;
-    const clause = `its output of ${outputBytes} bytes is above the limit of ${outputBytesMax}`;
-    return this.failed(clause, { outputBytes, outputBytesMax });
+    if (outputBytes <= outputBytesMax) return;
+    throw flvError(
+      "FLV_SMARTMODULE_RUNTIME",
+      `SmartModule "${this.name}" failed: its output of ${outputBytes} bytes is above the limit of ${outputBytesMax}`,
+      {
+        details: { module: this.name, outputBytes, outputBytesMax },
+        hint: `Let the module make less of a batch, or raise the output limit: ${howToRaise("outputBytesMax")}`,
+      },
+    );
   }
 
   private errorText(call: "init"): string {
@@ -295,7 +304,7 @@ export class ModuleInstance {
         `SmartModule "${this.name}" was stopped in ${where} with ${memoryBytes} of at most ${memoryBytesMax} bytes of memory and an input of ${this.inputBytes}: ${reason}${words}`,
         {
           details: { module: this.name, requested: memoryBytes + this.inputBytes, max: memoryBytesMax },
-          hint: "Raise the memory limit of the SmartModule engine, or let the module keep less",
+          hint: `Let the module keep less, or raise the memory limit: ${howToRaise("memoryBytesMax")}`,
         },
       );
     }

@@ -27,12 +27,14 @@ function filtering(keeps: (value: string) => boolean): Transform {
       const kept = decodeRecords(records).filter((record) => keeps(text(record.value)));
       return { section: encodeRecords(kept), recordCount: kept.length, error: undefined };
     },
+    locate: () => {},
     release: () => {},
   };
 }
 
 const keepAll: Transform = {
   run: ({ records }) => ({ section: records, recordCount: decodeRecords(records).length, error: undefined }),
+  locate: () => {},
   release: () => {},
 };
 
@@ -45,6 +47,7 @@ function exploding(factor: number): Transform {
       );
       return { section: encodeRecords(made), recordCount: made.length, error: undefined };
     },
+    locate: () => {},
     release: () => {},
   };
 }
@@ -57,6 +60,7 @@ const copying: Transform = {
     );
     return { section: encodeRecords(made), recordCount: made.length, sharesOffsets: true, error: undefined };
   },
+  locate: () => {},
   release: () => {},
 };
 
@@ -67,6 +71,7 @@ function replacing(value: string): Transform {
       const mapped = decodeRecords(records).map((record) => ({ ...record, value: bytes(value) }));
       return { section: encodeRecords(mapped), recordCount: mapped.length, error: undefined };
     },
+    locate: () => {},
     release: () => {},
   };
 }

@@ -12,6 +12,8 @@ const SLACK_BYTES = 4096;
 
 /** The part of {@link ChainRunner} that rebatching needs. */
 export interface Transform {
+  /** Says which offsets the next run is about. */
+  locate(firstOffset: number, lastOffset: number): void;
   run(input: { records: Uint8Array; baseOffset: number; baseTimestampMs: number }): ChainOutput;
   release(): void;
 }
@@ -39,6 +41,7 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
     if (writer !== undefined && writer.sizeBytes + section.length > maxOutputBytes) break;
     writer ??= new BatchWriter(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
+    chain.locate(source.fromOffset, source.endOffset - 1);
     const output = chain.run({
       records: section,
       baseOffset: source.baseOffset,

@@ -1,4 +1,5 @@
 import { flvError } from "../../protocol/index.ts";
+import { howToRaise } from "../limits.ts";
 
 const PAGE_BYTES = 65536;
 const MEMORY_SECTION = 5;
@@ -41,7 +42,7 @@ function tooLarge(name: string, requested: number, max: number): Error {
     `SmartModule "${name}" asks for ${requested} bytes of memory to start with, the limit is ${max}`,
     {
       details: { module: name, requested, max },
-      hint: "Raise the memory limit of the SmartModule engine, or build the module with less static data",
+      hint: `Build the module with less static data, or raise the memory limit: ${howToRaise("memoryBytesMax")}`,
     },
   );
 }

@@ -1,6 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { isFluvioError } from "../../protocol/index.ts";
-import type { ErrorMessage, WorkerData, WorkerReply, WorkerRequest, WorkerResults } from "../messages.ts";
+import {
+  CLOCK,
+  type ErrorMessage,
+  type StepUsage,
+  type WorkerData,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerResults,
+} from "../messages.ts";
 import { ChainRunner } from "./chain-runner.ts";
 import { probeModule } from "./probe.ts";
 import { historySection, rebatch } from "./rebatch.ts";
@@ -20,13 +28,18 @@ class ChainThread {
   handle(request: WorkerRequest): void {
     try {
       const value = this.perform(request);
-      this.reply({ type: "result", value }, transferable(value));
+      this.reply({ type: "result", value, usage: this.usage }, transferable(value));
     } catch (error) {
-      this.reply({ type: "error", error: errorMessage(error) });
+      this.reply({ type: "error", error: errorMessage(error), usage: this.usage });
     }
   }
 
+  private get usage(): readonly StepUsage[] | undefined {
+    return this.chain?.takeUsage();
+  }
+
   private perform(request: WorkerRequest): WorkerResults[keyof WorkerResults] {
+    this.locate(-1, -1);
     switch (request.op) {
       case "probe":
         return this.timed(() => probeModule(request.name, request.module, request.limits));
@@ -42,10 +55,11 @@ class ChainThread {
         this.running().lookBack(request.index, section);
         return undefined;
       }
-      case "accumulators":
-        return this.running().accumulators;
-      case "metrics":
-        return this.running().takeMetrics();
+      case "state":
+        return this.running().state;
+      case "restore":
+        this.running().restore(request.state, request.carriedOver);
+        return undefined;
       case "drop": {
         const droppedBytes = this.chain?.memoryBytes ?? 0;
         this.chain = undefined;
@@ -56,9 +70,9 @@ class ChainThread {
 
   private build(request: Extract<WorkerRequest, { op: "build" }>): ChainRunner {
     return new ChainRunner(request.steps, {
-      limits: request.limits,
       enterGuest: (step) => this.enter(step),
       leaveGuest: () => this.leave(),
+      locate: (firstOffset, lastOffset) => this.locate(firstOffset, lastOffset),
       onOutput: (module: string, stream: GuestStream, line: string) =>
         this.reply({ type: "output", module, stream, line }),
     });
@@ -79,12 +93,17 @@ class ChainThread {
   }
 
   private enter(step: number): void {
-    Atomics.store(this.clock, 1, BigInt(step));
-    Atomics.store(this.clock, 0, process.hrtime.bigint());
+    Atomics.store(this.clock, CLOCK.step, BigInt(step));
+    Atomics.store(this.clock, CLOCK.enteredNs, process.hrtime.bigint());
   }
 
   private leave(): void {
-    Atomics.store(this.clock, 0, 0n);
+    Atomics.store(this.clock, CLOCK.enteredNs, 0n);
+  }
+
+  private locate(firstOffset: number, lastOffset: number): void {
+    Atomics.store(this.clock, CLOCK.firstOffset, BigInt(firstOffset));
+    Atomics.store(this.clock, CLOCK.lastOffset, BigInt(lastOffset));
   }
 }
 
