@@ -8,7 +8,7 @@ import {
   SPU_PUBLIC_PORT_DEFAULT,
   silentLogger,
 } from "../protocol/index.ts";
-import { createSmartEngine, type EngineLimits } from "../smartengine/index.ts";
+import { createSmartEngine, type EngineLimits, type SmartEngine } from "../smartengine/index.ts";
 import { createLogEngine, type FlushMode } from "../storage/index.ts";
 import type { ServeOptions } from "../transport/index.ts";
 import { ChildSpu } from "./child-spu.ts";
@@ -132,16 +132,19 @@ async function start(
   closers.push(await lockDataDir(dataDir));
   const metadata = await openMetadataStore(dataDir);
   closers.push(async () => metadata[Symbol.asyncDispose]());
+  const engine = createSmartEngine({ logger: options.logger ?? silentLogger, limits: options.engineLimits ?? {} });
+  closers.push(async () => engine[Symbol.asyncDispose]());
   const sc = await createSc({
     ...scOptions(options),
     metadata,
+    engine,
     host,
     port: scPort,
     held: true,
     spus: { ids, publicHost: publicHost(options, host) },
   });
   closers.push((drainMs) => sc.close(drainMs));
-  const first = await startFirstSpu(options, sc, host, closers);
+  const first = await startFirstSpu(options, sc, host, engine, closers);
   const children = await startChildren(options, sc, host, ids.slice(1), closers);
   if (connectorHost !== undefined) closers.push(async () => connectorHost[Symbol.asyncDispose]());
   // whoever connects from here on finds every partition served
@@ -168,7 +171,9 @@ async function start(
   };
 }
 
-function scOptions(options: ClusterOptions): Partial<Omit<ScOptions, "metadata" | "host" | "port" | "spus">> {
+function scOptions(
+  options: ClusterOptions,
+): Partial<Omit<ScOptions, "metadata" | "engine" | "host" | "port" | "spus">> {
   const { logger, clock, connectorHost, maxFrameBytes, tls, topicWaitMs, platformVersion } = options;
   return {
     ...(logger === undefined ? {} : { logger: logger.child({ part: "sc" }) }),
@@ -208,13 +213,17 @@ function spuDirectory(dataDir: string, id: number): string {
   return join(dataDir, `spu-logs-${id}`);
 }
 
-async function startFirstSpu(options: ClusterOptions, sc: Sc, host: string, closers: Closers): Promise<Spu> {
+async function startFirstSpu(
+  options: ClusterOptions,
+  sc: Sc,
+  host: string,
+  engine: SmartEngine,
+  closers: Closers,
+): Promise<Spu> {
   const { logger = silentLogger, clock = systemClock } = options;
   const id = SPU_ID_FIRST;
   const storage = await createLogEngine({ directory: spuDirectory(options.dataDir, id), logger });
   closers.push(async () => storage[Symbol.asyncDispose]());
-  const engine = createSmartEngine({ logger, limits: options.engineLimits ?? {} });
-  closers.push(async () => engine[Symbol.asyncDispose]());
   const link = linkPair();
   sc.attachSpu(id, link.sc);
   const port = spuPort(options, id);

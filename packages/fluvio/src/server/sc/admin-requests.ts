@@ -2,6 +2,7 @@ import type { CreateRequest, DeleteRequest, StatusInput, UpdateRequest } from ".
 import type { Connectors } from "./connectors.ts";
 import type { PlainObjects } from "./plain-objects.ts";
 import { errorStatus } from "./refusal.ts";
+import type { SmartModuleRuns } from "./smartmodule-runs.ts";
 import type { SmartModules } from "./smartmodules.ts";
 import type { SpuRegistry } from "./spus.ts";
 import type { ScContext } from "./stores.ts";
@@ -13,6 +14,7 @@ export interface AdminParts {
   readonly topics: Topics;
   readonly spus: SpuRegistry;
   readonly smartModules: SmartModules;
+  readonly smartModuleRuns: SmartModuleRuns;
   readonly plain: PlainObjects;
   readonly connectors: Connectors;
 }

@@ -9,12 +9,15 @@ import {
   type MetadataOf,
   OBJECTS,
   type ObjectLabel,
+  SmartModuleInspection,
 } from "../../protocol/index.ts";
 
 /** Version of the layout below; a store with a higher one was written by a later release and is not touched. */
 const SCHEMA_VERSION = 1;
 /** Objects are stored as the wire has them, in this version of the admin protocol. */
 const OBJECT_VERSION = 19;
+/** Inspections are stored as the wire has them, likewise. */
+const INSPECTION_VERSION = 0;
 /**
  * Room that is kept inside the store's file, so that topics can be deleted when the disk is full: every commit writes
  * pages anew before old ones are free.
@@ -35,6 +38,8 @@ export type MetadataChange =
   | { readonly type: "delete"; readonly label: ObjectLabel; readonly name: string }
   | { readonly type: "putPayload"; readonly name: string; readonly payload: Uint8Array }
   | { readonly type: "deletePayload"; readonly name: string }
+  | { readonly type: "putInspection"; readonly inspection: SmartModuleInspection }
+  | { readonly type: "deleteInspection"; readonly name: string }
   | { readonly type: "putRemoval"; readonly removal: Removal }
   | { readonly type: "deleteRemoval"; readonly removal: Removal };
 
@@ -44,6 +49,8 @@ export interface MetadataStore extends AsyncDisposable {
   readonly isNew: boolean;
   load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[];
   removals(): readonly Removal[];
+  /** What was found in stored SmartModules; what cannot be read is left out, as it can be found anew. */
+  inspections(): readonly SmartModuleInspection[];
   /** Payload of a SmartModule, a copy; `undefined` when there is none. */
   payload(name: string): Uint8Array | undefined;
   /**
@@ -130,6 +137,7 @@ class LmdbMetadataStore implements MetadataStore {
   readonly #objects: Database<Uint8Array, string>;
   readonly #payloads: Database<Uint8Array, string>;
   readonly #removals: Database<Uint8Array, string>;
+  readonly #inspections: Database<Uint8Array, string>;
   #closed = false;
 
   constructor(root: RootDatabase, path: string, schema: Database<Uint8Array, string>, isNew: boolean) {
@@ -140,6 +148,7 @@ class LmdbMetadataStore implements MetadataStore {
     this.#objects = root.openDB({ name: "objects", encoding: "binary" });
     this.#payloads = root.openDB({ name: "payloads", encoding: "binary" });
     this.#removals = root.openDB({ name: "removals", encoding: "binary" });
+    this.#inspections = root.openDB({ name: "inspections", encoding: "binary" });
   }
 
   load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[] {
@@ -162,6 +171,16 @@ class LmdbMetadataStore implements MetadataStore {
 
   removals(): readonly Removal[] {
     return [...this.#removals.getRange({})].map(({ value }) => JSON.parse(new TextDecoder().decode(value)) as Removal);
+  }
+
+  inspections(): readonly SmartModuleInspection[] {
+    return [...this.#inspections.getRange({})].flatMap(({ value }) => {
+      try {
+        return decode(SmartModuleInspection, value, INSPECTION_VERSION);
+      } catch {
+        return [];
+      }
+    });
   }
 
   payload(name: string): Uint8Array | undefined {
@@ -217,6 +236,12 @@ class LmdbMetadataStore implements MetadataStore {
         return { db: this.#payloads, key: change.name, value: change.payload };
       case "deletePayload":
         return { db: this.#payloads, key: change.name, value: undefined };
+      case "putInspection": {
+        const value = encode(SmartModuleInspection, change.inspection, INSPECTION_VERSION);
+        return { db: this.#inspections, key: change.inspection.name, value };
+      }
+      case "deleteInspection":
+        return { db: this.#inspections, key: change.name, value: undefined };
       case "putRemoval":
         return {
           db: this.#removals,

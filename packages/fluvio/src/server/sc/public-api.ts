@@ -8,10 +8,13 @@ import {
   decode,
   deleteApi,
   flvError,
+  inspectSmartModulesApi,
   listApi,
   mirroringApi,
   NO_ERROR,
   SC_API_VERSIONS,
+  smartModuleStatsApi,
+  switchSmartModuleApi,
   updateApi,
   Writer,
   watchApi,
@@ -20,6 +23,7 @@ import type { RequestHeader, ServerConnection } from "../../transport/index.ts";
 import { type AdminParts, create, remove, update } from "./admin-requests.ts";
 import { list } from "./list-requests.ts";
 import { errorStatus } from "./refusal.ts";
+import { inspectSmartModules, smartModuleStats, switchSmartModule } from "./smartmodule-requests.ts";
 import { type ClientWatch, watch } from "./watch-requests.ts";
 
 const SEMVER = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -80,6 +84,18 @@ export class PublicApi {
         return this.#refuseMirroring(header, body, connection);
       case connectorLogsApi.key:
         return this.#startLog(header, decode(connectorLogsApi.request, body, version), connection);
+      case inspectSmartModulesApi.key: {
+        const request = decode(inspectSmartModulesApi.request, body, version);
+        return answer(inspectSmartModulesApi, header, connection, inspectSmartModules(this.#parts, request));
+      }
+      case smartModuleStatsApi.key: {
+        const request = decode(smartModuleStatsApi.request, body, version);
+        return answer(smartModuleStatsApi, header, connection, await smartModuleStats(this.#parts, request));
+      }
+      case switchSmartModuleApi.key: {
+        const request = decode(switchSmartModuleApi.request, body, version);
+        return answer(switchSmartModuleApi, header, connection, await switchSmartModule(this.#parts, request));
+      }
       default:
         throw flvError("FLV_INVALID_REQUEST", `unknown API ${header.apiKey} on the port of the SC`, {
           details: { apiKey: header.apiKey, apiVersion: version, clientId: header.clientId },

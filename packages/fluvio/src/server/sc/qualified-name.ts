@@ -33,3 +33,14 @@ export function matchesQualified(object: MetadataOf<"SmartModule">, wanted: Qual
     (wanted.version === undefined || pkg.version === wanted.version)
   );
 }
+
+/** Whether `name`, under which a module was used, is meant by `wanted`, where group and version may be left out. */
+export function matchesName(name: string, wanted: string): boolean {
+  if (name === wanted) return true;
+  const [has, wants] = [parseQualifiedName(name), parseQualifiedName(wanted)];
+  return (
+    has.name === wants.name &&
+    (wants.group === undefined || has.group === wants.group) &&
+    (wants.version === undefined || has.version === wants.version)
+  );
+}

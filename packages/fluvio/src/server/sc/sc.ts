@@ -1,4 +1,5 @@
 import { isFluvioError, type Logger, PLATFORM_VERSION, silentLogger } from "../../protocol/index.ts";
+import type { SmartEngine } from "../../smartengine/index.ts";
 import { type FrameServer, type ServeOptions, serve } from "../../transport/index.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ScEnd } from "../link.ts";
@@ -6,11 +7,13 @@ import type { AdminParts } from "./admin-requests.ts";
 import type { ConnectorHost } from "./connector-host.ts";
 import { Connectors } from "./connectors.ts";
 import type { MetadataStore } from "./metadata-store.ts";
+import { ModuleInspector } from "./module-inspector.ts";
 import { PartitionTracker } from "./partition-tracker.ts";
 import { PlainObjects } from "./plain-objects.ts";
 import { PublicApi } from "./public-api.ts";
 import { Removals } from "./removals.ts";
 import { checkNoPartitionHomeless } from "./scheduler.ts";
+import { SmartModuleRuns, type SpuTotals } from "./smartmodule-runs.ts";
 import { SmartModules } from "./smartmodules.ts";
 import { SpuLinks } from "./spu-links.ts";
 import { type OwnSpus, SpuRegistry } from "./spus.ts";
@@ -26,6 +29,8 @@ export interface ScOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
+  /** Inspects SmartModules. Stays the caller's, who closes it after the SC. */
+  readonly engine: Pick<SmartEngine, "inspect">;
   /** The SPUs that this cluster runs; their links come by {@link Sc.attachSpu}. */
   readonly spus: OwnSpus;
   readonly logger?: Logger;
@@ -47,6 +52,8 @@ export interface Sc extends AsyncDisposable {
   readonly connectionCount: number;
   /** The objects, for whoever runs in the same process. */
   readonly stores: Stores;
+  /** Counters of the SmartModules on each SPU since it started. */
+  moduleTotals(): Promise<readonly SpuTotals[]>;
   /** Takes the link to one of the cluster's SPUs, a new one after it was restarted. */
   attachSpu(spuId: number, link: ScEnd): void;
   /** Resolves when each partition is online or will not be for a known reason, at the latest after `timeoutMs`. */
@@ -79,15 +86,22 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     removals,
     findSmartModule: (name) => smartModules.find(name),
   });
-  const smartModules: SmartModules = new SmartModules(context, links);
+  const smartModules: SmartModules = new SmartModules(context, links, new ModuleInspector(options.engine));
   const topicWaitMs = options.topicWaitMs ?? TOPIC_WAIT_MS_DEFAULT;
   const topics = new Topics({ context, spus, partitions, removals, links, topicWaitMs });
   const connectors = new Connectors(context, topics, options.connectorHost);
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
-  const parts: AdminParts = { context, topics, spus, smartModules, plain: new PlainObjects(context), connectors };
+  const { connectorHost } = options;
+  const smartModuleRuns = new SmartModuleRuns({ spuIds: options.spus.ids, links, smartModules, connectorHost });
+  const plain = new PlainObjects(context);
+  const parts: AdminParts = { context, topics, spus, smartModules, smartModuleRuns, plain, connectors };
   const gate = options.held ? heldGate() : undefined;
   const server = await listen(options, parts, logger, gate);
-  return controller({ server, links, partitions, spus, stores, connectors, gate });
+  const closing = new AbortController();
+  smartModules.inspectAgain(closing.signal).catch((error: unknown) => {
+    logger.warn({ error: String(error) }, "stored SmartModules could not be inspected");
+  });
+  return controller({ server, links, partitions, spus, stores, connectors, smartModuleRuns, gate, closing });
 }
 
 /** What clients wait at until the cluster can serve them. */
@@ -139,13 +153,18 @@ interface Running {
   readonly spus: SpuRegistry;
   readonly stores: Stores;
   readonly connectors: Connectors;
+  readonly smartModuleRuns: SmartModuleRuns;
   readonly gate: Gate | undefined;
+  /** Ends the work in the background. */
+  readonly closing: AbortController;
 }
 
-function controller({ server, links, partitions, spus, stores, connectors, gate }: Running): Sc {
+function controller(running: Running): Sc {
+  const { server, links, partitions, spus, stores, connectors, smartModuleRuns, gate } = running;
   let closing: Promise<void> | undefined;
   const close = (drainMs?: number): Promise<void> => {
     closing ??= (async () => {
+      running.closing.abort();
       // whoever waits for a partition is told so, instead of holding up the end
       partitions.close();
       gate?.open();
@@ -159,6 +178,7 @@ function controller({ server, links, partitions, spus, stores, connectors, gate 
       return server.connectionCount;
     },
     stores,
+    moduleTotals: () => smartModuleRuns.totals(),
     attachSpu: (spuId, link) => {
       if (spus.isOwn(spuId)) links.attach(spuId, link);
       else link.close();

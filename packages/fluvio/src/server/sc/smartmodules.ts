@@ -1,40 +1,39 @@
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
-import { isFluvioError, type MetadataOf, type SmartModuleSpec, type StatusInput } from "../../protocol/index.ts";
+import type { MetadataOf, SmartModuleInspection, SmartModuleSpec, StatusInput } from "../../protocol/index.ts";
+import type { StoredModule } from "../link.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
+import type { ModuleInspector } from "./module-inspector.ts";
 import { didYouMean, objectNameProblem } from "./names.ts";
 import { matchesQualified, parseQualifiedName, type QualifiedName, storeKey } from "./qualified-name.ts";
 import { okStatus, refusal } from "./refusal.ts";
 import type { SpuLinks } from "./spu-links.ts";
 import type { ScContext } from "./stores.ts";
 
-/** Largest module when unpacked: bounds what a small gzip stream can cost. */
-const WASM_BYTES_MAX = 128 * 1024 * 1024;
-const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const NO_BYTES = new Uint8Array(0);
 
-const unpack = promisify(gunzip);
-const pack = promisify(gzip);
-
-/** Stores SmartModules: what they are in memory, their code on disk. */
+/**
+ * Stores SmartModules: what they are in memory, their code on disk. What cannot run is stored too, as the original does,
+ * and its use is refused with the reason.
+ */
 export class SmartModules {
   readonly #context: ScContext;
   readonly #links: SpuLinks;
+  readonly #inspector: ModuleInspector;
+  readonly #inspections: Map<string, SmartModuleInspection>;
   readonly #mutex = new KeyedMutex();
-  readonly #checks = new KeyedMutex();
 
-  constructor(context: ScContext, links: SpuLinks) {
+  constructor(context: ScContext, links: SpuLinks, inspector: ModuleInspector) {
     this.#context = context;
     this.#links = links;
+    this.#inspector = inspector;
+    this.#inspections = new Map(context.metadata.inspections().map((found) => [found.name, found]));
   }
 
   /** Stores a module; one of the same name is replaced, as clients of the original expect. */
   async create(name: string, spec: SmartModuleSpec, dryRun: boolean): Promise<StatusInput> {
     const key = keyOf(name, spec);
-    // one at a time: each may take as much memory as the largest module
-    const payload = await this.#checks.run("wasm", () => checkedPayload(key, spec));
     if (dryRun) return okStatus(key);
     return this.#mutex.run(key, async () => {
+      const { payload, inspection } = await this.#inspector.inspect(key, spec.wasm);
       const { format } = spec.wasm;
       const object: MetadataOf<"SmartModule"> = {
         name: key,
@@ -44,7 +43,9 @@ export class SmartModules {
       await this.#context.metadata.commit([
         { type: "put", label: "SmartModule", object },
         { type: "putPayload", name: key, payload },
+        { type: "putInspection", inspection },
       ]);
+      this.#inspections.set(key, inspection);
       this.#context.stores.smartModules.put(object);
       this.#links.broadcast({ type: "smartModuleChanged", name: key });
       return okStatus(key);
@@ -58,7 +59,9 @@ export class SmartModules {
       await this.#context.metadata.commit([
         { type: "delete", label: "SmartModule", name: key },
         { type: "deletePayload", name: key },
+        { type: "deleteInspection", name: key },
       ]);
+      this.#inspections.delete(key);
       this.#context.stores.smartModules.delete(key);
       this.#links.broadcast({ type: "smartModuleChanged", name: key });
       return okStatus(name);
@@ -66,11 +69,58 @@ export class SmartModules {
   }
 
   /** The module that an invocation names, newest version first when several match. */
-  find(name: string): { readonly name: string; readonly payload: Uint8Array } | undefined {
+  find(name: string): StoredModule | undefined {
     const object = this.#match(name);
     if (object === undefined) return undefined;
     const payload = this.#context.metadata.payload(object.name);
-    return payload === undefined ? undefined : { name: object.name, payload };
+    if (payload === undefined) return undefined;
+    const found = this.#inspections.get(object.name);
+    if (found?.problem === undefined) return { name: object.name, payload };
+    const { reason, hint } = found.problem;
+    return { name: object.name, payload, problem: { reason, hint, isPacked: found.wasmSizeBytes !== undefined } };
+  }
+
+  /** Key of the stored module that `name` means. @throws a refusal when there is none */
+  keyOf(name: string): string {
+    return this.#existing(name).name;
+  }
+
+  /** What is known of the module of this key. */
+  inspection(key: string): SmartModuleInspection {
+    const known = this.#inspections.get(key);
+    if (known !== undefined) return known;
+    const storedSizeBytes = this.#context.stores.smartModules.get(key)?.spec.summary?.wasmLength ?? 0;
+    return {
+      name: key,
+      storedSizeBytes,
+      wasmSizeBytes: undefined,
+      sha256: undefined,
+      traits: undefined,
+      problem: undefined,
+    };
+  }
+
+  /**
+   * Inspects the modules of which nothing is known, and those that could not run: this release, or its limits, may
+   * take them. A failure leaves what was known.
+   */
+  async inspectAgain(closing: AbortSignal): Promise<void> {
+    for (const key of [...this.#context.stores.smartModules.names()]) {
+      if (closing.aborted) return;
+      if (this.inspection(key).traits === undefined)
+        await this.#mutex.run(key, () => this.#inspectStored(key, closing));
+    }
+  }
+
+  async #inspectStored(key: string, closing: AbortSignal): Promise<void> {
+    const format = this.#context.stores.smartModules.get(key)?.spec.wasm.format;
+    const payload = this.#context.metadata.payload(key);
+    if (format === undefined || payload === undefined) return;
+    const { inspection } = await this.#inspector.inspect(key, { format, payload });
+    const isKnown = inspection.traits !== undefined || inspection.problem !== undefined;
+    if (!isKnown || closing.aborted) return;
+    await this.#context.metadata.commit([{ type: "putInspection", inspection }]);
+    this.#inspections.set(key, inspection);
   }
 
   /** As a reader asks for it: with its code, or with the code's length only. */
@@ -135,37 +185,6 @@ function keyOf(name: string, { meta }: SmartModuleSpec): string {
   const problem = objectNameProblem("SmartModule", key.replaceAll("+", "-"));
   if (problem !== undefined) throw refusal({ name: "SmartModuleError" }, problem);
   return key;
-}
-
-/** The code as a gzip stream. The original's Python client sends it bare under the same name: it is packed here. */
-async function checkedPayload(key: string, { wasm }: SmartModuleSpec): Promise<Uint8Array> {
-  const invalid = (error: string, cause?: unknown) =>
-    refusal({ name: "SmartModuleInvalid", error, smartmodule: key }, `SmartModule ${key} is invalid: ${error}`, {
-      cause,
-    });
-  if (wasm.format !== "binary") throw invalid("it is WebAssembly text, compile it to a binary module first");
-  if (wasm.payload.length === 0) throw invalid("it is empty");
-  if (isWasm(wasm.payload)) {
-    if (wasm.payload.length > WASM_BYTES_MAX) throw invalid(`it is larger than ${WASM_BYTES_MAX} bytes`);
-    return await pack(wasm.payload);
-  }
-  let code: Uint8Array;
-  try {
-    code = await unpack(wasm.payload, { maxOutputLength: WASM_BYTES_MAX });
-  } catch (cause) {
-    if (isFluvioError(cause)) throw cause;
-    const reason =
-      (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE"
-        ? `it is larger than ${WASM_BYTES_MAX} bytes`
-        : "its code is no gzip stream";
-    throw invalid(reason, cause);
-  }
-  if (!isWasm(code)) throw invalid("it is no WebAssembly binary, which begins with \\0asm");
-  return wasm.payload;
-}
-
-function isWasm(code: Uint8Array): boolean {
-  return WASM_MAGIC.every((byte, index) => code[index] === byte);
 }
 
 function isNewer(object: MetadataOf<"SmartModule">, than: MetadataOf<"SmartModule"> | undefined): boolean {

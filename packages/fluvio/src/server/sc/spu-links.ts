@@ -1,13 +1,23 @@
 import { flvError, type Logger, parsePartitionName } from "../../protocol/index.ts";
-import type { LinkReply, ReplicaAssignment, ScEnd, ScRequest, ScToSpu, SpuRequest, SpuToSc } from "../link.ts";
+import type {
+  ConsumerOffsetRequest,
+  LinkReply,
+  ReplicaAssignment,
+  ScEnd,
+  ScRequest,
+  ScToSpu,
+  SpuRequest,
+  SpuToSc,
+  StoredModule,
+} from "../link.ts";
 import type { PartitionTracker } from "./partition-tracker.ts";
 import type { Removals } from "./removals.ts";
 import type { SpuRegistry } from "./spus.ts";
 import type { ScContext } from "./stores.ts";
 import { assignmentOf, OFFSETS_PARTITION, OFFSETS_TOPIC } from "./topic-objects.ts";
 
-/** Longest wait for the answer to a request that is passed from one SPU to another. */
-const FORWARD_TIMEOUT_MS = 30_000;
+/** Longest wait for the answer of an SPU. */
+const REPLY_TIMEOUT_MS = 30_000;
 
 export interface SpuLinkParts {
   readonly context: ScContext;
@@ -15,7 +25,7 @@ export interface SpuLinkParts {
   readonly partitions: PartitionTracker;
   readonly removals: Removals;
   /** A module by `name` or `group/name@version`. */
-  findSmartModule(name: string): { readonly name: string; readonly payload: Uint8Array } | undefined;
+  findSmartModule(name: string): StoredModule | undefined;
 }
 
 interface Attached {
@@ -162,24 +172,37 @@ export class SpuLinks {
   }
 
   /** Has the SPU that keeps the consumer offsets answer. */
-  #forward(request: SpuRequest): Promise<unknown> {
+  #forward(request: ConsumerOffsetRequest): Promise<unknown> {
     const leader = this.#offsetsLeader();
-    const attached = leader === undefined ? undefined : this.#attached.get(leader);
-    if (attached === undefined || !attached.ready) {
+    if (leader === undefined || !this.isOnline(leader)) {
       throw flvError("FLV_CONSUMER_OFFSET", `SPU ${leader ?? "?"}, which keeps the consumer offsets, is not online`, {
         retriable: true,
       });
     }
+    return this.ask(leader, request);
+  }
+
+  isOnline(spuId: number): boolean {
+    return this.#attached.get(spuId)?.ready === true;
+  }
+
+  /** Has an SPU answer. @throws FLV_SERVER with its words, or because it is away or did not answer in time */
+  ask(spuId: number, request: SpuRequest): Promise<unknown> {
+    const attached = this.#attached.get(spuId);
     const id = this.#nextRequestId++;
     return new Promise((resolve, reject) => {
+      if (attached?.ready !== true) {
+        reject(flvError("FLV_SERVER", `SPU ${spuId} is not online`, { retriable: true }));
+        return;
+      }
       const settle = (reply: LinkReply) => {
         cancel();
         attached.pending.delete(id);
         if (reply.ok) resolve(reply.value);
-        else reject(flvError("FLV_CONSUMER_OFFSET", reply.message));
+        else reject(flvError("FLV_SERVER", reply.message));
       };
-      const cancel = this.#parts.context.clock.after(FORWARD_TIMEOUT_MS, () =>
-        settle({ ok: false, message: `SPU ${leader} did not answer within ${FORWARD_TIMEOUT_MS} ms` }),
+      const cancel = this.#parts.context.clock.after(REPLY_TIMEOUT_MS, () =>
+        settle({ ok: false, message: `SPU ${spuId} did not answer within ${REPLY_TIMEOUT_MS} ms` }),
       );
       attached.pending.set(id, settle);
       attached.link.send({ type: "request", id, request });

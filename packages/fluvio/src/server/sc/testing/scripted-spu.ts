@@ -15,8 +15,8 @@ export interface ScriptedSpuOptions {
   readonly serves?: boolean;
   /** Confirm removals at once. Default true. */
   readonly confirms?: boolean;
-  /** Answers requests that other SPUs make through the SC. */
-  readonly onRequest?: (request: SpuRequest) => unknown;
+  /** Answers requests of the SC, its own and those of other SPUs. */
+  readonly onRequest?: (request: SpuRequest, spuId: number) => unknown;
 }
 
 /** The SPU's side of a link, with answers that a test decides: what a real SPU does, but at a moment of choice. */
@@ -120,7 +120,7 @@ export class ScriptedSpu {
         this.#link.send({
           type: "reply",
           id: message.id,
-          reply: { ok: true, value: this.#options.onRequest?.(message.request) },
+          reply: { ok: true, value: this.#options.onRequest?.(message.request, this.id) },
         });
         break;
       default:

@@ -15,13 +15,14 @@ import {
   type WatchResponse,
   watchApi,
 } from "../../../protocol/index.ts";
+import { createSmartEngine, type SmartEngine } from "../../../smartengine/index.ts";
 import { type Connection, connect } from "../../../transport/index.ts";
 import { type MetadataStore, openMetadataStore } from "../metadata-store.ts";
 import type { ObjectWatch } from "../object-store.ts";
 import { createSc, type Sc, type ScOptions } from "../sc.ts";
 import { ScriptedSpu, type ScriptedSpuOptions } from "./scripted-spu.ts";
 
-export interface TestControllerOptions extends Partial<Omit<ScOptions, "metadata" | "spus">> {
+export interface TestControllerOptions extends Partial<Omit<ScOptions, "metadata" | "engine" | "spus">> {
   readonly dataDir?: string;
   readonly spuIds?: readonly number[];
   readonly publicHost?: string;
@@ -37,11 +38,13 @@ export class TestController implements AsyncDisposable {
   readonly sc: Sc;
   readonly spus = new Map<number, ScriptedSpu>();
   readonly client: Connection;
+  readonly #engine: SmartEngine;
   readonly #connections: Connection[] = [];
 
-  private constructor(dataDir: string, metadata: MetadataStore, sc: Sc, client: Connection) {
+  private constructor(dataDir: string, metadata: MetadataStore, engine: SmartEngine, sc: Sc, client: Connection) {
     this.dataDir = dataDir;
     this.metadata = metadata;
+    this.#engine = engine;
     this.sc = sc;
     this.client = client;
   }
@@ -56,6 +59,7 @@ export class TestController implements AsyncDisposable {
       ...rest
     } = options;
     const metadata = await openMetadataStore(dataDir);
+    const engine = createSmartEngine();
     let sc: Sc;
     try {
       sc = await createSc({
@@ -63,13 +67,21 @@ export class TestController implements AsyncDisposable {
         port: 0,
         ...rest,
         metadata,
+        engine,
         spus: { ids: spuIds, publicHost },
       });
     } catch (error) {
+      await engine[Symbol.asyncDispose]();
       await metadata[Symbol.asyncDispose]();
       throw error;
     }
-    const controller = new TestController(dataDir, metadata, sc, await connect({ host: "127.0.0.1", port: sc.port }));
+    const controller = new TestController(
+      dataDir,
+      metadata,
+      engine,
+      sc,
+      await connect({ host: "127.0.0.1", port: sc.port }),
+    );
     for (const id of spuIds) controller.#addSpu(id, { port: 9010 + (id - 5001) * 10, ...spu }, onlineIds.includes(id));
     await controller.online(onlineIds);
     return controller;
@@ -178,6 +190,7 @@ export class TestController implements AsyncDisposable {
     for (const connection of this.#connections) connection.close();
     await this.sc.close();
     for (const spu of this.spus.values()) spu.close();
+    await this.#engine[Symbol.asyncDispose]();
     await this.metadata[Symbol.asyncDispose]();
   }
 

@@ -1,0 +1,145 @@
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
+import { smartModuleStatsApi, switchSmartModuleApi } from "../../protocol/index.ts";
+import type { ModuleTotals } from "../../smartengine/index.ts";
+import type { ModuleSwitch, SpuModuleTotals, SpuRequest } from "../link.ts";
+import type { ConnectorHost } from "./connector-host.ts";
+import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
+
+const NOTHING: Omit<ModuleTotals, "name"> = {
+  chains: 0,
+  invocations: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  recordErrors: 0,
+  failures: 0,
+  lateRecords: 0,
+  timeMs: 0,
+  memoryBytes: 0,
+};
+
+function totals(sinceMs: number, modules: Readonly<Record<string, Partial<ModuleTotals>>>): SpuModuleTotals {
+  return { sinceMs, modules: Object.entries(modules).map(([name, counters]) => ({ ...NOTHING, ...counters, name })) };
+}
+
+/** Two SPUs of which each answers as the function says. */
+function start(
+  onRequest: (request: SpuRequest, spuId: number) => unknown,
+  options: TestControllerOptions = {},
+): Promise<TestController> {
+  return TestController.start({ spuIds: [5001, 5002], ...options, spu: { onRequest } });
+}
+
+test("counters are summed over the SPUs; each says since when", async () => {
+  await using controller = await start((_request, spu) =>
+    spu === 5001
+      ? totals(1000, {
+          b: { chains: 1, recordsIn: 10, recordsOut: 4, bytesIn: 100, bytesOut: 40, timeMs: 1.5, memoryBytes: 65536 },
+          a: { invocations: 1, recordErrors: 2, failures: 3, lateRecords: 4 },
+        })
+      : totals(2000, {
+          b: { chains: 2, recordsIn: 5, recordsOut: 5, bytesIn: 50, bytesOut: 50, timeMs: 0.5, memoryBytes: 1 },
+        }),
+  );
+  const reply = await controller.client.request(smartModuleStatsApi, { names: [] });
+  expect(reply.error).toEqual({ name: "None" });
+  expect(reply.spus).toEqual([
+    { spu: 5001, sinceMs: 1000, problem: undefined },
+    { spu: 5002, sinceMs: 2000, problem: undefined },
+  ]);
+  const { timeMs: _, ...zero } = NOTHING;
+  expect(reply.modules).toEqual([
+    { ...zero, timeMicros: 0, name: "a", invocations: 1, recordErrors: 2, failures: 3, lateRecords: 4 },
+    {
+      ...zero,
+      name: "b",
+      chains: 3,
+      recordsIn: 15,
+      recordsOut: 9,
+      bytesIn: 150,
+      bytesOut: 90,
+      timeMicros: 2000,
+      memoryBytes: 65537,
+    },
+  ]);
+});
+
+test("an SPU that is away is named, the others are counted", async () => {
+  await using controller = await start(() => totals(1000, { a: { recordsIn: 1 } }), { onlineIds: [5001] });
+  const reply = await controller.client.request(smartModuleStatsApi, { names: [] });
+  expect(reply.modules).toMatchObject([{ name: "a", recordsIn: 1 }]);
+  expect(reply.spus).toEqual([
+    { spu: 5001, sinceMs: 1000, problem: undefined },
+    { spu: 5002, sinceMs: undefined, problem: "SPU 5002 is not online" },
+  ]);
+});
+
+test("names choose, with or without group and version; one that is stored has counters of 0, another is not found", async () => {
+  await using controller = await start(() =>
+    totals(1000, { "acme/regex@0.1.0": { recordsIn: 1 }, "acme/regex": { recordsIn: 2 }, other: { recordsIn: 4 } }),
+  );
+  const ask = async (...names: string[]) => {
+    const { error, modules } = await controller.client.request(smartModuleStatsApi, { names });
+    return error.name === "None" ? modules.map(({ name, recordsIn }) => `${name} ${recordsIn}`) : error;
+  };
+  expect(await ask("regex")).toEqual(["acme/regex 4", "acme/regex@0.1.0 2"]);
+  expect(await ask("acme/regex@0.1.0", "other")).toEqual(["acme/regex@0.1.0 2", "other 8"]);
+  expect(await ask("unused")).toEqual({ name: "SmartModuleNotFound", smartmodule: "unused" });
+  await controller.createSmartModule("unused", gzipSync(await buildAs("filter")));
+  expect(await ask("unused")).toEqual(["unused 0"]);
+});
+
+function connectorHost(smartModuleSwitched?: (name: string) => Promise<ModuleSwitch>): ConnectorHost {
+  return {
+    validate: async () => {},
+    apply: () => {},
+    remove: async () => {},
+    status: () => undefined,
+    onStatus: () => {},
+    // no connector is asked for its log here
+    readLog: async function* () {},
+    ...(smartModuleSwitched === undefined ? {} : { smartModuleSwitched }),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+test("a switch reaches every SPU that is there and the connectors, and gathers what became of it", async () => {
+  const asked: string[] = [];
+  await using controller = await start(
+    (request, spu) => {
+      asked.push(`${spu} ${request.kind} ${"name" in request ? request.name : ""}`);
+      return { switched: 2, failures: spu === 5002 ? ["stream 7: no"] : [] };
+    },
+    {
+      connectorHost: connectorHost(async (name) => {
+        asked.push(`connectors ${name}`);
+        return { switched: 1, failures: ["http-1: stopped"] };
+      }),
+    },
+  );
+  await controller.createSmartModule("filter", gzipSync(await buildAs("filter")));
+  const reply = await controller.client.request(switchSmartModuleApi, { name: "filter" });
+  expect(reply).toEqual({
+    error: { name: "None" },
+    streams: 4,
+    connectors: 1,
+    failures: ["stream 7: no", "http-1: stopped"],
+  });
+  expect(asked.sort()).toEqual(["5001 switchModule filter", "5002 switchModule filter", "connectors filter"]);
+  // whoever is asked to switch has been told before that its copy is stale
+  const kinds = controller.spu.received.map(({ type }) => type);
+  expect(kinds.indexOf("smartModuleChanged")).toBeLessThan(kinds.lastIndexOf("request"));
+});
+
+test("a switch without connectors, with an SPU that is away: nothing runs there", async () => {
+  await using controller = await start(() => ({ switched: 3, failures: [] }), {
+    onlineIds: [5002],
+    connectorHost: connectorHost(),
+  });
+  await controller.createSmartModule("filter", gzipSync(await buildAs("filter")));
+  const reply = await controller.client.request(switchSmartModuleApi, { name: "filter" });
+  expect(reply).toEqual({ error: { name: "None" }, streams: 3, connectors: 0, failures: [] });
+});

@@ -1,0 +1,152 @@
+import type {
+  SmartModuleStatsInput,
+  SmartModuleStatsResponseInput,
+  SwitchSmartModuleResponseInput,
+} from "../../protocol/index.ts";
+import type { ModuleTotals } from "../../smartengine/index.ts";
+import type { ModuleSwitch, SpuModuleTotals, SpuRequest } from "../link.ts";
+import type { ConnectorHost } from "./connector-host.ts";
+import { matchesName } from "./qualified-name.ts";
+import { refusal } from "./refusal.ts";
+import type { SmartModules } from "./smartmodules.ts";
+import type { SpuLinks } from "./spu-links.ts";
+
+/** What one SPU says of the SmartModules it ran, or why it says nothing. */
+export interface SpuTotals {
+  readonly spu: number;
+  readonly totals: SpuModuleTotals | undefined;
+  readonly problem: string | undefined;
+}
+
+export interface SmartModuleRunsParts {
+  readonly spuIds: readonly number[];
+  readonly links: SpuLinks;
+  readonly smartModules: SmartModules;
+  readonly connectorHost: ConnectorHost | undefined;
+}
+
+/** SmartModules at work: on every SPU of the cluster, and in its connectors. */
+export class SmartModuleRuns {
+  readonly #parts: SmartModuleRunsParts;
+
+  constructor(parts: SmartModuleRunsParts) {
+    this.#parts = parts;
+  }
+
+  /** Counters of every SPU since it started. */
+  totals(): Promise<readonly SpuTotals[]> {
+    return Promise.all(
+      this.#parts.spuIds.map(async (spu) => {
+        try {
+          return {
+            spu,
+            totals: (await this.#ask(spu, { kind: "moduleTotals" })) as SpuModuleTotals,
+            problem: undefined,
+          };
+        } catch (error) {
+          return { spu, totals: undefined, problem: messageOf(error) };
+        }
+      }),
+    );
+  }
+
+  /**
+   * The sums over all SPUs, by the name under which a module was used; with names, those they stand for.
+   * @throws a refusal when a name is neither stored nor was used
+   */
+  async stats(names: readonly string[]): Promise<Omit<SmartModuleStatsResponseInput, "error">> {
+    const sources = await this.totals();
+    const sums = new Map<string, SmartModuleStatsInput>();
+    for (const { totals } of sources) {
+      for (const module of totals?.modules ?? []) sums.set(module.name, sum(sums.get(module.name), module));
+    }
+    const spus = sources.map(({ spu, totals, problem }) => ({ spu, sinceMs: totals?.sinceMs, problem }));
+    if (names.length === 0) return { modules: [...sums.values()].sort(byName), spus };
+    const wanted = new Map<string, SmartModuleStatsInput>();
+    for (const name of names) {
+      const found = [...sums.values()].filter((module) => matchesName(module.name, name));
+      // stored and never used: its counters are 0
+      if (found.length === 0) found.push(none(this.#parts.smartModules.keyOf(name)));
+      for (const module of found) wanted.set(module.name, module);
+    }
+    return { modules: [...wanted.values()].sort(byName), spus };
+  }
+
+  /** Has running streams and connectors go on with what is stored now. @throws a refusal when that cannot run, or is absent */
+  async switchTo(name: string): Promise<Omit<SwitchSmartModuleResponseInput, "error">> {
+    const { smartModules, spuIds, links, connectorHost } = this.#parts;
+    const key = smartModules.keyOf(name);
+    const { problem } = smartModules.inspection(key);
+    if (problem !== undefined) {
+      const sentence = `SmartModule "${name}" cannot be used: ${problem.reason}`;
+      throw refusal({ name: "SmartModuleInvalid", error: sentence, smartmodule: key }, sentence);
+    }
+    const onSpus = await Promise.all(
+      // on an SPU that is away no stream runs
+      spuIds
+        .filter((spu) => links.isOnline(spu))
+        .map((spu) => outcome(`SPU ${spu}`, () => this.#ask(spu, { kind: "switchModule", name: key }))),
+    );
+    const inConnectors = await outcome("connectors", async () => connectorHost?.smartModuleSwitched?.(key));
+    return {
+      streams: onSpus.reduce((count, { switched }) => count + switched, 0),
+      connectors: inConnectors.switched,
+      failures: [...onSpus, inConnectors].flatMap(({ failures }) => failures),
+    };
+  }
+
+  #ask(spu: number, request: SpuRequest): Promise<unknown> {
+    return this.#parts.links.ask(spu, request);
+  }
+}
+
+async function outcome(where: string, work: () => Promise<unknown>): Promise<ModuleSwitch> {
+  try {
+    return ((await work()) as ModuleSwitch | undefined) ?? { switched: 0, failures: [] };
+  } catch (error) {
+    return { switched: 0, failures: [`${where}: ${messageOf(error)}`] };
+  }
+}
+
+function none(name: string): SmartModuleStatsInput {
+  return {
+    name,
+    chains: 0,
+    invocations: 0,
+    recordsIn: 0,
+    recordsOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    recordErrors: 0,
+    failures: 0,
+    lateRecords: 0,
+    timeMicros: 0,
+    memoryBytes: 0,
+  };
+}
+
+function sum(before: SmartModuleStatsInput | undefined, module: ModuleTotals): SmartModuleStatsInput {
+  const a = before ?? none(module.name);
+  return {
+    name: module.name,
+    chains: a.chains + module.chains,
+    invocations: a.invocations + module.invocations,
+    recordsIn: a.recordsIn + module.recordsIn,
+    recordsOut: a.recordsOut + module.recordsOut,
+    bytesIn: a.bytesIn + module.bytesIn,
+    bytesOut: a.bytesOut + module.bytesOut,
+    recordErrors: a.recordErrors + module.recordErrors,
+    failures: a.failures + module.failures,
+    lateRecords: a.lateRecords + module.lateRecords,
+    timeMicros: a.timeMicros + Math.round(module.timeMs * 1000),
+    memoryBytes: a.memoryBytes + module.memoryBytes,
+  };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : Number(a.name > b.name);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
