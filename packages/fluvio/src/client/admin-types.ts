@@ -5,7 +5,9 @@ import type {
   MetadataOf,
   MirrorSpecInput,
   ObjectLabel,
+  SmartModuleInspection,
   SmartModuleMetadata,
+  SmartModuleStats,
   SpuGroupSpecInput,
   TableFormatSpecInput,
   TopicSpecInput,
@@ -91,6 +93,39 @@ export interface WatchEvent<L extends WatchLabel> {
 }
 
 /**
+ * What the cluster found in a stored SmartModule: `traits` of one that can run, else `problem`; neither when it has not
+ * been looked at yet.
+ */
+export type SmartModuleReport = SmartModuleInspection;
+
+/** What SmartModules did on the SPUs; chains in producers and connectors run elsewhere and are not counted. */
+export interface SmartModuleStatsReport {
+  /** By the name under which they were used, in order of the names. */
+  readonly modules: readonly SmartModuleCounters[];
+  readonly spus: readonly {
+    readonly spu: number;
+    /** When this SPU began to count, ms since 1970: its start. Absent when it did not answer. */
+    readonly sinceMs: number | undefined;
+    /** Why it did not. */
+    readonly problem: string | undefined;
+  }[];
+}
+
+/** Counters of one SmartModule, summed over the SPUs. `chains` and `memoryBytes` are of now. */
+export interface SmartModuleCounters extends Omit<SmartModuleStats, "timeMicros"> {
+  /** Time spent in it. */
+  readonly timeMs: number;
+}
+
+/** What became of running streams and connectors. */
+export interface SmartModuleSwitch {
+  readonly streams: number;
+  readonly connectors: number;
+  /** One sentence for each stream, connector or SPU that goes on with the old code. */
+  readonly failures: readonly string[];
+}
+
+/**
  * Manages the cluster. Every call throws what the cluster answered as a FluvioError whose code tells the case
  * (FLV_TOPIC_ALREADY_EXISTS, FLV_TOPIC_NOT_FOUND, FLV_PERMISSION_DENIED, …).
  */
@@ -140,6 +175,23 @@ export interface FluvioAdmin {
   /** The wasm of a stored module, decompressed. @throws FLV_SMARTMODULE_NOT_FOUND */
   downloadSmartModule(name: string, options?: AbortOptions): Promise<Uint8Array>;
   deleteSmartModule(name: string, options?: AbortOptions): Promise<void>;
+
+  /**
+   * What stored modules are, or why they cannot run; `names` as in {@link listSmartModules}.
+   * @throws FLV_UNSUPPORTED by a cluster of the original, which is not disturbed by it
+   */
+  inspectSmartModules(names?: readonly string[], options?: AbortOptions): Promise<readonly SmartModuleReport[]>;
+  /**
+   * Counters since the SPUs started; of `names` with their group and version or without, else of all that ran.
+   * @throws FLV_SMARTMODULE_NOT_FOUND for a name that is neither stored nor was used | FLV_UNSUPPORTED likewise
+   */
+  smartModuleStats(names?: readonly string[], options?: AbortOptions): Promise<SmartModuleStatsReport>;
+  /**
+   * Running streams and managed connectors that use a stored module go on with the code that is stored now, from their
+   * next batch; aggregates keep their accumulators.
+   * @throws FLV_SMARTMODULE_NOT_FOUND | FLV_SMARTMODULE_INVALID when it cannot run | FLV_UNSUPPORTED likewise
+   */
+  switchSmartModule(name: string, options?: AbortOptions): Promise<SmartModuleSwitch>;
 
   createTableFormat(spec: TableFormatSpecInput, options?: CreateOptions): Promise<void>;
   listTableFormats(

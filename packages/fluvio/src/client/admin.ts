@@ -9,12 +9,15 @@ import {
   decompress,
   deleteApi,
   flvError,
+  inspectSmartModulesApi,
   listApi,
   type MirrorSpecInput,
   type ObjectLabel,
   partitionName,
   type SpuGroupSpecInput,
   type Status,
+  smartModuleStatsApi,
+  switchSmartModuleApi,
   type TableFormatSpecInput,
   type TopicSpecInput,
   toFluvioError,
@@ -29,6 +32,9 @@ import type {
   FluvioAdmin,
   FluvioObject,
   ListOptions,
+  SmartModuleReport,
+  SmartModuleStatsReport,
+  SmartModuleSwitch,
   UpdateTopicOptions,
   WatchEvent,
   WatchLabel,
@@ -36,6 +42,7 @@ import type {
 } from "./admin-types.ts";
 import type { Cluster } from "./cluster.ts";
 import { CustomSpuSpec, SpuGroupSpec } from "./compat-values.ts";
+import { askExtension } from "./extension.ts";
 import { toTopicSpec } from "./topic-spec.ts";
 import { watchObjects } from "./watch.ts";
 
@@ -254,6 +261,32 @@ export class Admin implements FluvioAdmin {
 
   async deleteSmartModule(name: string, options: AbortOptions = {}): Promise<void> {
     await this.#delete({ label: "SmartModule", body: { key: name, force: false } }, name, options);
+  }
+
+  async inspectSmartModules(
+    names: readonly string[] = [],
+    options: AbortOptions = {},
+  ): Promise<readonly SmartModuleReport[]> {
+    const what = "say what its SmartModules are";
+    const reply = await askExtension(this.#cluster, inspectSmartModulesApi, { names }, what, abortOf(options));
+    if (reply.error.name !== "None") throw toFluvioError(reply.error);
+    return reply.modules;
+  }
+
+  async smartModuleStats(names: readonly string[] = [], options: AbortOptions = {}): Promise<SmartModuleStatsReport> {
+    const what = "give counters of SmartModules";
+    const reply = await askExtension(this.#cluster, smartModuleStatsApi, { names }, what, abortOf(options));
+    if (reply.error.name !== "None") throw toFluvioError(reply.error);
+    const modules = reply.modules.map(({ timeMicros, ...counters }) => ({ ...counters, timeMs: timeMicros / 1000 }));
+    return { modules, spus: reply.spus };
+  }
+
+  async switchSmartModule(name: string, options: AbortOptions = {}): Promise<SmartModuleSwitch> {
+    const what = "switch running SmartModules";
+    const reply = await askExtension(this.#cluster, switchSmartModuleApi, { name }, what, abortOf(options));
+    if (reply.error.name !== "None") throw toFluvioError(reply.error, { name });
+    const { streams, connectors, failures } = reply;
+    return { streams, connectors, failures };
   }
 
   // ---- table formats and mirrors -----------------------------------------------------------------------------------

@@ -76,6 +76,18 @@ export class Cluster {
     return session;
   }
 
+  /** A connection to the SC that is the caller's own, who closes it. @throws FLV_CONNECT | FLV_TLS */
+  async separateConnection({ signal }: AbortOptions = {}): Promise<Connection> {
+    this.#checkOpen();
+    const opening = this.#connect(this.settings.host, this.settings.port, undefined);
+    try {
+      return await withSignal(opening, signal);
+    } catch (error) {
+      opening.then((connection) => connection.close()).catch(() => {});
+      throw error;
+    }
+  }
+
   /** Version of the cluster at the last connection. */
   get platformVersion(): string {
     return this.#latest?.connection.platformVersion ?? "";

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ACKNOWLEDGE_END,
   BATCH_HEADER_BYTES,
@@ -275,5 +275,29 @@ describe("connecting", () => {
     });
     started.platformVersion = "not a version";
     await expect(started.connect()).rejects.toMatchObject({ code: "FLV_VERSION_INCOMPATIBLE" });
+  });
+});
+
+describe("a cluster of the original, which hangs up at a request that it does not know", () => {
+  it.each([
+    ["inspectSmartModules", /^The cluster at memory:\d+ \(version .*\) cannot say what its SmartModules are$/],
+    ["smartModuleStats", /cannot give counters of SmartModules$/],
+    ["switchSmartModule", /cannot switch running SmartModules$/],
+  ] as const)("%s says so, and the session goes on", async (call, sentence) => {
+    const started = await cluster({});
+    await using fluvio = await started.connect();
+    const admin = fluvio.admin();
+    await admin.listTopics();
+    const asked = call === "switchSmartModule" ? admin[call]("filter") : admin[call]();
+    await expect(asked).rejects.toMatchObject({ code: "FLV_UNSUPPORTED", message: expect.stringMatching(sentence) });
+    await vi.waitFor(() => expect(started.scConnections).toBe(1));
+    expect(await admin.listTopics()).toEqual([]);
+  });
+
+  it("a cluster that went away altogether is not called one", async () => {
+    const started = await cluster({});
+    await using fluvio = await started.connect();
+    started.onUnknown = () => started.close();
+    await expect(fluvio.admin().inspectSmartModules()).rejects.toMatchObject({ code: "FLV_CONNECT" });
   });
 });

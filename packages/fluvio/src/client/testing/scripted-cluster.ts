@@ -54,6 +54,8 @@ export class ScriptedCluster {
   platformVersion = PLATFORM_VERSION;
   readonly #streams = new Map<ServerConnection, { header: RequestHeader; streamId: number }>();
   readonly acks: number[] = [];
+  /** Called when the SC has hung up at a request that it does not know. */
+  onUnknown: () => Promise<void> | undefined = () => undefined;
 
   constructor(script: Script) {
     this.#script = script;
@@ -63,6 +65,10 @@ export class ScriptedCluster {
     const host = "memory";
     this.#spu = await this.#transport.serve({ host, port: 0, handle: (...call) => this.#spuCall(...call) });
     this.#sc = await this.#transport.serve({ host, port: 0, handle: (...call) => this.#scCall(...call) });
+  }
+
+  get scConnections(): number {
+    return this.#sc?.connectionCount ?? 0;
   }
 
   connect(options: FluvioConnectOptions = {}): Promise<Fluvio> {
@@ -115,6 +121,9 @@ export class ScriptedCluster {
       }
     } else if (header.apiKey === listApi.key) {
       this.#answer(connection, listApi, header, { label: "Topic", body: [] });
+    } else {
+      connection.close();
+      void this.onUnknown();
     }
   }
 

@@ -78,8 +78,8 @@ export class SmartModuleRuns {
     const key = smartModules.keyOf(name);
     const { problem } = smartModules.inspection(key);
     if (problem !== undefined) {
-      const sentence = `SmartModule "${name}" cannot be used: ${problem.reason}`;
-      throw refusal({ name: "SmartModuleInvalid", error: sentence, smartmodule: key }, sentence);
+      const { reason: error } = problem;
+      throw refusal({ name: "SmartModuleInvalid", error, smartmodule: key }, `SmartModule ${key} is invalid: ${error}`);
     }
     const onSpus = await Promise.all(
       // on an SPU that is away no stream runs
