@@ -56,6 +56,16 @@ export interface Noun extends NounText {
   load(): Promise<readonly Command[]>;
 }
 
+/** A program: a name that users type, and its command table. */
+export interface Program {
+  readonly name: string;
+  /** First line of its help. */
+  readonly title: string;
+  readonly nouns: readonly Noun[];
+  /** Whether an unknown first word may be a plugin. */
+  readonly plugins: boolean;
+}
+
 /** A first word of the command line with its commands. */
 export interface LoadedNoun extends NounText {
   readonly commands: readonly Command[];
@@ -147,6 +157,11 @@ export function arg(text: ArgText): Arg<string> {
 
 export function optionalArg(text: ArgText): Arg<string | undefined> {
   return { ...text, required: false, many: false, finish: (values) => values[0] };
+}
+
+/** Any number of words, also none. */
+export function optionalArgs(text: ArgText): Arg<readonly string[]> {
+  return { ...text, required: false, many: true, finish: (values) => values };
 }
 
 /** One or more words. */

@@ -1,15 +1,15 @@
-import type { Command, LoadedNoun, Noun, Option, OptionTable } from "./command.ts";
+import type { Command, LoadedNoun, Noun, Option, OptionTable, Program } from "./command.ts";
 import { argText } from "./parse.ts";
 
 /** `fluvio topic create`, as usage lines name a command. */
-function commandPath(command: Command): string {
-  return ["fluvio", command.noun, command.verb].filter((word) => word !== undefined).join(" ");
+function commandPath(program: string, command: Command): string {
+  return [program, command.noun, command.verb].filter((word) => word !== undefined).join(" ");
 }
 
-export function usageLine(command: Command): string {
+export function usageLine(program: string, command: Command): string {
   const options = Object.values(command.options).some((option) => !option.hidden) ? " [OPTIONS]" : "";
   const args = Object.values(command.args).map((argument) => ` ${argText(argument)}`);
-  return `Usage: ${commandPath(command)}${options}${args.join("")}`;
+  return `Usage: ${commandPath(program, command)}${options}${args.join("")}`;
 }
 
 /** What follows every usage error. */
@@ -19,8 +19,8 @@ export function usageErrorText(message: string, tip: string | undefined, usage: 
 }
 
 /** Help of one command; `long` adds the description and the examples. */
-export function commandHelp(command: Command, long: boolean): string {
-  const parts = [long ? (command.description ?? command.summary) : command.summary, usageLine(command)];
+export function commandHelp(program: string, command: Command, long: boolean): string {
+  const parts = [long ? (command.description ?? command.summary) : command.summary, usageLine(program, command)];
   const args = Object.values(command.args);
   if (args.length > 0) {
     parts.push(
@@ -41,7 +41,7 @@ export function commandHelp(command: Command, long: boolean): string {
 }
 
 /** Help of a noun: its commands; `under` narrows to those whose verb begins with these words (`cluster spu`). */
-export function nounHelp(noun: LoadedNoun, under = ""): string {
+export function nounHelp(program: string, noun: LoadedNoun, under = ""): string {
   const prefix = under === "" ? "" : `${under} `;
   const rows = new Map<string, string>();
   for (const command of noun.commands) {
@@ -50,7 +50,7 @@ export function nounHelp(noun: LoadedNoun, under = ""): string {
     if (more.length === 0) rows.set(word, command.summary);
     else if (!rows.has(word)) rows.set(word, `${word} commands: ${groupVerbs(noun, `${prefix}${word} `)}`);
   }
-  const path = `fluvio ${noun.name}${under === "" ? "" : ` ${under}`}`;
+  const path = `${program} ${noun.name}${under === "" ? "" : ` ${under}`}`;
   const options: [string, string][] = [["-h, --help", "Print help"]];
   return `${noun.summary}\n\nUsage: ${path} <COMMAND>\n\n${section("Commands", [...rows])}\n\n${section("Options", options)}\n`;
 }
@@ -60,21 +60,21 @@ function groupVerbs(noun: LoadedNoun, prefix: string): string {
   return verbs.map((verb) => verb.slice(prefix.length)).join(", ");
 }
 
+export function rootUsage(program: Program): string {
+  return `Usage: ${program.name} [OPTIONS] <COMMAND>`;
+}
+
 interface PluginRow {
   readonly name: string;
   readonly text: string;
 }
 
 /** Help of the program. */
-export function rootHelp(nouns: readonly Noun[], globals: OptionTable, plugins: readonly PluginRow[]): string {
-  const rows = nouns
+export function rootHelp(program: Program, globals: OptionTable, plugins: readonly PluginRow[]): string {
+  const rows = program.nouns
     .filter((noun) => noun.hidden !== true)
     .map((noun): [string, string] => [noun.name, aliasText(noun)]);
-  const parts = [
-    "Fluvio: event streaming, programmable in flight",
-    "Usage: fluvio [OPTIONS] <COMMAND>",
-    section("Commands", rows),
-  ];
+  const parts = [program.title, rootUsage(program), section("Commands", rows)];
   if (plugins.length > 0)
     parts.push(
       section(

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { FluvioClient } from "../client/index.ts";
-import type { Noun } from "./command.ts";
+import type { Program } from "./command.ts";
 import { connectTarget } from "./connection.ts";
 import type { GlobalOptions } from "./globals.ts";
 import { logLevel, stderrLogger } from "./log.ts";
@@ -21,8 +21,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly globals: GlobalOptions;
-  /** The whole command table, for help, completions and metadata. */
-  readonly nouns: readonly Noun[];
+  /** The program that runs, with its whole command table: for help, completions and metadata. */
+  readonly program: Program;
   /** Aborted by the first Ctrl-C, SIGTERM or broken pipe; a command then ends in good order. */
   readonly signal: AbortSignal;
   /** `$FLV_PROFILE_PATH`, else `config` in {@link baseDir}. */
@@ -62,11 +62,11 @@ interface OpenIo {
 
 interface IoContext {
   readonly globals: GlobalOptions;
-  readonly nouns: readonly Noun[];
+  readonly program: Program;
   readonly stop: AbortController;
 }
 
-export function openIo(parts: Partial<IoParts>, { globals, nouns, stop }: IoContext): OpenIo {
+export function openIo(parts: Partial<IoParts>, { globals, program, stop }: IoContext): OpenIo {
   const env = parts.env ?? process.env;
   const stdoutStream = parts.stdout ?? process.stdout;
   const stderrStream = parts.stderr ?? process.stderr;
@@ -98,7 +98,7 @@ export function openIo(parts: Partial<IoParts>, { globals, nouns, stop }: IoCont
     env,
     cwd: parts.cwd ?? process.cwd(),
     globals,
-    nouns,
+    program,
     signal: stop.signal,
     configPath,
     baseDir,

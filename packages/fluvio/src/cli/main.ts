@@ -1,7 +1,7 @@
-import { type Command, type LoadedNoun, loadNoun } from "./command.ts";
+import { type Command, type LoadedNoun, loadNoun, type Program } from "./command.ts";
 import { nouns } from "./commands/index.ts";
 import { type GlobalOptions, globalOptions } from "./globals.ts";
-import { commandHelp, nounHelp, rootHelp, usageErrorText, usageLine } from "./help.ts";
+import { commandHelp, nounHelp, rootHelp, rootUsage, usageErrorText, usageLine } from "./help.ts";
 import { type Io, type IoParts, openIo } from "./io.ts";
 import { BrokenPipe } from "./output/stream.ts";
 import { parseCommand, parseGlobals, UsageError } from "./parse.ts";
@@ -12,14 +12,24 @@ import { nearest } from "./suggest.ts";
 const EXIT_ERROR = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
-const ROOT_USAGE = "Usage: fluvio [OPTIONS] <COMMAND>";
+
+export const FLUVIO: Program = {
+  name: "fluvio",
+  title: "Fluvio: event streaming, programmable in flight",
+  nouns,
+  plugins: true,
+};
 
 /**
  * Runs one command line, without the program's name, and gives the exit code: 0 success, 1 error, 2 wrong usage,
  * 130 interrupted. `parts` replaces streams, environment and the like; without it the process's own are used and
  * Ctrl-C is handled: the first ends the command in good order, the second at once.
  */
-export async function main(argv: readonly string[], parts: Partial<IoParts> = {}): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  parts: Partial<IoParts> = {},
+  program: Program = FLUVIO,
+): Promise<number> {
   const stop = new AbortController();
   const release = followSignals(stop, parts);
   let globals: GlobalOptions = parseGlobals(globalOptions, []).globals as GlobalOptions;
@@ -33,10 +43,10 @@ export async function main(argv: readonly string[], parts: Partial<IoParts> = {}
     if (!(error instanceof UsageError)) throw error;
     usageError = error;
   }
-  const { io, close } = openIo(parts, { globals, nouns, stop });
+  const { io, close } = openIo(parts, { globals, program, stop });
   try {
     if (split === undefined || usageError !== undefined) {
-      await io.stderr.write(usageErrorText(usageError?.message ?? "", usageError?.tip, ROOT_USAGE));
+      await io.stderr.write(usageErrorText(usageError?.message ?? "", usageError?.tip, rootUsage(program)));
       return EXIT_USAGE;
     }
     return await dispatch(io, split.rest, split.help !== undefined);
@@ -82,10 +92,10 @@ function isAbort(error: unknown): boolean {
 async function dispatch(io: Io, words: readonly string[], helpAsked: boolean): Promise<number> {
   const [word, ...rest] = words;
   if (helpAsked || word === undefined || word === "help") {
-    await io.stdout.write(rootHelp(nouns, globalOptions, await pluginRows(io)));
+    await io.stdout.write(rootHelp(io.program, globalOptions, io.program.plugins ? await pluginRows(io) : []));
     return 0;
   }
-  const noun = nouns.find((one) => one.name === word || one.aliases?.includes(word));
+  const noun = io.program.nouns.find((one) => one.name === word || one.aliases?.includes(word));
   if (noun === undefined) return await runUnknown(io, word, rest);
   return await dispatchNoun(io, await loadNoun(noun), rest);
 }
@@ -95,7 +105,7 @@ async function dispatchNoun(io: Io, noun: LoadedNoun, words: readonly string[]):
   if (found !== undefined) return await runCommand(io, found.command, found.rest);
   const group = groupWords(noun, words);
   const next = words[group.length];
-  const help = nounHelp(noun, group.join(" "));
+  const help = nounHelp(io.program.name, noun, group.join(" "));
   if (next === "-h" || next === "--help") {
     await io.stdout.write(help);
     return 0;
@@ -104,7 +114,7 @@ async function dispatchNoun(io: Io, noun: LoadedNoun, words: readonly string[]):
     await io.stderr.write(help);
     return EXIT_USAGE;
   }
-  const path = ["fluvio", noun.name, ...group].join(" ");
+  const path = [io.program.name, noun.name, ...group].join(" ");
   await io.stderr.write(unknownVerb(noun, group, next, `Usage: ${path} <COMMAND>`));
   return EXIT_USAGE;
 }
@@ -151,23 +161,28 @@ async function runCommand(io: Io, command: Command, words: readonly string[]): P
   try {
     const parsed = parseCommand(command, words);
     if (parsed.kind === "input") return await command.run(parsed.input, io);
-    await io.stdout.write(commandHelp(command, parsed.long));
+    await io.stdout.write(commandHelp(io.program.name, command, parsed.long));
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    await io.stderr.write(usageErrorText(error.message, error.tip, usageLine(command)));
+    await io.stderr.write(usageErrorText(error.message, error.tip, usageLine(io.program.name, command)));
     return EXIT_USAGE;
   }
 }
 
 async function runUnknown(io: Io, word: string, rest: readonly string[]): Promise<number> {
+  const similar = nearest(
+    word,
+    io.program.nouns.flatMap((noun) => [noun.name, ...(noun.aliases ?? [])]),
+  );
+  if (!io.program.plugins) {
+    const tip = similar === undefined ? undefined : `a similar subcommand exists: '${similar}'`;
+    await io.stderr.write(usageErrorText(`unrecognized subcommand '${word}'`, tip, rootUsage(io.program)));
+    return EXIT_USAGE;
+  }
   const plugin = await findPlugin(io, word);
   if (plugin !== undefined) return await runPlugin(io, plugin, rest);
   io.stdout.print(`Unable to find plugin 'fluvio-${word}'. Make sure it is installed in "${extensionsDir(io)}".`);
-  const similar = nearest(
-    word,
-    nouns.flatMap((noun) => [noun.name, ...(noun.aliases ?? [])]),
-  );
   if (similar !== undefined) io.stderr.print(`  tip: a similar command exists: '${similar}'`);
   return EXIT_ERROR;
 }

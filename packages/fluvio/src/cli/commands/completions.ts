@@ -21,7 +21,7 @@ const completions = command({
   run: async (input, io) => {
     const shell = SHELLS.find((one) => one === input.shell) ?? "bash";
     await io.stdout.write(
-      completionScript(shell, input.name, await Promise.all(io.nouns.map(loadNoun)), globalOptions),
+      completionScript(shell, input.name, await Promise.all(io.program.nouns.map(loadNoun)), globalOptions),
     );
     return 0;
   },

@@ -14,7 +14,7 @@ const metadata = command({
     const own = LISTED.map((name) => ({
       title: name,
       package: `fluvio/${name}`,
-      description: io.nouns.find((noun) => noun.name === name)?.summary ?? "",
+      description: io.program.nouns.find((noun) => noun.name === name)?.summary ?? "",
       version,
     }));
     const plugins = await Promise.all((await listPlugins(io)).map((plugin) => pluginMetadata(io, plugin)));

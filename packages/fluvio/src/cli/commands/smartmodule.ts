@@ -7,7 +7,13 @@ import type { Io } from "../io.ts";
 import { formatObject, type OutputFormat, outputOption, printListing } from "../output/format.ts";
 import { Exit, errorLine, sentence } from "../report.ts";
 import { nonEmpty } from "../values.ts";
+import { smartmoduleBuild, smartmoduleClean } from "./smartmodule-build.ts";
+import { smartmoduleGenerate } from "./smartmodule-generate.ts";
+import { smartmoduleInstall } from "./smartmodule-install.ts";
+import { smartmoduleLoad } from "./smartmodule-load.ts";
 import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
+import { smartmodulePublish, smartmoduleSetPublic } from "./smartmodule-publish.ts";
+import { registerModule, registerOptions } from "./smartmodule-register.ts";
 import { smartmoduleTest } from "./smartmodule-test.ts";
 import { smartmoduleDetails, smartmoduleObject, smartmoduleTable } from "./smartmodule-view.ts";
 
@@ -22,7 +28,7 @@ const createOptions = {
     summary: "Directory with a SmartModule.toml: name, version, parameters",
     parse: nonEmpty,
   }),
-  replace: flag({ long: "replace", summary: "Replace a SmartModule of the same name" }),
+  ...registerOptions,
   force: flag({ long: "force", summary: "Store the module even if it cannot run here" }),
 } satisfies OptionTable;
 
@@ -39,30 +45,11 @@ const smartmoduleCreate = command({
     const wasm = await readWasmFile(io, wasmFile);
     if (!force) await checkRuns(name, wasm);
     const meta = packageDir === undefined ? undefined : await readPackage(io, packageDir);
-    const client = await io.connect();
-    await client
-      .admin()
-      .createSmartModule(name, wasm, {
-        replace,
-        signal: io.signal,
-        ...(meta === undefined ? {} : { meta }),
-      })
-      .catch((error: unknown) => {
-        throw taken(error);
-      });
+    await registerModule(io, { name, wasm, meta, replace });
     io.stdout.print(`smartmodule "${name}" has been created.`);
     return 0;
   },
 });
-
-function taken(error: unknown): unknown {
-  if (!isFluvioError(error) || error.code !== "FLV_SMARTMODULE_ALREADY_EXISTS") return error;
-  return flvError(error.code, error.message, {
-    details: error.details,
-    hint: "Add --replace to store this one in its place.",
-    cause: error.cause,
-  });
-}
 
 async function checkRuns(name: string, wasm: Uint8Array): Promise<void> {
   try {
@@ -80,7 +67,7 @@ async function checkRuns(name: string, wasm: Uint8Array): Promise<void> {
 
 async function readPackage(io: Io, dir: string) {
   const path = join(dir, "SmartModule.toml");
-  const { parsePackageFile } = await import("./smartmodule-package.ts");
+  const { parsePackageFile } = await import("../../smdk/index.ts");
   return parsePackageFile(new TextDecoder().decode(await readUserFile(io, path)), path);
 }
 
@@ -207,6 +194,8 @@ const smartmoduleWatch = command({
 });
 
 export const smartmoduleCommands: readonly Command[] = [
+  smartmoduleGenerate,
+  smartmoduleBuild,
   smartmoduleCreate,
   smartmoduleList,
   smartmoduleDescribe,
@@ -214,4 +203,9 @@ export const smartmoduleCommands: readonly Command[] = [
   smartmoduleDelete,
   smartmoduleWatch,
   smartmoduleTest,
+  smartmoduleLoad,
+  smartmoduleInstall,
+  smartmodulePublish,
+  smartmoduleSetPublic,
+  smartmoduleClean,
 ];

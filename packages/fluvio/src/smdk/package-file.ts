@@ -1,6 +1,6 @@
 import { parse as parseToml } from "smol-toml";
 import { z } from "zod";
-import { flvError, type SmartModuleMetadata } from "../../protocol/index.ts";
+import { flvError, type SmartModuleMetadata } from "../protocol/index.ts";
 
 const Param = z.object({ description: z.string().optional(), optional: z.boolean().optional() });
 
@@ -52,4 +52,11 @@ export function parsePackageFile(text: string, path: string): SmartModuleMetadat
       named.map(([name, { description, optional }]) => [name, { description, optional: optional ?? false }]),
     ),
   };
+}
+
+/** The text of a SmartModule.toml with another visibility; everything else stays as it is written. */
+export function withVisibility(text: string, visibility: "private" | "public"): string {
+  const line = `visibility = "${visibility}"`;
+  const present = /^[ \t]*visibility[ \t]*=.*$/m;
+  return present.test(text) ? text.replace(present, line) : text.replace(/^\[package\].*$/m, `$&\n${line}`);
 }

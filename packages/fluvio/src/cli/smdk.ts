@@ -1,0 +1,63 @@
+import { type Command, command, type Noun, optionalArg, type Program } from "./command.ts";
+import type { IoParts } from "./io.ts";
+import { main } from "./main.ts";
+
+/** The verbs of `fluvio smartmodule` that are commands of `smdk`, in the order of its help. */
+const VERBS: readonly (readonly [verb: string, summary: string])[] = [
+  ["generate", "Make a new SmartModule project"],
+  ["build", "Compile the SmartModule project of this folder"],
+  ["test", "Run a SmartModule on records, here, or the tests of this folder's project"],
+  ["load", "Store the SmartModule of this folder's project in the cluster"],
+  ["publish", "Publish the SmartModule of this folder's project to the npm registry"],
+  ["set-public", "Say in SmartModule.toml whether the module is published for everybody"],
+  ["clean", "Remove what builds of this folder's project have left"],
+];
+
+const version = command({
+  noun: "version",
+  summary: "Version of the program",
+  run: async (_input, io) => {
+    const { ownManifest } = await import("../smdk/index.ts");
+    io.stdout.print((await ownManifest()).version);
+    return 0;
+  },
+});
+
+const hub = command({
+  noun: "hub",
+  summary: "Who publishes where: the npm registry is the hub",
+  args: { id: optionalArg({ name: "id", summary: "Only the name that you publish under" }) },
+  check: ({ id }) => (id === undefined || id === "id" ? undefined : `unrecognized subcommand '${id}'`),
+  run: async ({ id }, io) => {
+    const { runNpm } = await import("../smdk/index.ts");
+    const npm = { cwd: io.cwd, env: io.env, signal: io.signal };
+    if (id === undefined) io.stdout.print((await runNpm(["config", "get", "registry"], npm)).trim());
+    else io.stdout.print((await runNpm(["whoami"], npm)).trim());
+    return 0;
+  },
+});
+
+/** `smdk VERB` is `fluvio smartmodule VERB`. */
+async function verbAsNoun(verb: string): Promise<readonly Command[]> {
+  const { smartmoduleCommands } = await import("./commands/smartmodule.ts");
+  const found = smartmoduleCommands.filter((one) => one.verb === verb);
+  return found.map((one) => ({ ...one, noun: verb, verb: undefined }));
+}
+
+const nouns: readonly Noun[] = [
+  ...VERBS.map(([name, summary]) => ({ name, summary, load: () => verbAsNoun(name) })),
+  { name: "version", summary: version.summary, load: async () => [version] },
+  { name: "hub", summary: hub.summary, load: async () => [hub] },
+];
+
+export const SMDK: Program = {
+  name: "smdk",
+  title: "smdk: the SmartModule kit, a second name of `fluvio smartmodule`",
+  nouns,
+  plugins: false,
+};
+
+/** Runs one command line of `smdk`; otherwise as {@link main}. */
+export async function smdk(argv: readonly string[], parts: Partial<IoParts> = {}): Promise<number> {
+  return await main(argv, parts, SMDK);
+}

@@ -1,0 +1,20 @@
+export { type BuildOptions, type Built, buildProject } from "./build.ts";
+export { type RustBuildOptions, rustOptionsOf } from "./build-rust.ts";
+export { type GenerateOptions, generateProject } from "./generate.ts";
+export { installationDir, ownManifest } from "./installation.ts";
+export { libraryModules } from "./library.ts";
+export { type NpmOptions, runNpm } from "./npm.ts";
+export type { OfferedModule } from "./offered.ts";
+export { noGroup, PACK_DIR, type Packed, packProject } from "./pack.ts";
+export { parsePackageFile, withVisibility } from "./package-file.ts";
+export { modulesOfFolder, modulesOfRegistry, modulesOfTarball } from "./package-source.ts";
+export {
+  findProject,
+  PACKAGE_FILE,
+  type Project,
+  type ProjectLanguage,
+  readPackageFile,
+  TARGET_DIR,
+} from "./project.ts";
+export { type RunInput, type RunRecord, type RunResult, runModules } from "./run.ts";
+export { GENERATED_KINDS, type GeneratedKind } from "./templates/answers.ts";

@@ -1,0 +1,15 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the installed package `fluvio` that this code is part of. */
+export function installationDir(): string {
+  return fileURLToPath(new URL("../..", import.meta.url));
+}
+
+/** What the package.json of this installation says. */
+export async function ownManifest(): Promise<{ readonly name: string; readonly version: string }> {
+  return JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+    name: string;
+    version: string;
+  };
+}

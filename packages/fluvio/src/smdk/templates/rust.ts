@@ -1,0 +1,174 @@
+import type { Answers, GeneratedKind, ProjectFiles } from "./answers.ts";
+import { exampleOf } from "./example.ts";
+
+/** The files of a project in Rust, besides those that every project has. */
+export function rustFiles(answers: Answers): ProjectFiles {
+  return new Map([
+    ["src/lib.rs", source(answers)],
+    ["Cargo.toml", cargoToml(answers)],
+    ["rust-toolchain.toml", TOOLCHAIN],
+    [".gitignore", "/target/\n/.hub/\n"],
+  ]);
+}
+
+const TOOLCHAIN = `[toolchain]
+channel = "stable"
+targets = ["wasm32-wasip1", "wasm32-unknown-unknown"]
+`;
+
+function cargoToml({ name, crate, visibility }: Answers): string {
+  return `[package]
+name = "${name}"
+version = "0.1.0"
+edition = "2021"
+${visibility === "private" ? "publish = false\n" : ""}
+[lib]
+crate-type = ["cdylib"]
+
+[dependencies]
+fluvio-smartmodule = ${crate}
+
+[profile.release-lto]
+inherits = "release"
+lto = true
+strip = "symbols"
+
+[workspace]
+`;
+}
+
+interface Body {
+  readonly attribute: string;
+  readonly imports: readonly string[];
+  readonly signature: string;
+  readonly lines: readonly string[];
+  /** Type of the parameter; a number is parsed. */
+  readonly paramType: "String" | "f64";
+}
+
+const READ_NUMBER = [
+  "let text = std::str::from_utf8(record.value().as_ref())?;",
+  'let number: f64 = text.trim().parse().map_err(|_| eyre!("not a number: {text}"))?;',
+];
+const READ_TEXT = "let text = std::str::from_utf8(record.value().as_ref())?;";
+
+function body(kind: GeneratedKind, param: string | undefined): Body {
+  const textParam =
+    param === undefined ? undefined : `${param.toUpperCase()}.get().map(String::as_str).unwrap_or_default()`;
+  const numberParam = param === undefined ? undefined : `${param.toUpperCase()}.get().copied().unwrap_or(1.0)`;
+  switch (kind) {
+    case "filter":
+      return {
+        attribute: "filter",
+        imports: [],
+        signature: "filter(record: &SmartModuleRecord) -> Result<bool>",
+        lines: [READ_TEXT, `Ok(text.contains(${textParam ?? "'a'"}))`],
+        paramType: "String",
+      };
+    case "map":
+      return {
+        attribute: "map",
+        imports: ["RecordData"],
+        signature: "map(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)>",
+        lines: [
+          READ_TEXT,
+          textParam === undefined
+            ? "let value = text.to_uppercase();"
+            : `let value = format!("{}{text}", ${textParam});`,
+          "Ok((record.key().cloned(), value.into()))",
+        ],
+        paramType: "String",
+      };
+    case "filter-map":
+      return {
+        attribute: "filter_map",
+        imports: ["RecordData", "eyre"],
+        signature: "filter_map(record: &SmartModuleRecord) -> Result<Option<(Option<RecordData>, RecordData)>>",
+        lines: [
+          ...READ_NUMBER,
+          `let divisor = ${numberParam ?? "2.0"};`,
+          "if number % divisor != 0.0 {",
+          "    return Ok(None);",
+          "}",
+          "let value = ((number / divisor) as i64).to_string();",
+          "Ok(Some((record.key().cloned(), value.into())))",
+        ],
+        paramType: "f64",
+      };
+    case "array-map":
+      return {
+        attribute: "array_map",
+        imports: ["RecordData"],
+        signature: "array_map(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>>",
+        lines: [
+          READ_TEXT,
+          `let parts = text.split(${textParam ?? "','"});`,
+          "Ok(parts.map(|part| (record.key().cloned(), part.into())).collect())",
+        ],
+        paramType: "String",
+      };
+    case "aggregate":
+      return {
+        attribute: "aggregate",
+        imports: ["RecordData", "eyre"],
+        signature: "aggregate(accumulator: RecordData, record: &SmartModuleRecord) -> Result<RecordData>",
+        lines: [
+          ...READ_NUMBER,
+          "let before = std::str::from_utf8(accumulator.as_ref())?;",
+          "let sum: f64 = if before.is_empty() { 0.0 } else { before.parse()? };",
+          `let sum = (sum + number${numberParam === undefined ? "" : ` * ${numberParam}`}) as i64;`,
+          "Ok(sum.to_string().into())",
+        ],
+        paramType: "f64",
+      };
+  }
+}
+
+function source(answers: Answers): string {
+  const example = exampleOf(answers);
+  const param = example.param?.name;
+  const { attribute, imports, signature, lines, paramType } = body(answers.kind, param);
+  const names = [
+    ...new Set([...imports, ...(param === undefined ? [] : ["eyre"])]),
+    "smartmodule",
+    "Result",
+    "SmartModuleRecord",
+  ];
+  return `${param === undefined ? "" : "use std::sync::OnceLock;\n\n"}use fluvio_smartmodule::{${sorted(names).join(", ")}};
+${param === undefined ? "" : PARAM_IMPORTS}
+${param === undefined ? "" : init(param, paramType)}/// ${example.does}
+#[smartmodule(${attribute})]
+pub fn ${signature} {
+${lines.map((line) => `    ${line}`).join("\n")}
+}
+`;
+}
+
+const PARAM_IMPORTS = `use fluvio_smartmodule::dataplane::smartmodule::{SmartModuleExtraParams, SmartModuleInitError};
+`;
+
+function init(param: string, type: "String" | "f64"): string {
+  const name = param.toUpperCase();
+  const read = type === "String" ? "text.clone()" : "text.parse()?";
+  return `static ${name}: OnceLock<${type}> = OnceLock::new();
+
+/// Runs once, before the first record. A required parameter that is missing is an error that names it.
+#[smartmodule(init)]
+fn init(params: SmartModuleExtraParams) -> Result<()> {
+    let Some(text) = params.get("${param}") else {
+        return Err(SmartModuleInitError::MissingParam("${param}".to_string()).into());
+    };
+    ${name}
+        .set(${read})
+        .map_err(|_| eyre!("init ran twice"))
+}
+
+`;
+}
+
+/** As rustfmt has them: functions and macros first, then types. */
+function sorted(names: readonly string[]): string[] {
+  return [...names]
+    .sort((a, b) => (a < b ? 1 : -1))
+    .sort((a, b) => Number(/^[A-Z]/.test(a)) - Number(/^[A-Z]/.test(b)));
+}

@@ -1,0 +1,131 @@
+import type { Answers, GeneratedKind, ProjectFiles } from "./answers.ts";
+import { exampleOf } from "./example.ts";
+
+/** The files of a project in TypeScript syntax, besides those that every project has. */
+export function typescriptFiles(answers: Answers): ProjectFiles {
+  return new Map([
+    ["src/index.ts", source(answers)],
+    ["package.json", manifest(answers)],
+    ["tsconfig.json", TSCONFIG],
+    [".gitignore", "/node_modules/\n/target/\n/.hub/\n"],
+  ]);
+}
+
+interface Body {
+  /** Names imported from the SDK besides `SmartRecord`. */
+  readonly imports: readonly string[];
+  readonly signature: string;
+  readonly lines: readonly string[];
+  /** Type of the parameter's variable and how its text becomes one; for the variant with a parameter. */
+  readonly param: { readonly type: string; readonly initial: string; read(required: string): string };
+}
+
+const TEXT_PARAM = { type: "string", initial: '""', read: (required: string) => required };
+const NUMBER_PARAM = { type: "f64", initial: "1", read: (required: string) => `parseFloat(${required})` };
+const readNumber = (type: string) => [
+  "const text = record.value.toString();",
+  "const number = parseFloat(text);",
+  `if (isNaN(number)) return fail<${type}>("not a number: " + text);`,
+];
+
+/** The body of each kind's example; `param` is the name of the parameter's variable, or the constant it replaces. */
+function body(kind: GeneratedKind, param: string | undefined): Body {
+  switch (kind) {
+    case "filter":
+      return {
+        imports: [],
+        signature: "filter(record: SmartRecord): bool",
+        lines: [`return record.value.includes(${param ?? '"a"'});`],
+        param: TEXT_PARAM,
+      };
+    case "map":
+      return {
+        imports: [],
+        signature: "map(record: SmartRecord): string",
+        lines: [
+          param === undefined
+            ? "return record.value.toString().toUpperCase();"
+            : `return ${param} + record.value.toString();`,
+        ],
+        param: TEXT_PARAM,
+      };
+    case "filter-map":
+      return {
+        imports: ["fail"],
+        signature: "filterMap(record: SmartRecord): string | null",
+        lines: [
+          ...readNumber("string | null"),
+          `if (number % ${param ?? "2"} != 0) return null;`,
+          `return i64(number / ${param ?? "2"}).toString();`,
+        ],
+        param: NUMBER_PARAM,
+      };
+    case "array-map":
+      return {
+        imports: [],
+        signature: "arrayMap(record: SmartRecord): string[]",
+        lines: [`return record.value.toString().split(${param ?? '","'});`],
+        param: TEXT_PARAM,
+      };
+    case "aggregate":
+      return {
+        imports: ["Bytes", "fail"],
+        signature: "aggregate(accumulator: Bytes, record: SmartRecord): string",
+        lines: [
+          ...readNumber("string"),
+          "const sum = accumulator.length == 0 ? 0 : parseFloat(accumulator.toString());",
+          `return i64(sum + number${param === undefined ? "" : ` * ${param}`}).toString();`,
+        ],
+        param: NUMBER_PARAM,
+      };
+  }
+}
+
+function source(answers: Answers): string {
+  const example = exampleOf(answers);
+  const param = example.param?.name;
+  const { imports, signature, lines, param: kind } = body(answers.kind, param);
+  const names = [...imports, ...(param === undefined ? [] : ["Params"]), "SmartRecord"].sort();
+  const init =
+    param === undefined
+      ? ""
+      : `let ${param}: ${kind.type} = ${kind.initial};
+
+/** Runs once, before the first record. A required parameter that is missing is an error that names it. */
+export function init(params: Params): void {
+  ${param} = ${kind.read(`params.require("${param}")`)};
+}
+
+`;
+  return `import { ${names.join(", ")} } from "@fluvio/smartmodule";
+
+${init}/** ${example.does} */
+export function ${signature} {
+${lines.map((line) => `  ${line}`).join("\n")}
+}
+`;
+}
+
+function manifest({ name, productVersion }: Answers): string {
+  const json = {
+    name,
+    version: "0.1.0",
+    private: true,
+    type: "module",
+    scripts: {
+      build: "fluvio smartmodule build",
+      test: "fluvio smartmodule test",
+      watch: "fluvio smartmodule test --watch",
+      load: "fluvio smartmodule load",
+    },
+    devDependencies: { fluvio: `^${productVersion}` },
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
+
+/** For editors alone: the build does not read it. */
+const TSCONFIG = `{
+  "extends": "fluvio/smartmodule/tsconfig.json",
+  "include": ["src/**/*.ts"]
+}
+`;
