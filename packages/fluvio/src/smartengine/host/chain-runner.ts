@@ -5,6 +5,7 @@ import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
 import type { GuestStream } from "./wasi.ts";
+import { WindowedAggregate } from "./windows.ts";
 
 /** What a chain made of one batch; `section` is a view of guest memory, valid until {@link ChainRunner.release}. */
 export interface ChainOutput {
@@ -22,8 +23,9 @@ interface Step {
   /** Params of every call: only modules of before `init` existed look at them. */
   readonly params: Uint8Array;
   readonly takesHistory: boolean;
-  /** Only of aggregates. */
+  /** Only of aggregates; with windows the one that each starts from. */
   accumulator: Uint8Array | undefined;
+  readonly windows: WindowedAggregate | undefined;
   usage: Usage;
 }
 
@@ -51,7 +53,14 @@ export class ChainRunner {
   constructor(steps: readonly BuildStep[], options: RunnerOptions) {
     this.options = options;
     for (const [index, step] of steps.entries()) this.steps.push(this.inGuest(index, () => this.build(step)));
-    this.sharesOffsets = this.steps.some(({ instance }) => instance.kind === "array_map");
+    this.sharesOffsets = this.steps.some(
+      ({ instance, windows }) => instance.kind === "array_map" || windows !== undefined,
+    );
+  }
+
+  /** Whether records go by their timestamps before any module saw them, so that these must be exact. */
+  get readsTimestamps(): boolean {
+    return this.steps[0]?.windows !== undefined;
   }
 
   get takesHistory(): readonly boolean[] {
@@ -67,12 +76,16 @@ export class ChainRunner {
     });
     const { abiVersion } = step.traits;
     instance.init(paramsOf(step, step.lookback));
-    const accumulator = instance.kind === "aggregate" ? (step.accumulator ?? new Uint8Array(0)) : undefined;
+    const initial = step.accumulator ?? new Uint8Array(0);
+    const params = instance.hasInit ? encodeParams(NO_PARAMS, undefined, abiVersion) : paramsOf(step, undefined);
+    const { window: options, limits } = step;
     return {
       instance,
-      params: instance.hasInit ? encodeParams(NO_PARAMS, undefined, abiVersion) : paramsOf(step, undefined),
+      params,
+      windows:
+        options === undefined ? undefined : new WindowedAggregate(instance, { params, options, limits, initial }),
       takesHistory: instance.hasLookBack && step.lookback !== undefined,
-      accumulator,
+      accumulator: instance.kind === "aggregate" ? initial : undefined,
       usage: newUsage(),
     };
   }
@@ -107,11 +120,7 @@ export class ChainRunner {
   private apply(index: number, step: Step, input: CallInput): TransformOutput {
     const startMs = performance.now();
     countInput(step.usage, input.records);
-    const output = this.inGuest(index, () =>
-      step.instance.kind === "array_map"
-        ? this.applyToEach(step, input)
-        : step.instance.transform(input, step.params, step.accumulator),
-    );
+    const output = this.inGuest(index, () => this.transform(step, input));
     const { usage } = step;
     usage.timeMs += performance.now() - startMs;
     usage.recordsOut += output.recordCount;
@@ -121,12 +130,27 @@ export class ChainRunner {
     return output;
   }
 
+  private transform(step: Step, input: CallInput): TransformOutput {
+    if (step.instance.kind === "array_map") return this.applyToEach(step, input);
+    if (step.windows !== undefined) return this.applyToWindows(step.usage, step.windows, input);
+    step.usage.invocations += 1;
+    return step.instance.transform(input, step.params, step.accumulator);
+  }
+
+  private applyToWindows(usage: Usage, windows: WindowedAggregate, input: CallInput): TransformOutput {
+    const { section, recordCount, error, lateRecords, invocations } = windows.process(input);
+    usage.invocations += invocations;
+    usage.lateRecords += lateRecords;
+    return { section, recordCount, error, accumulator: undefined };
+  }
+
   /**
    * Calls an array_map with one record after the other. Its records come back without offset and time, and which of
    * them were made of which record shows in no other way.
    */
   private applyToEach(step: Step, input: CallInput): TransformOutput {
     const { instance, params } = step;
+    step.usage.invocations += 1;
     const records = new SingleRecords(input.records);
     const made = new ArrayMapOutput(input.records.length);
     let error: TransformOutput["error"];
@@ -164,14 +188,16 @@ export class ChainRunner {
     }
     const startMs = performance.now();
     countInput(step.usage, records);
+    step.usage.invocations += 1;
     this.inGuest(index, () => step.instance.lookBack(records, step.params));
     step.usage.timeMs += performance.now() - startMs;
   }
 
   get state(): ChainState {
     const state = new Map<number, ModuleState>();
-    for (const [index, { accumulator }] of this.steps.entries()) {
-      if (accumulator !== undefined) state.set(index, { accumulator, windows: [], watermarkMs: undefined });
+    for (const [index, { accumulator, windows }] of this.steps.entries()) {
+      if (windows !== undefined) state.set(index, windows.state);
+      else if (accumulator !== undefined) state.set(index, { accumulator, windows: [], watermarkMs: undefined });
     }
     return state;
   }
@@ -180,9 +206,13 @@ export class ChainRunner {
   restore(state: ChainState, carriedOver: boolean): void {
     for (const [index, remembered] of state) {
       const step = this.steps[index];
-      if (step?.accumulator !== undefined) step.accumulator = remembered.accumulator;
-      else if (!carriedOver)
+      if (step?.accumulator === undefined) {
+        if (carriedOver) continue;
         throw flvError("FLV_ARGUMENT", `step ${index} of the chain is no aggregate, which a state is of`);
+      }
+      if (step.windows !== undefined) step.windows.restore(remembered);
+      else if (remembered.watermarkMs === undefined) step.accumulator = remembered.accumulator;
+      else throw notWindowed(step.instance.name);
     }
   }
 
@@ -223,8 +253,14 @@ function paramsOf(step: BuildStep, lookback: Lookback | undefined): Uint8Array {
   }
 }
 
+function notWindowed(name: string): Error {
+  return flvError("FLV_ARGUMENT", `the state of SmartModule "${name}" is of windows, and it has none`, {
+    details: { module: name },
+    hint: "Go on with the windows that the state was made with, or begin with a new state",
+  });
+}
+
 function countInput(usage: Usage, records: Uint8Array): void {
-  usage.invocations += 1;
   usage.recordsIn += new DataView(records.buffer, records.byteOffset).getInt32(0);
   usage.bytesIn += records.length - COUNT_BYTES;
 }

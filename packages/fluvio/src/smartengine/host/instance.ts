@@ -311,7 +311,8 @@ export class ModuleInstance {
     return this.failed(`it trapped in ${where}: ${reason}${words}`);
   }
 
-  private failed(clause: string, details: Record<string, unknown> = {}, cause?: unknown): Error {
+  /** An error that says how the module failed. */
+  failed(clause: string, details: Record<string, unknown> = {}, cause?: unknown): Error {
     return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule "${this.name}" failed: ${clause}`, {
       details: { module: this.name, ...details },
       ...(cause === undefined ? {} : { cause }),

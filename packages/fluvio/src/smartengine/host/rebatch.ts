@@ -4,6 +4,7 @@ import type { RecordError } from "../types.ts";
 import { BatchWriter, type SourceBatch } from "./batch-writer.ts";
 import type { ChainOutput } from "./chain-runner.ts";
 import { RecordScan, writeVarint } from "./record-scan.ts";
+import { countOf } from "./window-section.ts";
 
 const COUNT_BYTES = 4;
 const INT32_MAX = 0x7fffffff;
@@ -12,6 +13,8 @@ const SLACK_BYTES = 4096;
 
 /** The part of {@link ChainRunner} that rebatching needs. */
 export interface Transform {
+  /** Whether timestamps must be exact, however far apart. */
+  readonly readsTimestamps?: boolean;
   /** Says which offsets the next run is about. */
   locate(firstOffset: number, lastOffset: number): void;
   run(input: { records: Uint8Array; baseOffset: number; baseTimestampMs: number }): ChainOutput;
@@ -37,7 +40,7 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
     // nothing to feed: it lies before the start, or takes up no offset
     if (stored.endOffset <= Math.max(fromOffset, stored.header.baseOffset)) continue;
     const source = sourceOf(stored, fromOffset);
-    const section = recordsFrom(stored, fromOffset);
+    const section = recordsFrom(stored, fromOffset, chain.readsTimestamps === true);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
     if (writer !== undefined && writer.sizeBytes + section.length > maxOutputBytes) break;
     writer ??= new BatchWriter(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
@@ -126,7 +129,7 @@ function isUnchanged(output: ChainOutput, section: Uint8Array, source: SourceBat
 }
 
 /** The uncompressed records section without the records below `fromOffset`. */
-function recordsFrom({ batch, header }: StoredBatch, fromOffset: number): Uint8Array {
+function recordsFrom({ batch, header }: StoredBatch, fromOffset: number, exactTimestamps: boolean): Uint8Array {
   const section = recordsSection(batch, header);
   if (section.length < COUNT_BYTES) {
     throw flvError("FLV_BATCH_CORRUPT", `the batch at offset ${header.baseOffset} has no record count`, {
@@ -134,7 +137,7 @@ function recordsFrom({ batch, header }: StoredBatch, fromOffset: number): Uint8A
     });
   }
   const spreadMs = header.maxTimestampMs - header.firstTimestampMs;
-  const narrowed = Math.abs(spreadMs) > INT32_MAX ? clampTimestamps(section) : section;
+  const narrowed = !exactTimestamps && Math.abs(spreadMs) > INT32_MAX ? clampTimestamps(section) : section;
   if (header.baseOffset >= fromOffset) return narrowed;
   const scan = new RecordScan(narrowed, COUNT_BYTES, narrowed.length);
   let left = countOf(narrowed);
@@ -165,10 +168,6 @@ function clampTimestamps(section: Uint8Array): Uint8Array {
     parts.push(prefix.subarray(0, prefixEnd), body.subarray(0, bodyEnd), rest);
   }
   return joined(count, parts);
-}
-
-function countOf(section: Uint8Array): number {
-  return new DataView(section.buffer, section.byteOffset).getInt32(0);
 }
 
 function joined(count: number, parts: readonly Uint8Array[]): Uint8Array {

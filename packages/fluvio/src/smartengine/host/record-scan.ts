@@ -110,3 +110,29 @@ export function writeVarint(bytes: Uint8Array, pos: number, value: number): numb
   bytes[at++] = rest;
   return at;
 }
+
+/** Bytes that a zig-zag varint takes. */
+export function wideVarintSize(value: number): number {
+  if (value === value << 0) return varintSize(value);
+  let size = 0;
+  for (let rest = zigZag(value); rest > 0n; rest >>= 7n) size += 1;
+  return size;
+}
+
+/** Writes a zig-zag varint of any whole number; gives the position after it. */
+export function writeWideVarint(bytes: Uint8Array, pos: number, value: number): number {
+  if (value === value << 0) return writeVarint(bytes, pos, value);
+  let rest = zigZag(value);
+  let at = pos;
+  while (rest >= 0x80n) {
+    bytes[at++] = Number(rest & 0x7fn) | 0x80;
+    rest >>= 7n;
+  }
+  bytes[at++] = Number(rest);
+  return at;
+}
+
+function zigZag(value: number): bigint {
+  const wide = BigInt(value);
+  return wide < 0n ? -wide * 2n - 1n : wide * 2n;
+}
