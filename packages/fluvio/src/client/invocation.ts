@@ -4,6 +4,7 @@ import {
   flvError,
   GENERIC_KIND,
   type SmartModuleInvocationInput,
+  stepOptionsToParams,
 } from "../protocol/index.ts";
 import type { Data, SmartModuleStep } from "./types.ts";
 
@@ -28,7 +29,7 @@ function bytesOf(data: unknown): Uint8Array {
 
 /** A step as requests carry it; a module that is sent along is compressed here. @throws FLV_ARGUMENT */
 export function toInvocation(step: SmartModuleStep): SmartModuleInvocationInput {
-  const { name, wasm, params = {}, lookback, aggregateInitial } = step;
+  const { name, wasm, params = {}, lookback, aggregateInitial, window, limits, state } = step;
   if (wasm === undefined && (name === undefined || name === "")) {
     throw flvError("FLV_ARGUMENT", "a SmartModule step has neither a name nor a wasm module", {
       hint: "give the name of a stored module, or the module itself as `wasm`",
@@ -41,7 +42,14 @@ export function toInvocation(step: SmartModuleStep): SmartModuleInvocationInput 
         ? { type: "predefined", name: name as string }
         : { type: "adHoc", payload: compress("gzip", wasm) },
     kind: accumulator === undefined ? GENERIC_KIND : { type: "generic", context: { type: "aggregate", accumulator } },
-    params: new Map(Object.entries(params)),
+    params: new Map([
+      ...Object.entries(params),
+      ...stepOptionsToParams({
+        ...(window === undefined ? {} : { window }),
+        ...(limits === undefined ? {} : { limits }),
+        ...(state === undefined ? {} : { stateName: state }),
+      }),
+    ]),
     lookback:
       lookback === undefined
         ? undefined

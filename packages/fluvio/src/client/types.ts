@@ -1,4 +1,4 @@
-import type { Logger } from "../protocol/index.ts";
+import type { Logger, StepLimits } from "../protocol/index.ts";
 import type { AbortOptions, TlsOptions } from "../transport/index.ts";
 
 /** Text is encoded as UTF-8. */
@@ -56,6 +56,21 @@ export interface SmartModuleStep {
   readonly lookback?: { readonly last: number; readonly ageMs?: number };
   /** First accumulator of an aggregate. Default empty. */
   readonly aggregateInitial?: Data;
+  /**
+   * Cuts an aggregate into windows by record timestamp: it emits a record for each window that closes. The slide is the
+   * size by default, the grace period none. Only in a consumer.
+   */
+  readonly window?: { readonly sizeMs: number; readonly slideMs?: number; readonly graceMs?: number };
+  /** Limits that are lower than those of the cluster. */
+  readonly limits?: StepLimits;
+  /**
+   * Name under which the cluster keeps the accumulator and open windows of an aggregate, together with the offset up to
+   * which they have seen the topic, per partition. A consumer that comes back goes on exactly there, wherever else it
+   * would start: the stored offset of a `consumerId` does not count. Only committed records are read. What the module
+   * is may change: the accumulator is bytes, and the new module goes on with those of the old one. One consumer at a
+   * time. Only in a consumer.
+   */
+  readonly state?: string;
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------------
@@ -164,6 +179,12 @@ export interface TopicProducer extends AsyncDisposable {
   sendRecord(value: Data, partition: number): Promise<ProduceOutput>;
   /** Resolves when everything queued before is acknowledged; throws the first error since the last flush. */
   flush(options?: AbortOptions): Promise<void>;
+  /**
+   * Loads the SmartModules that run in this process anew from the cluster and goes on with them from the next batch;
+   * aggregates keep their accumulators. Does nothing when the producer has none here.
+   * @throws FLV_SMARTMODULE_NOT_FOUND, or why the new ones cannot run; those of before then go on
+   */
+  reloadSmartModules(): Promise<void>;
   /** Flushes and ends the producer. Idempotent. */
   close(): Promise<void>;
 }
