@@ -43,18 +43,20 @@ export const smartmoduleInstall = command({
   run: async (input, io) => {
     if (input.source === undefined) return await listLibrary(input, io);
     const modules = chosenModules(await modulesOf(input.source, io), input);
-    for (const module of modules) await install(module, input, io);
-    return 0;
+    let exitCode = 0;
+    for (const module of modules) exitCode = Math.max(exitCode, await install(module, input, io));
+    return exitCode;
   },
 });
 
-async function install({ name, wasm, metadata: found }: OfferedModule, input: Input, io: Io): Promise<void> {
+async function install({ name, wasm, metadata: found }: OfferedModule, input: Input, io: Io): Promise<number> {
   const { noGroup } = await import("../../smdk/index.ts");
   if (found.package.group === "") throw noGroup();
   const metadata = input.name === undefined ? found : { ...found, package: { ...found.package, name: input.name } };
   const { kind } = await inspectModule(name, wasm);
-  await registerModule(io, { name: metadata.package.name, wasm, meta: metadata, replace: input.replace });
-  io.stdout.print(`smartmodule "${packageId(metadata)}" has been installed (${kind.replace("_", "-")}).`);
+  const { replace, hot } = input;
+  const done = `smartmodule "${packageId(metadata)}" has been installed (${kind.replace("_", "-")}).`;
+  return await registerModule(io, { name: metadata.package.name, wasm, meta: metadata, replace, hot }, done);
 }
 
 /** The modules that a source offers: the library's, a folder's, a tarball's or a package's. */

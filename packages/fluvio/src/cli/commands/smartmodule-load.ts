@@ -48,7 +48,6 @@ export const smartmoduleLoad = command({
     const client = await io.connect();
     io.stdout.print(`Trying connection to fluvio ${client.address}`);
     io.stdout.print(`Creating SmartModule: ${packageId(meta)}`);
-    await registerModule(io, { ...rest, name: meta.package.name, wasm, meta });
-    return 0;
+    return await registerModule(io, { ...rest, name: meta.package.name, wasm, meta });
   },
 });

@@ -15,7 +15,7 @@ interface Registration {
   readonly meta?: SmartModuleMetadata | undefined;
   readonly replace: boolean;
   /** Running streams and connectors switch to it. */
-  readonly hot: boolean;
+  readonly hot?: boolean;
 }
 
 /**
@@ -25,7 +25,7 @@ interface Registration {
  */
 export async function registerModule(
   io: Io,
-  { name, wasm, meta, replace, hot }: Registration,
+  { name, wasm, meta, replace, hot = false }: Registration,
   done = "",
 ): Promise<number> {
   const admin = (await io.connect()).admin();

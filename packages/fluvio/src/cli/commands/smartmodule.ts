@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import type { FluvioAdmin } from "../../client/index.ts";
 import { flvError, isFluvioError, type MetadataOf } from "../../protocol/index.ts";
 import { arg, args, type Command, command, flag, type OptionTable, value, values } from "../command.ts";
 import { readUserFile } from "../files.ts";
@@ -14,8 +15,15 @@ import { smartmoduleLoad } from "./smartmodule-load.ts";
 import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
 import { smartmodulePublish, smartmoduleSetPublic } from "./smartmodule-publish.ts";
 import { registerModule, registerOptions } from "./smartmodule-register.ts";
+import { smartmoduleStats } from "./smartmodule-stats.ts";
 import { smartmoduleTest } from "./smartmodule-test.ts";
-import { smartmoduleDetails, smartmoduleObject, smartmoduleTable } from "./smartmodule-view.ts";
+import {
+  type SmartModuleReports,
+  smartmoduleDetails,
+  smartmoduleObject,
+  smartmoduleTable,
+  smartmoduleWideTable,
+} from "./smartmodule-view.ts";
 
 type SmartModule = MetadataOf<"SmartModule">;
 const nameArg = arg({ name: "name", summary: "Name of the SmartModule" });
@@ -38,16 +46,20 @@ const smartmoduleCreate = command({
   summary: "Store a SmartModule in the cluster",
   args: { name: nameArg },
   options: createOptions,
-  examples: [{ command: "fluvio smartmodule create my-filter --wasm-file my_filter.wasm" }],
+  examples: [
+    { command: "fluvio smartmodule create my-filter --wasm-file my_filter.wasm" },
+    {
+      text: "new code, for running streams too",
+      command: "fluvio smartmodule create my-filter --wasm-file my_filter.wasm --replace --hot",
+    },
+  ],
   check: ({ wasmFile }) =>
     wasmFile === undefined ? "the following required arguments were not provided:\n  --wasm-file <path>" : undefined,
-  run: async ({ name, wasmFile = "", package: packageDir, replace, force }, io) => {
-    const wasm = await readWasmFile(io, wasmFile);
+  run: async ({ name, wasmFile = "", package: packageDir, replace, force, hot }, io) => {
+    const wasm = await (force ? readUserFile(io, wasmFile) : readWasmFile(io, wasmFile));
     if (!force) await checkRuns(name, wasm);
     const meta = packageDir === undefined ? undefined : await readPackage(io, packageDir);
-    await registerModule(io, { name, wasm, meta, replace });
-    io.stdout.print(`smartmodule "${name}" has been created.`);
-    return 0;
+    return await registerModule(io, { name, wasm, meta, replace, hot }, `smartmodule "${name}" has been created.`);
   },
 });
 
@@ -83,22 +95,47 @@ const smartmoduleList = command({
       summary: "Only those whose name matches; may be repeated",
       parse: nonEmpty,
     }),
+    wide: flag({ long: "wide", summary: "More columns: kind, size and hash of the code, why it cannot run" }),
   },
-  run: async ({ output, filter }, io) => {
-    const client = await io.connect();
-    const modules = await client.admin().listSmartModules(filter, { summary: true, signal: io.signal });
-    printModules(io, modules, output);
+  run: async ({ output, filter, wide }, io) => {
+    const admin = (await io.connect()).admin();
+    const modules = await admin.listSmartModules(filter, { summary: true, signal: io.signal });
+    const reports = modules.length === 0 ? NO_REPORTS : await moduleReports(admin, filter, io.signal);
+    printModules(io, modules, reports ?? NO_REPORTS, output, wide);
     return 0;
   },
 });
 
-function printModules(io: Io, modules: readonly SmartModule[], format: OutputFormat): void {
+const NO_REPORTS: SmartModuleReports = new Map();
+
+/** What the cluster found in modules; nothing when it is one that cannot say. */
+async function moduleReports(
+  admin: FluvioAdmin,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<SmartModuleReports | undefined> {
+  try {
+    const reports = await admin.inspectSmartModules(names, { signal });
+    return new Map(reports.map((report) => [report.name, report]));
+  } catch (error) {
+    if (isFluvioError(error) && error.code === "FLV_UNSUPPORTED") return undefined;
+    throw error;
+  }
+}
+
+function printModules(
+  io: Io,
+  modules: readonly SmartModule[],
+  reports: SmartModuleReports,
+  format: OutputFormat,
+  wide = false,
+): void {
   printListing(io.stdout, {
     format,
     plural: "smartmodules",
-    objects: modules.map(smartmoduleObject),
+    objects: modules.map((module) => smartmoduleObject(module, reports.get(module.name))),
     empty: "no smart modules",
-    table: () => smartmoduleTable(modules),
+    table: () => (wide ? smartmoduleWideTable(modules, reports) : smartmoduleTable(modules, reports)),
   });
 }
 
@@ -109,16 +146,17 @@ const smartmoduleDescribe = command({
   args: { name: nameArg },
   options: { output: outputOption },
   run: async ({ name, output }, io) => {
-    const client = await io.connect();
-    const [found] = await client.admin().listSmartModules([name], { summary: true, signal: io.signal });
+    const admin = (await io.connect()).admin();
+    const [found] = await admin.listSmartModules([name], { summary: true, signal: io.signal });
     if (found === undefined) {
       throw flvError("FLV_SMARTMODULE_NOT_FOUND", `SmartModule not found: ${name}`, {
         details: { name },
         hint: "List them with `fluvio smartmodule list`.",
       });
     }
-    if (output === "table") await io.stdout.write(smartmoduleDetails(found));
-    else io.stdout.print(formatObject(smartmoduleObject(found), output));
+    const report = (await moduleReports(admin, [name], io.signal))?.get(found.name);
+    if (output === "table") await io.stdout.write(smartmoduleDetails(found, report));
+    else io.stdout.print(formatObject(smartmoduleObject(found, report), output));
     return 0;
   },
 });
@@ -180,14 +218,17 @@ const smartmoduleWatch = command({
   summary: "List the SmartModules, again at every change",
   options: { output: outputOption },
   run: async ({ output }, io) => {
-    const client = await io.connect();
+    const admin = (await io.connect()).admin();
     const known = new Map<string, SmartModule>();
-    for await (const event of client.admin().watch("SmartModule", { summary: true, signal: io.signal })) {
+    // of a cluster that cannot say what its modules are this is asked once
+    let reports: SmartModuleReports | undefined = NO_REPORTS;
+    for await (const event of admin.watch("SmartModule", { summary: true, signal: io.signal })) {
       if (event.kind === "all") known.clear();
       for (const module of event.objects) known.set(module.name, module);
       for (const name of event.deleted) known.delete(name);
+      if (reports !== undefined) reports = await moduleReports(admin, [], io.signal);
       io.stdout.print();
-      printModules(io, [...known.values()], output);
+      printModules(io, [...known.values()], reports ?? NO_REPORTS, output);
     }
     return 0;
   },
@@ -202,6 +243,7 @@ export const smartmoduleCommands: readonly Command[] = [
   smartmoduleDownload,
   smartmoduleDelete,
   smartmoduleWatch,
+  smartmoduleStats,
   smartmoduleTest,
   smartmoduleLoad,
   smartmoduleInstall,

@@ -61,7 +61,7 @@ export class ModuleCache {
 /** The SC looked at it when it was stored. */
 function cannotRun(name: string, problem: NonNullable<StoredModule["problem"]>): Error {
   return flvError("FLV_SMARTMODULE_INVALID", `SmartModule ${name} cannot run: ${problem.reason}`, {
-    details: { name, ...(problem.isPacked ? {} : { where: "payload" }) },
+    details: { name, reason: problem.reason, ...(problem.isPacked ? {} : { where: "payload" }) },
     ...(problem.hint === undefined ? {} : { hint: problem.hint }),
   });
 }

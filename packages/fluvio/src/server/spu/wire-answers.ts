@@ -50,7 +50,10 @@ function smartModuleWireError(error: FluvioError): WireError | undefined {
       return wireError("SmartModuleNotFound", { smartmodule: String(error.details.name ?? "") });
     case "FLV_SMARTMODULE_INVALID":
       if (error.details.where !== "payload") break;
-      return wireError("SmartModuleInvalid", { error: error.message, smartmodule: String(error.details.name) });
+      return wireError("SmartModuleInvalid", {
+        error: String(error.details.reason ?? error.message),
+        smartmodule: String(error.details.name),
+      });
     case "FLV_SMARTMODULE_LOOKBACK":
       return wireError("SmartModuleLookBackError", { message: error.message });
     case "FLV_SMARTMODULE_MEMORY_LIMIT":
