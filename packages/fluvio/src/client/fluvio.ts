@@ -1,13 +1,13 @@
 import { deleteConsumerOffsetApi, flvError, toFluvioError } from "../protocol/index.ts";
-import type { SmartChain, SmartEngine } from "../smartengine/index.ts";
+import type { SmartEngine } from "../smartengine/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import { Admin } from "./admin.ts";
 import type { FluvioAdmin } from "./admin-types.ts";
+import { type ClientChain, openClientChain } from "./client-chain.ts";
 import type { FluvioClient, PartitionOffsets } from "./client-types.ts";
 import { Cluster } from "./cluster.ts";
 import { PartitionConsumer, type TopicProducerConfig, toProducerOptions } from "./compat.ts";
 import { openConsumer } from "./consumer.ts";
-import { toBytes } from "./invocation.ts";
 import type { Platform } from "./platform.ts";
 import { agreedCompression, Producer, ProducerCore } from "./producer.ts";
 import { resolveSettings } from "./settings.ts";
@@ -18,7 +18,6 @@ import type {
   ConsumerOptions,
   FluvioOptions,
   ProducerOptions,
-  SmartModuleStep,
   TopicProducer,
 } from "./types.ts";
 
@@ -116,7 +115,7 @@ export class Fluvio implements FluvioClient {
       return { session, object };
     });
     const compression = agreedCompression(topic, options.compression, object.spec.compressionType);
-    const chain = await this.#clientChain(options);
+    const chain = await this.#clientChain(topic, options);
     const core = new ProducerCore(cluster, session, topic, options, compression, chain);
     this.#producers.add(core);
     const producer: Producer = new Producer(core, () => {
@@ -142,24 +141,11 @@ export class Fluvio implements FluvioClient {
     });
   }
 
-  async #clientChain(options: ProducerOptions): Promise<SmartChain | undefined> {
+  async #clientChain(topic: string, options: ProducerOptions): Promise<ClientChain | undefined> {
     const { smartmodules = [], smartmodulesAt = "server" } = options;
     if (smartmodulesAt === "server" || smartmodules.length === 0) return undefined;
     this.#engine ??= (this.#platform as Platform).smartEngine();
-    const engine = await this.#engine;
-    return engine.chain(await Promise.all(smartmodules.map((step, index) => this.#loadStep(step, index))));
-  }
-
-  async #loadStep(step: SmartModuleStep, index: number) {
-    const { name = `smartmodule-${index}`, params = {}, lookback, aggregateInitial } = step;
-    const wasm = step.wasm ?? (await this.admin().downloadSmartModule(name));
-    return {
-      name,
-      wasm,
-      params: new Map(Object.entries(params)),
-      ...(lookback === undefined ? {} : { lookback }),
-      ...(aggregateInitial === undefined ? {} : { accumulator: toBytes(aggregateInitial) }),
-    };
+    return openClientChain(this, await this.#engine, topic, smartmodules);
   }
 
   consumer(options: ConsumerOptions): Promise<Consumer> {

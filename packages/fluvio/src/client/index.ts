@@ -23,6 +23,7 @@ export {
   type ObjectLabel,
   type SmartModuleMetadata,
   type SpuGroupSpecInput,
+  type StepLimits,
   type TableFormatSpecInput,
   type TopicSpecInput,
 } from "../protocol/index.ts";

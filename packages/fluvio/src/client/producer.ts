@@ -1,6 +1,6 @@
 import { BatchBuilder, type BatchCompression, type CompressionType, flvError, type Logger } from "../protocol/index.ts";
-import type { SmartChain } from "../smartengine/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
+import type { ClientChain } from "./client-chain.ts";
 import type { Cluster } from "./cluster.ts";
 import { withSignal } from "./cluster.ts";
 import { toBytes, toInvocation } from "./invocation.ts";
@@ -31,7 +31,7 @@ export class ProducerCore {
   readonly #picker: PartitionPicker;
   readonly #settings: QueueSettings;
   readonly #queues: PartitionQueue[] = [];
-  readonly #chain: SmartChain | undefined;
+  readonly #chain: ClientChain | undefined;
   readonly #logger: Logger;
   #failure: { readonly error: unknown } | undefined;
   #full: PartitionQueue | undefined;
@@ -43,7 +43,7 @@ export class ProducerCore {
     topic: string,
     options: ProducerOptions,
     compression: BatchCompression,
-    chain: SmartChain | undefined,
+    chain: ClientChain | undefined,
   ) {
     this.topic = topic;
     this.#logger = cluster.settings.logger;
@@ -78,7 +78,7 @@ export class ProducerCore {
       openBatch: (partition) =>
         chain === undefined
           ? new PlainBatch(partition, new BatchBuilder({ sizeBytesMax, initialBytes }), onSeal)
-          : new ChainedBatch(partition, chain, batchSizeBytes),
+          : new ChainedBatch(partition, chain.chain, batchSizeBytes),
       leader: (partition) => cluster.leader(topic, partition),
       closed: cluster.closed,
       onError: (error) => {
@@ -126,12 +126,16 @@ export class ProducerCore {
     if (failure !== undefined) throw failure.error;
   }
 
+  async reloadSmartModules(): Promise<void> {
+    await this.#chain?.reload();
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     try {
       await this.flush();
     } finally {
-      await this.#chain?.[Symbol.asyncDispose]();
+      await this.#chain?.chain[Symbol.asyncDispose]();
     }
   }
 }
@@ -234,6 +238,10 @@ export class Producer implements TopicProducer {
   async flush(options: AbortOptions = {}): Promise<void> {
     await this.#waiting?.catch(() => {});
     await withSignal(this.#core.flush(), options.signal);
+  }
+
+  reloadSmartModules(): Promise<void> {
+    return this.#core.reloadSmartModules();
   }
 
   close(): Promise<void> {

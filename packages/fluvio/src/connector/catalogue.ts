@@ -17,22 +17,25 @@ export interface CatalogueEntry {
 /** The connectors that ship with the product. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
   { types: ["http-source", "http"], direction: "source", folder: "http" },
+  { types: ["http-sink", "http"], direction: "sink", folder: "http-sink" },
 ];
 
 /**
- * The entry for a connector's type.
+ * The entry for a connector's type. A type that is a source's and a sink's is the source's unless `direction` says more.
  * @throws FLV_CONNECTOR_INVALID for an unknown type (listing what exists) or a direction that is not the connector's
  */
 function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
-  const entry = CATALOGUE.find((one) => one.types.includes(config.type));
+  const { direction } = config;
+  const entries = CATALOGUE.filter((one) => one.types.includes(config.type));
+  const entry = entries.find((one) => one.direction === direction) ?? entries[0];
   if (entry === undefined) {
-    const names = CATALOGUE.flatMap((one) => one.types);
+    const names = [...new Set(CATALOGUE.flatMap((one) => one.types))];
     const guess = nearest(config.type, names);
     const hint = `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Connectors: ${names.join(", ")}`;
     throw problem({ file }, `unknown connector type \`${config.type}\``, hint, { key: "type", value: config.type });
   }
-  if (config.direction !== undefined && config.direction !== entry.direction) {
-    const sentence = `\`direction: ${config.direction}\`, but ${config.type} is a ${entry.direction}`;
+  if (direction !== undefined && direction !== entry.direction) {
+    const sentence = `\`direction: ${direction}\`, but ${config.type} is a ${entry.direction}`;
     throw problem({ file }, sentence, `Remove the line or write \`direction: ${entry.direction}\``, {
       key: "direction",
     });

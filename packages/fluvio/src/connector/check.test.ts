@@ -130,8 +130,8 @@ describe("options", () => {
 });
 
 describe("SmartModules of a connector", () => {
-  const references = (parameters: Readonly<Record<string, ParameterValue>>) =>
-    moduleReferences(config(parameters), "f");
+  const references = (parameters: Readonly<Record<string, ParameterValue>>, direction: "source" | "sink" = "source") =>
+    moduleReferences(config(parameters), direction, "f");
 
   test("apply in the order of the file, parameters to each", () => {
     expect(references({ map: "m", filter: "f", array_map: "a", smartmodule_parameters: { k: "v" } })).toEqual([
@@ -163,7 +163,7 @@ describe("SmartModules of a connector", () => {
       ...config({ map: "m" }),
       transforms: [{ uses: "t", with: {}, lookback: { last: 2, age: "1m" } }],
     };
-    expect(moduleReferences(withTransforms, "f")[1]).toEqual({
+    expect(moduleReferences(withTransforms, "source", "f")[1]).toEqual({
       uses: "t",
       mayBePath: false,
       params: {},

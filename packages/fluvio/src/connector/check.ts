@@ -1,9 +1,16 @@
 import type { z } from "zod";
 import { COMMON_PARAMETERS } from "./common-parameters.ts";
 import type { ConnectorConfig, ParameterValue } from "./config.ts";
-import type { ConfigSchema, SourceDefinition } from "./define.ts";
+import type { ConfigSchema } from "./define.ts";
 import { fieldMeta } from "./fields.ts";
 import { canonicalKey, problem, unknownKey } from "./problem.ts";
+
+/** What is needed of a connector to check its options. */
+export interface CheckedDefinition<S extends ConfigSchema> {
+  readonly direction: "source" | "sink";
+  readonly config: S;
+  readonly removed?: Readonly<Record<string, string>>;
+}
 
 /**
  * Checks a connector's own options against its schema and converts them.
@@ -11,7 +18,7 @@ import { canonicalKey, problem, unknownKey } from "./problem.ts";
  * @throws FLV_CONNECTOR_INVALID with the first offending key, its value and the nearest valid name
  */
 export function checkOptions<S extends ConfigSchema>(
-  definition: SourceDefinition<S>,
+  definition: CheckedDefinition<S>,
   config: ConnectorConfig,
   file: string,
 ): z.output<S> {
@@ -38,7 +45,13 @@ export function checkOptions<S extends ConfigSchema>(
       given[key] = value;
       continue;
     }
-    if (COMMON_PARAMETERS.has(canonical)) continue;
+    const common = COMMON_PARAMETERS.get(canonical);
+    if (common !== undefined && (common.only ?? definition.direction) === definition.direction) continue;
+    if (common !== undefined) {
+      throw problem(place, `\`parameters.${written}\` belongs to ${common.only} connectors`, "Remove it", {
+        key: `parameters.${written}`,
+      });
+    }
     const removed = Object.entries(definition.removed ?? {}).find(([name]) => canonicalKey(name) === canonical);
     if (removed !== undefined) {
       throw problem(place, `\`parameters.${written}\` no longer exists`, removed[1], { key: `parameters.${written}` });

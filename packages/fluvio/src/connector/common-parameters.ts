@@ -1,22 +1,36 @@
-import type { ConnectorConfig, ParameterValue } from "./config.ts";
+import { parseSizeBytes } from "../client/index.ts";
+import type { ConnectorConfig, ParameterValue, TransformStep } from "./config.ts";
 import { parseDuration } from "./durations.ts";
 import { canonicalKey, problem } from "./problem.ts";
 
-/** Options that every connector takes besides its own, by canonical key, with what they mean. */
-export const COMMON_PARAMETERS: ReadonlyMap<string, string> = new Map([
-  ["filter", "filter SmartModule, by path or by name"],
-  ["map", "map SmartModule, by path or by name"],
-  ["arraymap", "array-map SmartModule, by path or by name"],
-  ["array-map", "array-map SmartModule, by path or by name"],
-  ["filter-map", "filter-map SmartModule, by path or by name"],
-  ["aggregate", "aggregate SmartModule, by path or by name"],
-  ["aggregate-initial-value", "first accumulator; `use-last` takes the topic's last record"],
-  ["smartmodule", "SmartModule of any kind, by path or by name"],
-  ["smart-module", "SmartModule of any kind, by path or by name"],
-  ["smartmodule-parameters", "parameters of the SmartModules, `key:value`"],
-  ["fluvio-partition", "partition a sink reads"],
-  ["consumer-partition", "partition a sink reads"],
-  ["rust-log", "log level: error, warn, info, debug"],
+/** What is known of an option that every connector takes besides its own. */
+export interface CommonParameter {
+  readonly doc: string;
+  /** Without it both sources and sinks take it. */
+  readonly only?: "sink";
+}
+
+/** Options that every connector takes besides its own, by canonical key. */
+export const COMMON_PARAMETERS: ReadonlyMap<string, CommonParameter> = new Map<string, CommonParameter>([
+  ["filter", { doc: "filter SmartModule, by path or by name" }],
+  ["map", { doc: "map SmartModule, by path or by name" }],
+  ["arraymap", { doc: "array-map SmartModule, by path or by name" }],
+  ["array-map", { doc: "array-map SmartModule, by path or by name" }],
+  ["filter-map", { doc: "filter-map SmartModule, by path or by name" }],
+  ["aggregate", { doc: "aggregate SmartModule, by path or by name" }],
+  ["aggregate-initial-value", { doc: "first accumulator; in a source `use-last` takes the topic's last record" }],
+  ["smartmodule", { doc: "SmartModule of any kind, by path or by name" }],
+  ["smart-module", { doc: "SmartModule of any kind, by path or by name" }],
+  ["smartmodule-parameters", { doc: "parameters of the SmartModules, a map or a list of `key:value`" }],
+  ["fluvio-partition", { doc: "partition a sink reads; the `consumer` section can say more" }],
+  ["consumer-partition", { doc: "partition a sink reads; the `consumer` section can say more" }],
+  ["rust-log", { doc: "log level: error, warn, info, debug" }],
+  ["retry", { doc: "`{ initial-delay, max-delay, attempts }` of writes that fail", only: "sink" }],
+  [
+    "on-error",
+    { doc: "what becomes of a record that cannot be written: retry, dead-letter, skip, stop", only: "sink" },
+  ],
+  ["dead-letter-topic", { doc: "topic for records that cannot be written, default `NAME-dead-letter`", only: "sink" }],
 ]);
 
 const MODULE_PARAMETERS = [
@@ -39,57 +53,129 @@ export function isModuleParameter(key: string): boolean {
 export interface ModuleReference {
   /** Registered name, or path of a wasm file. */
   readonly uses: string;
-  /** `path` only for steps written as parameters, when such a file exists. */
+  /** Whether a file of that path, if there is one, is meant. */
   readonly mayBePath: boolean;
   readonly params: Readonly<Record<string, string>>;
   readonly lookback?: { readonly last: number; readonly ageMs?: number };
   /** Text of `aggregate-initial-value`. */
   readonly aggregateInitial?: string;
+  readonly window?: { readonly sizeMs: number; readonly slideMs?: number; readonly graceMs?: number };
+  readonly limits?: {
+    readonly batchTimeoutMs?: number;
+    readonly memoryBytesMax?: number;
+    readonly outputBytesMax?: number;
+  };
+  readonly state?: string;
 }
 
-/** The chain of a connector: modules named by parameters in the order of the file, then `transforms`. */
-export function moduleReferences(config: ConnectorConfig, file: string): readonly ModuleReference[] {
+/** `aggregate-initial-value` that means the last record of the topic. */
+export const USE_LAST = "use-last";
+
+/**
+ * The chain of a connector: modules named by parameters in the order of the file, then `transforms`.
+ * @throws FLV_CONNECTOR_INVALID
+ */
+export function moduleReferences(
+  config: ConnectorConfig,
+  direction: "source" | "sink",
+  file: string,
+): readonly ModuleReference[] {
   const params = moduleParameters(config, file);
   const initial = parameter(config, "aggregate-initial-value");
   const initialText = initial === undefined ? undefined : oneText(initial, "aggregate-initial-value", file);
-  if (
-    initialText !== undefined &&
-    parameter(config, "aggregate") === undefined &&
-    parameter(config, "smartmodule") === undefined
-  ) {
-    throw problem(
-      { file },
-      "`parameters.aggregate-initial-value` is given without `aggregate`",
-      "Name the SmartModule: `aggregate: NAME`",
-    );
-  }
   const named: ModuleReference[] = [];
   for (const [key, value] of Object.entries(config.parameters)) {
     if (!isModuleParameter(key)) continue;
-    const canonical = canonicalKey(key);
-    const aggregates = canonical === "aggregate" || canonical === "smartmodule" || canonical === "smart-module";
+    const takesInitial = INITIAL_TAKERS.includes(canonicalKey(key));
     named.push({
       uses: oneText(value, key, file),
       mayBePath: true,
       params,
-      ...(aggregates && initialText !== undefined ? { aggregateInitial: initialText } : {}),
+      ...(takesInitial && initialText !== undefined ? { aggregateInitial: initialText } : {}),
     });
   }
-  const listed = config.transforms.map((step): ModuleReference => {
-    const age = step.lookback?.age;
-    return {
-      uses: step.uses,
-      mayBePath: false,
-      params: step.with,
-      ...(step.lookback === undefined
-        ? {}
-        : { lookback: { last: step.lookback.last, ...(age === undefined ? {} : { ageMs: parseDuration(age) }) } }),
-    };
-  });
-  return [...named, ...listed];
+  if (initialText !== undefined) checkInitial(initialText, named, direction, file);
+  return [...named, ...config.transforms.map((step, index) => listedModule(step, index, direction, file))];
 }
 
-function parameter(config: ConnectorConfig, name: string): ParameterValue | undefined {
+const INITIAL_TAKERS = ["aggregate", "smartmodule", "smart-module"];
+
+function checkInitial(
+  text: string,
+  named: readonly ModuleReference[],
+  direction: "source" | "sink",
+  file: string,
+): void {
+  const key = "parameters.aggregate-initial-value";
+  if (!named.some(({ aggregateInitial }) => aggregateInitial !== undefined)) {
+    throw problem({ file }, `\`${key}\` is given without \`aggregate\``, "Name the SmartModule: `aggregate: NAME`", {
+      key,
+    });
+  }
+  if (text === USE_LAST && direction === "sink") {
+    const sentence = `\`${key}: ${USE_LAST}\` belongs to sources: what a sink's aggregate makes is not in the topic`;
+    const hint = "Keep the accumulator in the cluster: write the aggregate below `transforms` with `state: NAME`";
+    throw problem({ file }, sentence, hint, { key, value: text });
+  }
+}
+
+function listedModule(step: TransformStep, index: number, direction: "source" | "sink", file: string): ModuleReference {
+  const age = step.lookback?.age;
+  for (const key of ["window", "state"] as const) {
+    if (direction === "sink" || step[key] === undefined) continue;
+    const sentence = `\`transforms[${index}].${key}\` belongs to sinks: a source keeps nothing from one batch to the next run`;
+    throw problem({ file }, sentence, `Remove it, and apply it where the topic is read`, { key: "transforms" });
+  }
+  return {
+    uses: step.uses,
+    mayBePath: step.uses.endsWith(".wasm"),
+    params: step.with,
+    ...(step.lookback === undefined
+      ? {}
+      : { lookback: { last: step.lookback.last, ...(age === undefined ? {} : { ageMs: parseDuration(age) }) } }),
+    ...(step.window === undefined ? {} : { window: windowOf(step.window) }),
+    ...(step.limits === undefined ? {} : { limits: limitsOf(step.limits) }),
+    ...(step.state === undefined ? {} : { state: step.state }),
+  };
+}
+
+function windowOf({
+  size,
+  slide,
+  grace,
+}: NonNullable<TransformStep["window"]>): NonNullable<ModuleReference["window"]> {
+  return {
+    sizeMs: parseDuration(size),
+    ...(slide === undefined ? {} : { slideMs: parseDuration(slide) }),
+    ...(grace === undefined ? {} : { graceMs: parseDuration(grace) }),
+  };
+}
+
+function limitsOf({
+  time,
+  memory,
+  output,
+}: NonNullable<TransformStep["limits"]>): NonNullable<ModuleReference["limits"]> {
+  return {
+    ...(time === undefined ? {} : { batchTimeoutMs: parseDuration(time) }),
+    ...(memory === undefined ? {} : { memoryBytesMax: parseSizeBytes(memory) }),
+    ...(output === undefined ? {} : { outputBytesMax: parseSizeBytes(output) }),
+  };
+}
+
+/**
+ * Whether a step that asks for `uses` (`name`, `group/name`, `group/name@version`) means the module that the cluster keeps
+ * under `key`: a plain name, or `name-group-version`.
+ */
+export function meansModule(uses: string, key: string): boolean {
+  if (uses === key) return true;
+  const [, group = "", name = "", version] = /^(?:([^/@]*)\/)?([^/@]+)(?:@(.*))?$/.exec(uses) ?? [];
+  const start = `${name}-${group}-`;
+  return version === undefined ? group !== "" && key.startsWith(start) : key === `${start}${version}`;
+}
+
+/** A parameter by its canonical key. */
+export function parameter(config: ConnectorConfig, name: string): ParameterValue | undefined {
   return Object.entries(config.parameters).find(([key]) => canonicalKey(key) === name)?.[1];
 }
 

@@ -9,6 +9,12 @@ export interface TransformStep {
   /** Parameters; lists and maps reach the module as JSON text. */
   readonly with: Readonly<Record<string, string>>;
   readonly lookback?: { readonly last: number; readonly age?: string };
+  /** Of an aggregate in a sink: durations of a window, of the step from one to the next, and of the wait for late records. */
+  readonly window?: { readonly size: string; readonly slide?: string; readonly grace?: string };
+  /** Lower than the engine's own. */
+  readonly limits?: { readonly time?: string; readonly memory?: string; readonly output?: string };
+  /** Of an aggregate in a sink: name under which the cluster keeps its accumulator. */
+  readonly state?: string;
 }
 
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
@@ -44,7 +50,19 @@ export interface ConnectorConfig {
     readonly "batch-size"?: string;
     readonly compression?: Compression;
   };
-  readonly consumer?: Readonly<Record<string, ParameterValue>>;
+  /** What a sink reads. */
+  readonly consumer?: {
+    /** A number, several, or `all`. */
+    readonly partition?: string | readonly string[];
+    readonly "max-bytes"?: string;
+    readonly id?: string;
+    readonly offset?: {
+      /** `beginning`, `end`, or one of the forms that count: `absolute`, `from-beginning`, `from-end`. */
+      readonly start?: string | Readonly<Record<string, string>>;
+      readonly strategy?: "none" | "manual" | "auto";
+      readonly "flush-period"?: string;
+    };
+  };
   readonly transforms: readonly TransformStep[];
 }
 

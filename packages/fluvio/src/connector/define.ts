@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ConsumerRecord } from "../client/index.ts";
 import type { Logger } from "../protocol/index.ts";
 
 /** A record as a source hands it over. Text is sent as UTF-8. */
@@ -7,8 +8,8 @@ export interface SourceRecord {
   readonly value: Uint8Array | string;
 }
 
-/** What a source works with while it runs. */
-export interface SourceContext<C> {
+/** What every connector works with while it runs. */
+export interface ConnectorContext<C> {
   /** The connector's own options, checked and converted by its schema. */
   readonly config: C;
   /** Name of this connector in the cluster. */
@@ -17,6 +18,10 @@ export interface SourceContext<C> {
   readonly logger: Logger;
   /** Aborted when the connector is to stop: finish what is in hand and return. */
   readonly signal: AbortSignal;
+}
+
+/** What a source works with while it runs. */
+export interface SourceContext<C> extends ConnectorContext<C> {
   /**
    * Hands a record over. Resolves when it is taken into the producer's queue, so awaiting it gives backpressure;
    * the bytes must not change until {@link flush} resolves. Order is kept.
@@ -27,13 +32,60 @@ export interface SourceContext<C> {
   flush(): Promise<void>;
 }
 
+/** A record for a sink. `key` and `value` are views that are valid while the write runs: copy them to keep them. */
+export type SinkRecord = ConsumerRecord;
+
+/** Records that are written together, in the order of their partitions. */
+export interface SinkGroup {
+  readonly records: readonly SinkRecord[];
+  /**
+   * Says that the target will never take this record, while the others of the group are durable. Counts when the write
+   * resolves; `on_error` decides what becomes of the record.
+   * @param reason for the log and the dead-letter topic; without secrets
+   */
+  refuse(record: SinkRecord, reason: string): void;
+}
+
+/**
+ * Writes a group of records to the target, in their order. Resolve only when they are durable there: the position is
+ * stored after that, and records are written again when the connector is killed in between (at least once).
+ *
+ * What it throws decides what happens next: a {@link recordsRefused} error says that trying again is of no use, a
+ * {@link tryLater} error how long to wait; everything else is taken for a passing trouble and tried again with growing
+ * pauses. A group of several records that is refused as a whole is written again in halves, until the records that are
+ * to blame are alone. Nothing of a group that threw counts as written.
+ *
+ * @param signal aborted when the write must be given up
+ */
+export type SinkWrite = (group: SinkGroup, signal: AbortSignal) => Promise<void>;
+
+/** How records are put into groups. A group holds at least one record, whatever its size. */
+export interface GroupOptions {
+  /** Default 1: every record alone. */
+  readonly recordsMax?: number;
+  /** Keys and values together, bytes. Default 1 MiB. */
+  readonly sizeBytesMax?: number;
+  /** How long a group that is not full waits for more records. Default 0: it takes what is there. */
+  readonly lingerMs?: number;
+}
+
+/** What a sink works with while it runs. */
+export interface SinkContext<C> extends ConnectorContext<C> {
+  /**
+   * Reads the topic and gives its records to `write`, one group at a time, until the connector is to stop; then the
+   * group in hand is still written. Repetitions, `on_error`, the dead-letter topic and the stored position are taken
+   * care of. While `write` runs, no more than one group and one answer per partition are held in memory. Call it once.
+   * @throws what cannot be helped by trying again; let it through
+   */
+  deliver(write: SinkWrite, options?: GroupOptions): Promise<void>;
+}
+
 /** Options of a connector by their names in the file. */
 export type ConfigSchema = z.ZodObject<Readonly<Record<string, z.ZodType>>>;
 
-/** A source connector: reads from another system and sends records to a topic. */
-export interface SourceDefinition<S extends ConfigSchema = ConfigSchema> {
-  readonly direction: "source";
-  /** Type name in connector files, without `-source`. */
+/** What sources and sinks say about themselves. */
+interface Description<S extends ConfigSchema> {
+  /** Type name in connector files, without `-source` or `-sink`. */
   readonly name: string;
   readonly version: string;
   /** One line for lists. */
@@ -42,6 +94,11 @@ export interface SourceDefinition<S extends ConfigSchema = ConfigSchema> {
   readonly config: S;
   /** Options that once existed, each with what to write in their place. */
   readonly removed?: Readonly<Record<string, string>>;
+}
+
+/** A source connector: reads from another system and sends records to a topic. */
+export interface SourceDefinition<S extends ConfigSchema = ConfigSchema> extends Description<S> {
+  readonly direction: "source";
   /**
    * Works until the system has no more to give (the connector then stops) or `signal` aborts. A throw is a failure:
    * the supervisor starts the connector again after a pause.
@@ -49,12 +106,51 @@ export interface SourceDefinition<S extends ConfigSchema = ConfigSchema> {
   run(context: SourceContext<z.output<S>>): Promise<void>;
 }
 
+/** A sink connector: reads records from a topic and writes them to another system. */
+export interface SinkDefinition<S extends ConfigSchema = ConfigSchema> extends Description<S> {
+  readonly direction: "sink";
+  /**
+   * Connects to the target, calls {@link SinkContext.deliver}, closes what it opened. A throw is a failure: the
+   * supervisor starts the connector again after a pause, and it goes on behind the last record that was stored.
+   */
+  run(context: SinkContext<z.output<S>>): Promise<void>;
+}
+
 /** What a connector module exports under the name `connector`. */
-export type ConnectorDefinition = SourceDefinition;
+export type ConnectorDefinition = SourceDefinition | SinkDefinition;
 
 /** Declares a source connector. */
 export function defineSource<S extends ConfigSchema>(
   definition: Omit<SourceDefinition<S>, "direction">,
 ): SourceDefinition<S> {
   return { ...definition, direction: "source" };
+}
+
+/**
+ * Declares a sink connector.
+ *
+ * ```ts
+ * export const connector = defineSink({
+ *   name: "lines",
+ *   version: "0.1.0",
+ *   summary: "Appends each record to a file",
+ *   config: z.object({ path: field.text({ doc: "file that is appended to" }) }),
+ *   run: async ({ config, deliver }) => {
+ *     const file = await open(config.path, "a");
+ *     try {
+ *       await deliver(async (group) => {
+ *         await file.appendFile(group.records.map(({ value }) => `${new TextDecoder().decode(value)}\n`).join(""));
+ *         await file.sync();
+ *       }, { recordsMax: 1000 });
+ *     } finally {
+ *       await file.close();
+ *     }
+ *   },
+ * });
+ * ```
+ */
+export function defineSink<S extends ConfigSchema>(
+  definition: Omit<SinkDefinition<S>, "direction">,
+): SinkDefinition<S> {
+  return { ...definition, direction: "sink" };
 }

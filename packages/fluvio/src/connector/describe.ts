@@ -3,7 +3,7 @@ import { type ConnectorConfig, redactSecrets } from "./config.ts";
 
 /**
  * The configuration as `connector describe` and `connector config` show it: a YAML document that creates the same
- * connector again, secrets hidden. Direction and defaults are not repeated.
+ * connector again, secrets hidden. Defaults are not repeated, and the direction only where the type leaves it open.
  */
 export function describeConfig(config: ConnectorConfig): string {
   const shown = redactSecrets(config);
@@ -11,6 +11,7 @@ export function describeConfig(config: ConnectorConfig): string {
     name: shown.name,
     type: shown.type,
     topic: shown.topic,
+    ...(shown.direction === "sink" && !shown.type.endsWith("-sink") ? { direction: shown.direction } : {}),
     version: shown.version,
     ...nonEmpty("topic-options", shown["topic-options"]),
     ...nonEmpty("parameters", shown.parameters),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseSizeBytes } from "../client/index.ts";
 import { parseDuration } from "./durations.ts";
+import { canonicalKey } from "./problem.ts";
 
 /**
  * Fields of a connector's configuration. A connector file carries text (numbers and booleans are converted to their
@@ -14,12 +15,23 @@ export interface FieldText {
   readonly aliases?: readonly string[];
 }
 
-export type FieldMeta = { readonly description: string; readonly kind: string; readonly aliases: readonly string[] };
+export interface FieldMeta {
+  readonly description: string;
+  readonly kind: string;
+  readonly aliases: readonly string[];
+  /** Text that stands for the key when it is absent. */
+  readonly default?: string;
+  /** Of a map: its keys. */
+  readonly fields?: Fields;
+}
 
-const metaOf = (text: FieldText, kind: string): FieldMeta => ({
+type Fields = Readonly<Record<string, z.ZodType>>;
+
+const metaOf = (text: FieldText & Fallback, kind: string) => ({
   description: text.doc,
   kind,
   aliases: text.aliases ?? [],
+  ...(text.default === undefined ? {} : { defaultText: text.default }),
 });
 
 /** What is known of a field for messages and the reference: its kind in words, its documentation, its other names. */
@@ -29,6 +41,8 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
     description: typeof meta.description === "string" ? meta.description : "",
     kind: typeof meta.kind === "string" ? meta.kind : "text",
     aliases: Array.isArray(meta.aliases) ? meta.aliases.filter((one) => typeof one === "string") : [],
+    ...(typeof meta.defaultText === "string" ? { default: meta.defaultText } : {}),
+    ...(typeof meta.fields === "object" && meta.fields !== null ? { fields: meta.fields as Fields } : {}),
   };
 }
 
@@ -145,4 +159,35 @@ export function pairs(options: FieldText): z.ZodType<readonly (readonly [string,
       return found;
     })
     .meta(metaOf(options, "list of name:value")) as unknown as z.ZodType<readonly (readonly [string, string])[]>;
+}
+
+/** A map with keys of its own, found under `_` and `-` alike; `undefined` when it is absent. */
+export function map<F extends Fields>(fields: F, options: FieldText): z.ZodType<z.output<z.ZodObject<F>> | undefined> {
+  const inner = z.object(fields);
+  const keys = Object.keys(fields);
+  const found = z
+    .record(z.string(), z.unknown(), "is not a map of keys")
+    .transform((given, context): z.output<z.ZodObject<F>> => {
+      const known: Record<string, unknown> = {};
+      for (const [written, value] of Object.entries(given)) {
+        const key = keys.find((one) => canonicalKey(one) === canonicalKey(written));
+        if (key !== undefined) known[key] = value;
+        else
+          context.addIssue({ code: "custom", message: `has the unknown key \`${written}\`: write ${keys.join(", ")}` });
+      }
+      const result = inner.safeParse(known);
+      if (result.success) return result.data;
+      const issue = result.error.issues[0];
+      const key = String(issue?.path[0] ?? "");
+      const value = known[key] === undefined ? "nothing" : JSON.stringify(known[key]);
+      context.addIssue({
+        code: "custom",
+        message: `has ${value} for \`${key}\`, which ${issue?.message ?? "is not valid"}`,
+      });
+      return z.NEVER;
+    })
+    .optional();
+  return found.meta({ ...metaOf(options, `map of ${keys.join(", ")}`), fields }) as unknown as z.ZodType<
+    z.output<z.ZodObject<F>> | undefined
+  >;
 }

@@ -12,8 +12,16 @@ export {
 } from "./config.ts";
 export {
   type ConfigSchema,
+  type ConnectorContext,
   type ConnectorDefinition,
+  defineSink,
   defineSource,
+  type GroupOptions,
+  type SinkContext,
+  type SinkDefinition,
+  type SinkGroup,
+  type SinkRecord,
+  type SinkWrite,
   type SourceContext,
   type SourceDefinition,
   type SourceRecord,
@@ -25,3 +33,4 @@ export { withLine } from "./located.ts";
 export { parseSecretsFile } from "./secrets.ts";
 export type { SupervisionLimits } from "./supervised-connector.ts";
 export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";
+export { recordsRefused, tryLater } from "./write-errors.ts";

@@ -4,13 +4,30 @@ export type RunnerMessage =
   | { readonly type: "running" }
   /** It is alive. Counted since the start of the process. */
   | { readonly type: "heartbeat"; readonly records: number; readonly recordErrors: number }
+  /** Something keeps it from writing, and it tries again; with an empty reason nothing does any more. */
+  | { readonly type: "trouble"; readonly reason: string }
   /** It has no more to give and ends by itself. */
   | { readonly type: "finished" }
+  /** It ends because `on_error` says so; starting again would come to the same record. */
+  | { readonly type: "stopped"; readonly reason: string }
   /** Why it is about to exit with an error. `permanent`: starting again would fail the same way. */
-  | { readonly type: "failed"; readonly reason: string; readonly permanent: boolean };
+  | { readonly type: "failed"; readonly reason: string; readonly permanent: boolean }
+  /** Answers {@link SupervisorMessage}: switched, not in use here, or (with a reason) going on with the code of before. */
+  | { readonly type: "switched"; readonly id: number; readonly inUse: boolean; readonly reason?: string };
+
+/** What a supervisor says to a connector process: load a SmartModule of the cluster anew. */
+export interface SupervisorMessage {
+  readonly type: "switch";
+  readonly id: number;
+  readonly name: string;
+}
 
 export const HEARTBEAT_INTERVAL_MS = 2000;
 
 export function isRunnerMessage(value: unknown): value is RunnerMessage {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
+
+export function isSupervisorMessage(value: unknown): value is SupervisorMessage {
+  return typeof value === "object" && value !== null && "type" in value && value.type === "switch";
 }

@@ -1,8 +1,10 @@
-import { COMPRESSIONS, type ConnectorConfig, type ParameterValue, type TransformStep } from "./config.ts";
+import { COMPRESSIONS, type ConnectorConfig, type ParameterValue } from "./config.ts";
+import { consumerSection } from "./load-consumer.ts";
 import { topicFileOptions, topicName, topicOptionTexts } from "./load-topic.ts";
+import { transformSteps } from "./load-transforms.ts";
 import { canonicalKey, nearest, type ProblemPlace, problem, unknownKey } from "./problem.ts";
 import { choice, type Found, fullPath, measured, name, required, type Section, section } from "./section.ts";
-import { mapOf, parseYaml, plain, textOf, type YamlEntry, type YamlMap, type YamlValue } from "./yaml-source.ts";
+import { mapOf, parseYaml, plain, textOf, type YamlMap } from "./yaml-source.ts";
 
 /**
  * Loads a connector file of either era (`version: 0.3.0` at the top, or `apiVersion` and `meta`) into one form.
@@ -46,8 +48,8 @@ function loadSeed(top: YamlMap, place: ProblemPlace): ConnectorConfig {
     parameters: parameters(keys.get("parameters"), "parameters", place),
     secrets: secretValues(keys.get("secrets"), place),
     ...optionalSection("producer", producer(keys, "producer", place)),
-    ...optionalSection("consumer", consumer(keys, "consumer", place)),
-    transforms: transforms(keys.get("transforms"), place),
+    ...optionalSection("consumer", consumerSection(keys, "consumer", place)),
+    transforms: transformSteps(keys.get("transforms"), place),
   };
 }
 
@@ -86,8 +88,8 @@ function loadToday(top: YamlMap, place: ProblemPlace): ConnectorConfig {
     // Without an apiVersion the file is of the oldest kind, which knew no secrets.
     secrets: given === undefined ? {} : secretNames(meta.get("secrets"), place),
     ...optionalSection("producer", producer(meta, "meta.producer", place)),
-    ...optionalSection("consumer", consumer(meta, "meta.consumer", place)),
-    transforms: transforms(find("transforms"), place),
+    ...optionalSection("consumer", consumerSection(meta, "meta.consumer", place)),
+    transforms: transformSteps(find("transforms"), place),
   };
 }
 
@@ -130,28 +132,6 @@ function producer(keys: Section, path: string, place: ProblemPlace): ConnectorCo
     ...(compression === undefined ? {} : { compression }),
     ...(batchSize === undefined ? {} : { "batch-size": batchSize }),
   };
-}
-
-function consumer(keys: Section, path: string, place: ProblemPlace): ConnectorConfig["consumer"] {
-  const entry = keys.get("consumer");
-  if (entry === undefined) return undefined;
-  const map = mapOf(entry.value, path, place);
-  const inner = section(map, path, ["partition", "max-bytes", "id", "offset"], place);
-  measured(inner, "max-bytes", "size", place);
-  const partition = inner.get("partition");
-  const list =
-    partition?.value.kind === "list" ? partition.value.items : partition === undefined ? [] : [partition.value];
-  for (const item of list) {
-    const given = textOf(item, `${path}.partition`, place);
-    if (/^\d+$/.test(given) || given === "all") continue;
-    const at = { ...place, line: item.line };
-    throw problem(
-      at,
-      `\`${path}.partition\` ${JSON.stringify(given)} is not a partition`,
-      "Write a number, a list of numbers, or `all`",
-    );
-  }
-  return Object.fromEntries(map.entries.map((one) => [canonicalKey(one.key), plain(one.value)]));
 }
 
 function optionalSection<K extends string, V extends object>(key: K, value: V | undefined): { readonly [P in K]?: V } {
@@ -205,44 +185,4 @@ function secretNames(entry: Found, place: ProblemPlace): Readonly<Record<string,
     return checkSecretName(required(keys, "name", { ...place, line: item.line }), item.line, place);
   });
   return Object.fromEntries(names.map((one) => [one, ""]));
-}
-
-function transforms(entry: Found, place: ProblemPlace): readonly TransformStep[] {
-  if (entry === undefined) return [];
-  if (entry.value.kind !== "list") {
-    throw problem({ ...place, line: entry.line }, "`transforms` is not a list", "Write `- uses: SMARTMODULE` below it");
-  }
-  return entry.value.items.map((item, index) => transformStep(item, `transforms[${index}]`, place));
-}
-
-function transformStep(item: YamlValue, path: string, place: ProblemPlace): TransformStep {
-  const keys = section(mapOf(item, path, place), path, ["uses", "with", "lookback"], place);
-  const uses = required(keys, "uses", { ...place, line: item.line });
-  const withEntry = keys.get("with");
-  const params = withEntry === undefined ? [] : mapOf(withEntry.value, `${path}.with`, place).entries;
-  const lookback = keys.get("lookback");
-  return {
-    uses,
-    with: Object.fromEntries(params.map((one) => [one.key, moduleParameter(one.value)])),
-    ...(lookback === undefined ? {} : { lookback: lookbackOf(lookback, `${path}.lookback`, place) }),
-  };
-}
-
-/** Lists and maps reach a module as JSON text. */
-function moduleParameter(value: YamlValue): string {
-  return value.kind === "text" ? value.text : JSON.stringify(plain(value));
-}
-
-function lookbackOf(entry: YamlEntry, path: string, place: ProblemPlace): NonNullable<TransformStep["lookback"]> {
-  const keys = section(mapOf(entry.value, path, place), path, ["last", "age"], place);
-  const last = keys.text("last") ?? "0";
-  if (!/^\d+$/.test(last)) {
-    throw problem(
-      { ...place, line: entry.line },
-      `\`${path}.last\` ${JSON.stringify(last)} is not a number`,
-      "Write `last: 10`",
-    );
-  }
-  const age = measured(keys, "age", "duration", place);
-  return { last: Number(last), ...(age === undefined ? {} : { age }) };
 }

@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { isFluvioError } from "../protocol/index.ts";
 import { logLevel } from "./common-parameters.ts";
-import { HEARTBEAT_INTERVAL_MS, type RunnerMessage } from "./ipc.ts";
+import { fileMarker } from "./first-positions.ts";
+import { HEARTBEAT_INTERVAL_MS, isSupervisorMessage, type RunnerMessage } from "./ipc.ts";
 import { errorText, lineLogger } from "./line-logger.ts";
 import { loadConnectorFile } from "./load.ts";
-import { type RunCounters, runConnector } from "./runner.ts";
+import { type RunCounters, runConnector, type SwitchModule } from "./runner.ts";
 import { parseSecretsFile, resolveSecrets } from "./secrets.ts";
 
 /*
- * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH]`.
+ * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--marker PATH]`.
  * Secrets come from the file, the secrets file or the environment, never from arguments.
  */
 
@@ -43,24 +44,53 @@ async function main(argv: readonly string[]): Promise<number> {
       hidden: Object.values(secrets),
     });
     logger.info({}, `Reading config file from: ${options.config}`);
-    const { endpoint } = options;
     await runConnector(
-      { config, file: options.config, secrets, endpoint, logger, signal: stopSignal(() => logger), report },
+      {
+        config,
+        file: options.config,
+        secrets,
+        endpoint: options.endpoint,
+        logger,
+        signal: stopSignal(() => logger),
+        report,
+        onSwitchable,
+        marker: fileMarker(options.marker),
+      },
       counters,
     );
     return 0;
   } catch (error) {
     logger.error({}, errorText(error));
-    const permanent = isFluvioError(error) && error.code === "FLV_CONNECTOR_INVALID";
-    await reportAndWait({ type: "failed", reason: errorText(error), permanent });
+    await reportAndWait(endingOf(error));
     return 1;
   }
+}
+
+function endingOf(error: unknown): RunnerMessage {
+  const reason = errorText(error);
+  const code = isFluvioError(error) ? error.code : undefined;
+  if (code === "FLV_CONNECTOR_STOPPED") return { type: "stopped", reason };
+  return { type: "failed", reason, permanent: code === "FLV_CONNECTOR_INVALID" };
+}
+
+/** From now on the supervisor's word that a SmartModule has new code is followed. */
+function onSwitchable(switchModule: SwitchModule): void {
+  process.on("message", (message: unknown) => {
+    if (!isSupervisorMessage(message)) return;
+    const { id, name } = message;
+    switchModule(name).then(
+      (inUse) => report({ type: "switched", id, inUse }),
+      (error: unknown) => report({ type: "switched", id, inUse: true, reason: errorText(error) }),
+    );
+  });
 }
 
 interface Arguments {
   readonly config: string;
   readonly endpoint: string | undefined;
   readonly secrets: string | undefined;
+  /** File that remembers the first start. */
+  readonly marker: string | undefined;
 }
 
 function parseArguments(argv: readonly string[]): Arguments | undefined {
@@ -69,7 +99,8 @@ function parseArguments(argv: readonly string[]): Arguments | undefined {
     return at < 0 ? undefined : argv[at + 1];
   };
   const config = after("--config");
-  return config === undefined ? undefined : { config, endpoint: after("--endpoint"), secrets: after("--secrets") };
+  if (config === undefined) return undefined;
+  return { config, endpoint: after("--endpoint"), secrets: after("--secrets"), marker: after("--marker") };
 }
 
 function report(message: RunnerMessage): void {

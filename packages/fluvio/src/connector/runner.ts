@@ -1,21 +1,17 @@
-import { readFile, stat } from "node:fs/promises";
-import {
-  Fluvio,
-  type FluvioClient,
-  parseSizeBytes,
-  type SmartModuleStep,
-  type TopicProducer,
-} from "../client/index.ts";
+import { Fluvio, type FluvioClient, type SmartModuleStep } from "../client/index.ts";
 import { flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
-import { type ModuleReference, moduleReferences } from "./common-parameters.ts";
+import { meansModule, moduleReferences } from "./common-parameters.ts";
 import type { ConnectorConfig } from "./config.ts";
-import type { SourceDefinition, SourceRecord } from "./define.ts";
-import { parseDuration } from "./durations.ts";
+import type { ConnectorContext, ConnectorDefinition, SinkDefinition, SourceDefinition } from "./define.ts";
+import type { StartMarker } from "./first-positions.ts";
 import type { RunnerMessage } from "./ipc.ts";
-import { errorText } from "./line-logger.ts";
+import { loadModules } from "./load-modules.ts";
 import { fillSecrets } from "./secrets.ts";
+import { sinkOptions } from "./sink-options.ts";
+import { SinkRunner } from "./sink-runner.ts";
+import { SourceRunner } from "./source-runner.ts";
 import { ensureTopic } from "./topic.ts";
 
 export interface RunOptions {
@@ -27,41 +23,56 @@ export interface RunOptions {
   /** `host:port` of the cluster; without it the active profile decides. */
   readonly endpoint?: string | undefined;
   readonly logger: Logger;
-  /** Aborted to stop: what is queued is still sent. */
+  /** Aborted to stop: what is in hand is still worked off. */
   readonly signal: AbortSignal;
   report(message: RunnerMessage): void;
+  /** Told how to switch a SmartModule while the connector runs. */
+  onSwitchable?(switchModule: SwitchModule): void;
+  /** Remembers a sink's first start. */
+  readonly marker: StartMarker;
   /** Default: the catalogue's. */
-  readonly definition?: SourceDefinition;
+  readonly definition?: ConnectorDefinition;
+  /** Between 0 and 1, spreads attempts. Default `Math.random`. */
+  readonly random?: () => number;
 }
+
+/**
+ * Loads a SmartModule of the cluster anew in the running connector, between two batches; aggregates keep their
+ * accumulators. Resolves to whether the connector runs it here.
+ * @throws why it cannot run; the one of before then goes on
+ */
+export type SwitchModule = (name: string) => Promise<boolean>;
 
 /** Counters of one run. */
 export interface RunCounters {
+  /** Sent to the topic, or durable in the target. */
   records: number;
-  /** Records that a SmartModule failed on; each is in the log and not in the topic. */
+  /** Records that a SmartModule or the target refused; each is in the log or in the dead-letter topic. */
   recordErrors: number;
 }
 
-/** Largest record a connector sends, bytes: connectors bring whole documents. */
-const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024;
-/** How long `aggregate-initial-value: use-last` waits for the topic's last record. */
-const LAST_RECORD_TIMEOUT_MS = 3000;
-/** How long the queue may take to empty once the connector is told to stop. */
-const DRAIN_TIMEOUT_MS = 10_000;
+/** What sources and sinks have in common once everything is checked and connected. */
+interface Prepared {
+  readonly client: FluvioClient;
+  readonly config: ConnectorConfig;
+  readonly smartmodules: readonly SmartModuleStep[];
+  readonly context: ConnectorContext<Readonly<Record<string, unknown>>>;
+  readonly options: RunOptions;
+  readonly counters: RunCounters;
+}
 
 /**
- * Runs one source connector until its system has no more to give, the signal aborts or it fails.
- *
- * A record on which a SmartModule reports an error is written to the log with module, offset, key and value, counted,
- * and left out of the topic; the connector goes on. A module that traps or exceeds a limit ends the connector.
- *
- * @throws FLV_CONNECTOR_INVALID for a configuration that can never work; otherwise whatever stopped the connector
+ * Runs one connector until its system has no more to give, the signal aborts or it fails.
+ * @throws FLV_CONNECTOR_INVALID for a configuration that can never work; FLV_CONNECTOR_STOPPED when `on_error: stop` ends
+ * it; otherwise whatever stopped it
  */
 export async function runConnector(options: RunOptions, counters: RunCounters): Promise<void> {
   const { config, logger, file, signal } = options;
   const filled = { ...config, parameters: fillSecrets(config.parameters, options.secrets, file) };
   const definition = options.definition ?? (await loadDefinition(filled, file));
-  const sourceConfig = checkOptions(definition, filled, file);
-  const references = moduleReferences(filled, file);
+  const ownConfig = checkOptions(definition, filled, file);
+  const references = moduleReferences(filled, definition.direction, file);
+  const sink = definition.direction === "sink" ? sinkOptions(filled, file) : undefined;
   await using client = await Fluvio.connect({
     clientId: `fluvio_connector_${config.name}`,
     logger,
@@ -69,36 +80,100 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     ...(options.endpoint === undefined ? {} : { address: options.endpoint }),
   });
   await ensureTopic(client, filled, logger);
-  const steps = await loadModules(client, config.topic, references, file);
-  const producer = await client.topicProducer(config.topic, producerOptions(filled, steps));
-  const failure = new AbortController();
-  const stop = AbortSignal.any([signal, failure.signal]);
-  const sender = recordSender(producer, counters, logger, (error) => failure.abort(error));
+  const smartmodules = await loadModules(client, config.topic, references, file);
+  const context = { config: ownConfig, name: config.name, topic: config.topic, logger, signal };
+  const prepared: Prepared = { client, config: filled, smartmodules, context, options, counters };
   logger.info(
     { conn_type: config.type, conn_name: config.name, conn_version: definition.version, topic: config.topic },
     "Starting Processing",
   );
+  if (definition.direction === "source") await runSource(definition, prepared);
+  else await runSink(definition, prepared, sink as NonNullable<typeof sink>);
+  if (signal.aborted) return;
+  logger.info({ records: counters.records }, "Connector arrived at end of stream");
+  options.report({ type: "finished" });
+}
+
+async function runSource(definition: SourceDefinition, prepared: Prepared): Promise<void> {
+  const { client, config, smartmodules, context, options, counters } = prepared;
+  const { logger } = options;
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
+  const fail = (error: unknown) => failure.abort(error);
+  const source = await SourceRunner.open({ client, config, smartmodules, logger, counters, fail });
+  options.onSwitchable?.(async (name) => {
+    const isUsed = smartmodules.some((step) => step.wasm === undefined && meansModule(step.name ?? "", name));
+    if (!isUsed) return false;
+    await source.reloadModules();
+    logger.info({ smartmodule: name }, "switched to the new code of a SmartModule");
+    return true;
+  });
   options.report({ type: "running" });
   try {
-    await definition.run({
-      config: sourceConfig,
-      name: config.name,
-      topic: config.topic,
-      logger,
-      signal: stop,
-      ...sender,
-    });
-  } catch (error) {
-    if (failure.signal.aborted) throw failure.signal.reason;
-    if (!signal.aborted) throw error;
-    if (error !== signal.reason && !isAbort(error)) logger.warn({ error }, "stopping interrupted the connector");
+    await untilStopped(
+      definition.run({
+        ...context,
+        signal,
+        send: (record) => source.send(record),
+        flush: () => source.flush(),
+      }),
+      options,
+      failure.signal,
+    );
   } finally {
-    await drain(producer, logger);
+    await source.drain();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
-  if (!signal.aborted) {
-    logger.info({ records: counters.records }, "Connector arrived at end of stream");
-    options.report({ type: "finished" });
+}
+
+async function runSink(
+  definition: SinkDefinition,
+  prepared: Prepared,
+  own: ReturnType<typeof sinkOptions>,
+): Promise<void> {
+  const { client, config, smartmodules, context, options, counters } = prepared;
+  let trouble = "";
+  await using sink = new SinkRunner({
+    client,
+    connector: config.name,
+    topic: config.topic,
+    options: own,
+    smartmodules,
+    logger: options.logger,
+    counters,
+    stop: options.signal,
+    marker: options.marker,
+    random: options.random ?? Math.random,
+    trouble: (reason) => {
+      if (reason === trouble) return;
+      trouble = reason;
+      options.report({ type: "trouble", reason });
+    },
+  });
+  // The cluster runs the modules of a sink, and switches them.
+  options.onSwitchable?.(async () => false);
+  options.report({ type: "running" });
+  let delivering: Promise<void> | undefined;
+  const running = definition.run({
+    ...context,
+    deliver: (write, group) => {
+      if (delivering !== undefined) throw flvError("FLV_ARGUMENT", "a sink calls `deliver` once");
+      delivering = sink.deliver(write, group);
+      return delivering;
+    },
+  });
+  await untilStopped(running, options, new AbortController().signal);
+}
+
+/** Waits for a connector's own code; once it was told to stop, how it ends is only worth a line in the log. */
+async function untilStopped(running: Promise<void>, options: RunOptions, failed: AbortSignal): Promise<void> {
+  const { signal, logger } = options;
+  try {
+    await running;
+  } catch (error) {
+    if (failed.aborted) throw failed.reason;
+    if (!signal.aborted) throw error;
+    if (error !== signal.reason && !isAbort(error)) logger.warn({ error }, "stopping interrupted the connector");
   }
 }
 
@@ -106,120 +181,4 @@ function isAbort(error: unknown): boolean {
   return (
     (error instanceof Error && error.name === "AbortError") || (isFluvioError(error) && error.code === "FLV_ABORTED")
   );
-}
-
-async function drain(producer: TopicProducer, logger: Logger): Promise<void> {
-  try {
-    await producer.flush({ signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) });
-  } catch (error) {
-    logger.error({ error }, "records in the queue could not be delivered");
-    throw error;
-  } finally {
-    await producer.close().catch(() => {
-      // The flush above has told why.
-    });
-  }
-}
-
-function producerOptions(config: ConnectorConfig, smartmodules: readonly SmartModuleStep[]) {
-  const { linger, compression } = config.producer ?? {};
-  const batchSize = config.producer?.["batch-size"];
-  return {
-    maxRequestSizeBytes: RECORD_SIZE_BYTES_MAX,
-    ...(linger === undefined ? {} : { lingerMs: parseDuration(linger) }),
-    ...(batchSize === undefined ? {} : { batchSizeBytes: parseSizeBytes(batchSize) }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(smartmodules.length === 0 ? {} : { smartmodules, smartmodulesAt: "client" as const }),
-  };
-}
-
-/** `send` and `flush` of a source's context. Delivery errors end the connector through `fail`. */
-function recordSender(
-  producer: TopicProducer,
-  counters: RunCounters,
-  logger: Logger,
-  fail: (error: unknown) => void,
-): { send(record: SourceRecord): Promise<void>; flush(): Promise<void> } {
-  const failed = (error: unknown) => {
-    if (isRecordError(error)) {
-      counters.recordErrors++;
-      logger.error(
-        { error: errorText(error), ...error.details },
-        "SmartModule failed on a record; it is not in the topic",
-      );
-    } else {
-      fail(error);
-    }
-  };
-  return {
-    send: async (record) => {
-      try {
-        const output = await producer.send(record.key, record.value);
-        counters.records++;
-        output.wait().catch(failed);
-      } catch (error) {
-        failed(error);
-        if (!isRecordError(error)) throw error;
-      }
-    },
-    flush: async () => {
-      try {
-        await producer.flush();
-      } catch (error) {
-        if (!isRecordError(error)) throw error;
-      }
-    },
-  };
-}
-
-/** A module's own error on one record, which carries that record; a trap or a crossed limit carries none. */
-function isRecordError(error: unknown): error is ReturnType<typeof flvError> {
-  return isFluvioError(error) && error.code === "FLV_SMARTMODULE_RUNTIME" && "value" in error.details;
-}
-
-async function loadModules(
-  client: FluvioClient,
-  topic: string,
-  references: readonly ModuleReference[],
-  file: string,
-): Promise<readonly SmartModuleStep[]> {
-  const steps: SmartModuleStep[] = [];
-  for (const reference of references) {
-    const wasm = reference.mayBePath ? await readIfFile(reference.uses) : undefined;
-    const initial = reference.aggregateInitial;
-    const aggregateInitial = initial === "use-last" ? await lastValue(client, topic, file) : initial;
-    steps.push({
-      name: reference.uses,
-      params: reference.params,
-      ...(wasm === undefined ? {} : { wasm }),
-      ...(reference.lookback === undefined ? {} : { lookback: reference.lookback }),
-      ...(aggregateInitial === undefined ? {} : { aggregateInitial }),
-    });
-  }
-  return steps;
-}
-
-async function readIfFile(path: string): Promise<Uint8Array | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined || !found.isFile()) return undefined;
-  return await readFile(path);
-}
-
-/** Value of the last record of the topic; nothing for an empty topic. */
-async function lastValue(client: FluvioClient, topic: string, file: string): Promise<Uint8Array | undefined> {
-  const offsets = await client.partitionOffsets(topic);
-  const stored = offsets.find((one) => one.endOffset > one.startOffset);
-  if (stored === undefined) return undefined;
-  await using consumer = await client.consumer({
-    topic,
-    partitions: stored.partition,
-    offset: { fromEnd: 1 },
-    disableContinuous: true,
-    signal: AbortSignal.timeout(LAST_RECORD_TIMEOUT_MS),
-  });
-  for await (const record of consumer) return Uint8Array.from(record.value);
-  throw flvError("FLV_TIMEOUT", `The last record of topic ${topic} could not be read for \`use-last\` in ${file}`, {
-    hint: "Give the value itself: aggregate-initial-value: VALUE",
-    retriable: true,
-  });
 }

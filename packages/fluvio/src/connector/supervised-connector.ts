@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../protocol/index.ts";
 import type { ConnectorStatus } from "../server/index.ts";
-import { isRunnerMessage, type RunnerMessage } from "./ipc.ts";
+import { isRunnerMessage, type RunnerMessage, type SupervisorMessage } from "./ipc.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { StartGate } from "./start-gate.ts";
 
@@ -39,15 +39,24 @@ export interface SupervisedOptions {
 
 /** How one life of the process ended. */
 interface Ending {
-  readonly outcome: "finished" | "failed" | "invalid";
+  readonly outcome: "finished" | "failed" | "invalid" | "stopped";
   readonly reason: string;
 }
+
+/** What {@link SupervisedConnector.switchModule} came to. */
+export type SwitchOutcome = "switched" | "not in use" | { readonly failure: string };
+
+const RESOLUTION_AT_THE_END = { finished: "stopped", invalid: "invalid", stopped: "failed" } as const;
 
 /** Keeps one connector's process alive until it is stopped, has nothing more to give, or can never work. */
 export class SupervisedConnector {
   readonly #options: SupervisedOptions;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
+  /** The process that runs now. */
+  #child: ChildProcess | undefined;
+  readonly #switches = new Map<number, (outcome: SwitchOutcome) => void>();
+  #lastSwitch = 0;
   #status: ConnectorStatus = { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
 
   constructor(options: SupervisedOptions) {
@@ -68,6 +77,29 @@ export class SupervisedConnector {
     await this.#done;
   }
 
+  /**
+   * Has the running process load a SmartModule of the cluster anew. One that does not run has nothing to switch: it
+   * loads what is stored when it starts.
+   */
+  async switchModule(name: string, timeoutMs: number): Promise<SwitchOutcome> {
+    const child = this.#child;
+    if (child === undefined || this.#status.resolution !== "running") return "not in use";
+    const id = ++this.#lastSwitch;
+    const message: SupervisorMessage = { type: "switch", id, name };
+    return await new Promise((resolve) => {
+      const settle = (outcome: SwitchOutcome): void => {
+        clearTimeout(timer);
+        this.#switches.delete(id);
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => settle({ failure: `no answer within ${timeoutMs} ms` }), timeoutMs);
+      this.#switches.set(id, settle);
+      child.send(message, (error) => {
+        if (error !== null) settle({ failure: error.message });
+      });
+    });
+  }
+
   #report(change: Partial<ConnectorStatus>): void {
     this.#status = { ...this.#status, ...change };
     this.#options.onStatus(this.#status);
@@ -82,8 +114,11 @@ export class SupervisedConnector {
       const ending = await this.#live(signal);
       if (signal.aborted) break;
       if (ending.outcome !== "failed") {
-        const resolution = ending.outcome === "finished" ? "stopped" : "invalid";
-        this.#report({ resolution, reason: ending.reason, processId: undefined });
+        this.#report({
+          resolution: RESOLUTION_AT_THE_END[ending.outcome],
+          reason: ending.reason,
+          processId: undefined,
+        });
         return;
       }
       failures = performance.now() - startedMs > limits.stableAfterMs ? 1 : failures + 1;
@@ -133,6 +168,7 @@ export class SupervisedConnector {
       env: command.env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
+    this.#child = child;
     const timers = {
       heartbeat: undefined as NodeJS.Timeout | undefined,
       kill: undefined as NodeJS.Timeout | undefined,
@@ -157,6 +193,8 @@ export class SupervisedConnector {
     signal.addEventListener("abort", stop, { once: true });
     const output = Promise.all([this.#copy(child.stdout), this.#copy(child.stderr)]);
     const exit = await exited(child);
+    this.#child = undefined;
+    for (const settle of [...this.#switches.values()]) settle({ failure: "it ended meanwhile" });
     clearTimeout(timers.heartbeat);
     clearTimeout(timers.kill);
     signal.removeEventListener("abort", stop);
@@ -169,6 +207,9 @@ export class SupervisedConnector {
       started();
       this.#report({ resolution: "running", reason: "", processId: child.pid });
     }
+    if (message.type === "trouble" && this.#status.resolution === "running") this.#report({ reason: message.reason });
+    if (message.type === "switched") this.#switches.get(message.id)?.(outcomeOf(message));
+    if (message.type === "stopped") return { outcome: "stopped", reason: message.reason };
     if (message.type === "finished") return { outcome: "finished", reason: "arrived at the end of its stream" };
     if (message.type === "failed") return { outcome: message.permanent ? "invalid" : "failed", reason: message.reason };
     return undefined;
@@ -184,6 +225,11 @@ export class SupervisedConnector {
       // The pipe broke with the process; its end is handled where the process is.
     }
   }
+}
+
+function outcomeOf({ inUse, reason }: Extract<RunnerMessage, { type: "switched" }>): SwitchOutcome {
+  if (reason !== undefined) return { failure: reason };
+  return inUse ? "switched" : "not in use";
 }
 
 /** Resolves with how the process ended, in words. */

@@ -279,11 +279,20 @@ test("validation refuses what could not run", async () => {
   });
   await expect(supervisor.validate(seed({ endpoint }, { type: "htp" }))).rejects.toMatchObject({
     message: "Invalid connector config connector: unknown connector type `htp`",
-    hint: "Did you mean `http`? Connectors: http-source, http",
+    hint: "Did you mean `http`? Connectors: http-source, http, http-sink",
   });
-  await expect(supervisor.validate(seed({ endpoint }, { direction: "sink" }))).rejects.toMatchObject({
-    message: expect.stringContaining("http is a source"),
+  await expect(
+    supervisor.validate(seed({ endpoint }, { type: "http-source", direction: "sink" })),
+  ).rejects.toMatchObject({
+    message: expect.stringContaining("http-source is a source"),
   });
+  await expect(supervisor.validate(seed({ endpoint }, { direction: "sink" }))).resolves.toBeUndefined();
+  await expect(supervisor.validate(seed({ endpoint, "on-error": "stop" }))).rejects.toMatchObject({
+    message: "Invalid connector config connector: `parameters.on-error` belongs to sink connectors",
+  });
+  await expect(
+    supervisor.validate(seed({ endpoint, "on-error": "panic" }, { type: "http-sink" })),
+  ).rejects.toMatchObject({ message: expect.stringContaining("unknown variant") });
   await expect(supervisor.validate(new TextEncoder().encode("\u0000"))).rejects.toMatchObject({
     code: "FLV_CONNECTOR_INVALID",
   });

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flvError, type Logger, silentLogger } from "../protocol/index.ts";
-import type { ConnectorHost, ConnectorStatus } from "../server/index.ts";
+import type { ConnectorHost, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
 import { loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
 import { moduleReferences } from "./common-parameters.ts";
@@ -10,6 +10,7 @@ import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from 
 import { loadConnectorFile } from "./load.ts";
 import { RotatingLog } from "./rotating-log.ts";
 import { fillSecrets, resolveSecrets } from "./secrets.ts";
+import { sinkOptions } from "./sink-options.ts";
 import { StartGate } from "./start-gate.ts";
 import { type ChildCommand, SupervisedConnector, type SupervisionLimits } from "./supervised-connector.ts";
 
@@ -42,6 +43,8 @@ const DEFAULT_LIMITS: SupervisionLimits = {
 };
 
 const LOG_FILES_MAX = 3;
+/** How long a connector may take to load a SmartModule anew. */
+const SWITCH_TIMEOUT_MS = 30_000;
 /** How messages name a configuration that came over the wire. */
 const WIRE_FILE = "connector";
 
@@ -109,6 +112,7 @@ class Supervisor implements ConnectorHost {
       await slot.connector?.stop();
       await (await slot.log).remove();
       await rm(this.#configPath(name), { force: true });
+      await rm(this.#markerPath(name), { force: true });
     });
   }
 
@@ -116,6 +120,20 @@ class Supervisor implements ConnectorHost {
     const slot = this.#slots.get(name);
     if (slot === undefined) return undefined;
     return slot.connector?.status ?? { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
+  }
+
+  async smartModuleSwitched(name: string): Promise<ModuleSwitch> {
+    const running = [...this.#slots.values()].flatMap(({ name: connector, connector: supervised }) =>
+      supervised === undefined ? [] : [{ connector, outcome: supervised.switchModule(name, SWITCH_TIMEOUT_MS) }],
+    );
+    let switched = 0;
+    const failures: string[] = [];
+    for (const { connector, outcome: pending } of running) {
+      const outcome = await pending;
+      if (outcome === "switched") switched++;
+      else if (outcome !== "not in use") failures.push(`Connector ${connector} goes on as before: ${outcome.failure}`);
+    }
+    return { switched, failures };
   }
 
   onStatus(listener: (name: string, status: ConnectorStatus) => void): void {
@@ -186,6 +204,8 @@ class Supervisor implements ConnectorHost {
         runner,
         "--config",
         this.#configPath(name),
+        "--marker",
+        this.#markerPath(name),
         ...(profilePath === undefined ? ["--endpoint", endpoint] : []),
       ],
       env: {
@@ -198,6 +218,11 @@ class Supervisor implements ConnectorHost {
 
   #configPath(name: string): string {
     return join(this.#options.stateDirectory, `${name}.json`);
+  }
+
+  /** Tells later starts of a sink that there was a first one. */
+  #markerPath(name: string): string {
+    return join(this.#options.stateDirectory, `${name}.begun`);
   }
 
   #openLog(name: string): Promise<RotatingLog> {
@@ -229,5 +254,6 @@ export async function validateConnector(
   const secrets = resolveSecrets(config, lookup, file);
   const filled = { ...config, parameters: fillSecrets(config.parameters, secrets, file) };
   checkOptions(definition, filled, file);
-  moduleReferences(filled, file);
+  moduleReferences(filled, definition.direction, file);
+  if (definition.direction === "sink") sinkOptions(filled, file);
 }

@@ -1,0 +1,156 @@
+import type { ConsumedPosition, ConsumerRecord } from "../client/index.ts";
+import type { GroupOptions } from "./define.ts";
+
+/** Records that are written together, and what is worked off once they are. */
+export interface RecordGroup {
+  readonly records: readonly ConsumerRecord[];
+  /** By partition; a partition is missing when more records of its only offset follow. */
+  readonly positions: readonly ConsumedPosition[];
+}
+
+export interface RecordGroupsOptions {
+  readonly group: GroupOptions;
+  /** Whether the next chunk may be asked for before the records of the last one are worked off. */
+  readonly mayReadAhead: boolean;
+  /** Aborted: what was read is still given, and nothing more is read. */
+  readonly stop: AbortSignal;
+}
+
+const GROUP_SIZE_BYTES_DEFAULT = 1024 * 1024;
+
+type Chunks = AsyncIterator<readonly ConsumerRecord[]>;
+
+/** Cuts what a consumer gives into groups. At most one chunk of the consumer is held besides the group. */
+export class RecordGroups {
+  readonly #chunks: Chunks;
+  readonly #options: RecordGroupsOptions;
+  readonly #recordsMax: number;
+  readonly #sizeBytesMax: number;
+  readonly #lingerMs: number;
+  /** The chunk that is given out, and the place of the next record. */
+  #chunk: readonly ConsumerRecord[] = [];
+  #next = 0;
+  /** The chunk that is on its way; it stays until it is taken. */
+  #pending: Promise<IteratorResult<readonly ConsumerRecord[]>> | undefined;
+  #ended = false;
+
+  constructor(chunks: Chunks, options: RecordGroupsOptions) {
+    this.#chunks = chunks;
+    this.#options = options;
+    const { recordsMax = 1, sizeBytesMax = GROUP_SIZE_BYTES_DEFAULT, lingerMs = 0 } = options.group;
+    this.#recordsMax = recordsMax;
+    this.#sizeBytesMax = sizeBytesMax;
+    this.#lingerMs = options.mayReadAhead ? lingerMs : 0;
+  }
+
+  /** The next group; `undefined` at the end and after the stop. @throws what the consumer throws, after its last records */
+  async next(): Promise<RecordGroup | undefined> {
+    const group = new OpenGroup(this.#recordsMax, this.#sizeBytesMax);
+    let deadline: Promise<"late"> | undefined;
+    const waiting = new AbortController();
+    try {
+      for (;;) {
+        while (this.#next < this.#chunk.length) {
+          if (!group.add(this.#chunk[this.#next] as ConsumerRecord)) return group.close(this.#chunk[this.#next]);
+          this.#next++;
+        }
+        if (group.isFull || this.#ended || this.#options.stop.aborted) break;
+        if (group.records.length > 0) {
+          if (this.#lingerMs === 0) break;
+          deadline ??= after(this.#lingerMs, waiting.signal);
+        }
+        try {
+          if ((await this.#refill(deadline)) === "late") break;
+        } catch (error) {
+          // What came before it is given first: the failed call stays pending, and the next one meets it again.
+          if (group.records.length === 0) throw error;
+          break;
+        }
+      }
+      return group.records.length === 0 ? undefined : group.close(this.#chunk[this.#next]);
+    } finally {
+      waiting.abort();
+    }
+  }
+
+  /** Resolves when there is a chunk, the end, the stop or the deadline. */
+  async #refill(deadline: Promise<"late"> | undefined): Promise<"late" | undefined> {
+    this.#pending ??= this.#chunks.next();
+    // A failure that comes while a group is written waits here for the next call.
+    this.#pending.catch(() => {});
+    const stopped = whenAborted(this.#options.stop);
+    try {
+      const first = await Promise.race([this.#pending, stopped.promise, ...(deadline === undefined ? [] : [deadline])]);
+      if (first === "late" || first === "stopped") return "late";
+      this.#pending = undefined;
+      this.#chunk = first.done === true ? [] : first.value;
+      this.#next = 0;
+      this.#ended = first.done === true;
+      return undefined;
+    } finally {
+      stopped.release();
+    }
+  }
+}
+
+class OpenGroup {
+  readonly records: ConsumerRecord[] = [];
+  readonly #recordsMax: number;
+  readonly #sizeBytesMax: number;
+  #sizeBytes = 0;
+
+  constructor(recordsMax: number, sizeBytesMax: number) {
+    this.#recordsMax = recordsMax;
+    this.#sizeBytesMax = sizeBytesMax;
+  }
+
+  get isFull(): boolean {
+    return this.records.length >= this.#recordsMax;
+  }
+
+  /** False when there is no room; the first record always has. */
+  add(record: ConsumerRecord): boolean {
+    const sizeBytes = record.value.length + (record.key?.length ?? 0);
+    const isFirst = this.records.length === 0;
+    if (!isFirst && (this.isFull || this.#sizeBytes + sizeBytes > this.#sizeBytesMax)) return false;
+    this.records.push(record);
+    this.#sizeBytes += sizeBytes;
+    return true;
+  }
+
+  /** @param following the record that comes after it, if it is known */
+  close(following: ConsumerRecord | undefined): RecordGroup {
+    return { records: this.records, positions: positionsOf(this.records, following) };
+  }
+}
+
+/** The last offset of each partition of which nothing follows: what array_map makes of one record shares its offset. */
+function positionsOf(
+  records: readonly ConsumerRecord[],
+  following: ConsumerRecord | undefined,
+): readonly ConsumedPosition[] {
+  const last = new Map<string, ConsumedPosition>();
+  for (const { topic, partition, offset } of records) {
+    const isOpen = following?.offset === offset && following.partition === partition && following.topic === topic;
+    if (!isOpen) last.set(`${topic}-${partition}`, { topic, partition, offset });
+  }
+  return [...last.values()];
+}
+
+function after(delayMs: number, cancelled: AbortSignal): Promise<"late"> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve("late"), delayMs);
+    cancelled.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+}
+
+function whenAborted(signal: AbortSignal): { readonly promise: Promise<"stopped">; release(): void } {
+  let release = (): void => {};
+  const promise = new Promise<"stopped">((resolve) => {
+    const onAbort = () => resolve("stopped");
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    release = () => signal.removeEventListener("abort", onAbort);
+  });
+  return { promise, release };
+}

@@ -1,0 +1,147 @@
+import type { Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
+import { isFluvioError, type Logger } from "../protocol/index.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { GroupOptions, SinkWrite } from "./define.ts";
+import { firstPositions, type StartMarker } from "./first-positions.ts";
+import { OffsetFlusher } from "./offset-flusher.ts";
+import { RecordGroups } from "./record-groups.ts";
+import type { SinkOptions } from "./sink-options.ts";
+import { SinkWriter } from "./sink-writer.ts";
+
+export interface SinkRunOptions {
+  readonly client: FluvioClient;
+  readonly connector: string;
+  readonly topic: string;
+  readonly options: SinkOptions;
+  /** Applied by the cluster before records come here. */
+  readonly smartmodules: readonly SmartModuleStep[];
+  readonly logger: Logger;
+  readonly counters: { records: number; recordErrors: number };
+  /** Aborted when the connector is to stop. */
+  readonly stop: AbortSignal;
+  readonly marker: StartMarker;
+  trouble(reason: string): void;
+  readonly random: () => number;
+}
+
+/** How long the group in hand may take once the connector is told to stop. */
+const DRAIN_TIMEOUT_MS = 10_000;
+/** A cluster that is away comes back: a sink waits for it as long as it takes. */
+const CONSUMER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY };
+
+/** Reads the topic for a sink, hands its records over and keeps the position. */
+export class SinkRunner implements AsyncDisposable {
+  readonly #run: SinkRunOptions;
+  readonly #deadLetters: DeadLetters;
+  readonly #giveUp = new AbortController();
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #onStop = () => {
+    this.#drainTimer = setTimeout(() => this.#giveUp.abort(this.#run.stop.reason), DRAIN_TIMEOUT_MS);
+  };
+
+  constructor(run: SinkRunOptions) {
+    this.#run = run;
+    this.#deadLetters = new DeadLetters(run.client, run.connector, run.options.deadLetterTopic, run.logger);
+    if (run.stop.aborted) this.#onStop();
+    run.stop.addEventListener("abort", this.#onStop, { once: true });
+  }
+
+  /** {@link SinkContext.deliver} */
+  async deliver(write: SinkWrite, group: GroupOptions = {}): Promise<void> {
+    const { options, logger, counters, stop, random } = this.#run;
+    const writer = new SinkWriter(write, {
+      options,
+      logger,
+      counters,
+      stop,
+      giveUp: this.#giveUp.signal,
+      trouble: (reason) => this.#run.trouble(reason),
+      deadLetter: (letter) => this.#deadLetters.add(letter),
+      random,
+    });
+    const positions = await firstPositions(this.#run);
+    let start = positions.start;
+    let refusedAgain = 0;
+    while (!stop.aborted) {
+      const consumer = await this.#open(start);
+      for (const position of positions.toStore) consumer.offsetCommit(position);
+      const flusher = new OffsetFlusher(consumer, options, logger);
+      if (positions.toStore.length > 0) await flusher.now();
+      await this.#run.marker.set();
+      const recordsBefore = counters.records;
+      try {
+        await this.#consume(consumer, flusher, writer, group);
+      } catch (error) {
+        refusedAgain = counters.records > recordsBefore ? 1 : refusedAgain + 1;
+        await this.#moduleFailed(error, refusedAgain, writer, consumer, flusher);
+      } finally {
+        await flusher.settled();
+        await consumer.close();
+      }
+      // From now on the stored position decides; a partition without one has not been read yet.
+      start = "beginning";
+    }
+  }
+
+  async #open(offset: SinkOptions["start"]): Promise<Consumer> {
+    const { client, topic, options, smartmodules } = this.#run;
+    const { partitions, maxBytes, strategy, consumerId } = options;
+    return await client.consumer({
+      topic,
+      offset,
+      smartmodules,
+      retry: CONSUMER_RETRY,
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(strategy === "none" ? {} : { consumerId, offsetStrategy: "manual" as const }),
+    });
+  }
+
+  async #consume(consumer: Consumer, flusher: OffsetFlusher, writer: SinkWriter, group: GroupOptions): Promise<void> {
+    const { stop, smartmodules } = this.#run;
+    // What is kept with an accumulator is stored with the acknowledgement of a reply: it waits for the write.
+    const mayReadAhead = !smartmodules.some(({ state }) => state !== undefined);
+    const groups = new RecordGroups(consumer.batches(), { group, mayReadAhead, stop });
+    for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
+      await writer.write(next.records);
+      flusher.workedOff(next.positions);
+    }
+  }
+
+  /** A record on which a SmartModule reports an error ends the stream; what `on_error` says happens to it, and reading goes on. */
+  async #moduleFailed(
+    error: unknown,
+    attempt: number,
+    writer: SinkWriter,
+    consumer: Consumer,
+    flusher: OffsetFlusher,
+  ): Promise<void> {
+    const { topic, options, stop } = this.#run;
+    const failed = refusedByModule(error);
+    if (failed === undefined || options.strategy === "none" || stop.aborted) throw error;
+    if (options.onError === "retry") {
+      await writer.pause(attempt, error);
+      return;
+    }
+    await writer.handle({ topic, ...failed, stage: "smartmodule" });
+    consumer.offsetCommit({ topic, partition: failed.partition, offset: failed.offset });
+    await flusher.now();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#drainTimer);
+    this.#run.stop.removeEventListener("abort", this.#onStop);
+    await this.#deadLetters[Symbol.asyncDispose]();
+  }
+}
+
+/** The record of a module's own error; a trap or a crossed limit has none. */
+function refusedByModule(error: unknown) {
+  if (!isFluvioError(error) || error.code !== "FLV_SMARTMODULE_RUNTIME") return undefined;
+  const { partition, offset, recordKey, recordValue } = error.details;
+  if (typeof partition !== "number" || typeof offset !== "number" || !(recordValue instanceof Uint8Array)) {
+    return undefined;
+  }
+  const key = recordKey instanceof Uint8Array ? recordKey : undefined;
+  return { partition, offset, timestampMs: -1, key, value: recordValue, reason: error.message };
+}

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { flvError, type Logger } from "../protocol/index.ts";
+import type { DeadLetter } from "./dead-letters.ts";
+import type { SinkRecord, SinkWrite } from "./define.ts";
+import type { SinkOptions } from "./sink-options.ts";
+import { askedPauseMs, isRefused, recordsRefused, writeProblem } from "./write-errors.ts";
+
+export interface SinkWriterOptions {
+  readonly options: Pick<SinkOptions, "retry" | "onError">;
+  readonly logger: Logger;
+  readonly counters: { records: number; recordErrors: number };
+  /** Aborted when the connector is to stop: pauses end, nothing is tried again. */
+  readonly stop: AbortSignal;
+  /** Aborted when a write in hand must be given up. */
+  readonly giveUp: AbortSignal;
+  /** What keeps records from being written just now; empty when nothing does any more. */
+  trouble(reason: string): void;
+  /** Resolves when the record is kept. */
+  deadLetter(letter: DeadLetter): Promise<void>;
+  /** Between 0 and 1, spreads attempts. */
+  readonly random: () => number;
+}
+
+/** Beyond this every delay is the longest. */
+const DOUBLINGS_MAX = 30;
+
+interface Refusal {
+  readonly record: SinkRecord;
+  readonly reason: string;
+}
+
+/** Writes groups until every record is durable or dealt with as `on_error` says. */
+export class SinkWriter {
+  readonly #options: SinkWriterOptions;
+  readonly #write: SinkWrite;
+
+  constructor(write: SinkWrite, options: SinkWriterOptions) {
+    this.#write = write;
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the group is worked off.
+   * @throws the stop signal's reason; FLV_SINK_REFUSED when `on_error` is `stop`
+   */
+  async write(records: readonly SinkRecord[]): Promise<void> {
+    const { options, counters, trouble } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const { failure, refusals } = await this.#attempt(records);
+      if (failure === undefined) {
+        counters.records += records.length - refusals.length;
+        if (refusals.length < records.length) trouble("");
+        await this.#dealWith(refusals);
+        return;
+      }
+      const reason = writeProblem(failure.error);
+      if (isRefused(failure.error)) {
+        await this.#refused(records, reason);
+        return;
+      }
+      if (attempt >= options.retry.attempts) {
+        const givenUp = `given up after ${attempt} attempts: ${reason}`;
+        await this.#dealWith(records.map((record) => ({ record, reason: givenUp })));
+        return;
+      }
+      await this.pause(attempt, failure.error);
+    }
+  }
+
+  /** @throws when the write was given up because the connector ends */
+  async #attempt(
+    records: readonly SinkRecord[],
+  ): Promise<{ readonly failure?: { readonly error: unknown }; readonly refusals: readonly Refusal[] }> {
+    const { giveUp } = this.#options;
+    const refusals: Refusal[] = [];
+    const refuse = (record: SinkRecord, reason: string) => void refusals.push({ record, reason });
+    try {
+      await this.#write({ records, refuse }, giveUp);
+      return { refusals };
+    } catch (error) {
+      if (giveUp.aborted) throw error;
+      return { failure: { error }, refusals: [] };
+    }
+  }
+
+  /** A group that is refused as a whole: its halves are tried, until whoever is to blame is alone. */
+  async #refused(records: readonly SinkRecord[], reason: string): Promise<void> {
+    if (records.length > 1) {
+      const middle = records.length >> 1;
+      await this.write(records.slice(0, middle));
+      await this.write(records.slice(middle));
+      return;
+    }
+    await this.#dealWith(records.map((record) => ({ record, reason })));
+  }
+
+  async #dealWith(refusals: readonly Refusal[]): Promise<void> {
+    for (const { record, reason } of refusals) {
+      if (this.#options.options.onError === "retry") await this.#insist(record, reason);
+      else await this.handle({ ...record, stage: "write", reason });
+    }
+  }
+
+  /** Tries a refused record until it is taken: the target may change its mind when it is put right. */
+  async #insist(record: SinkRecord, reason: string): Promise<void> {
+    let problem: unknown = recordsRefused(reason);
+    for (let attempt = 1; ; attempt++) {
+      await this.pause(attempt, problem);
+      const { failure, refusals } = await this.#attempt([record]);
+      if (failure === undefined && refusals.length === 0) break;
+      problem = failure?.error ?? recordsRefused(refusals[0]?.reason ?? reason);
+    }
+    this.#options.counters.records++;
+    this.#options.trouble("");
+  }
+
+  /**
+   * Does with a record that cannot be delivered what `on_error` says, unless that is `retry`.
+   * @throws FLV_CONNECTOR_STOPPED with the record, for `stop`
+   */
+  async handle(letter: DeadLetter): Promise<void> {
+    const { options, logger, counters, deadLetter } = this.#options;
+    const { topic, partition, offset, key, value, reason } = letter;
+    if (options.onError === "stop") throw stoppedAt(letter);
+    if (options.onError === "dead-letter") await deadLetter(letter);
+    else logger.error({ topic, partition, offset, key, value, reason }, "record skipped: it cannot be written");
+    counters.recordErrors++;
+  }
+
+  /**
+   * Waits before the next attempt: growing pauses, at least as long as the target asked for, spread.
+   * @throws the stop signal's reason
+   */
+  async pause(attempt: number, error: unknown): Promise<void> {
+    const { options, logger, stop, random, trouble } = this.#options;
+    const { initialDelayMs, maxDelayMs } = options.retry;
+    const ceilingMs = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt - 1, DOUBLINGS_MAX));
+    const delayMs = Math.round(Math.max(askedPauseMs(error), ceilingMs * (0.5 + random() / 2)));
+    const reason = writeProblem(error);
+    trouble(`cannot write, trying again: ${reason}`);
+    logger.warn({ problem: reason, attempt, retryInMs: delayMs }, "write failed, trying again");
+    await sleep(delayMs, undefined, { signal: stop });
+  }
+}
+
+function stoppedAt({ topic, partition, offset, key, value, reason }: DeadLetter): Error {
+  const sentence = `Record ${offset} of ${topic}-${partition} cannot be written, and \`on-error\` is \`stop\`: ${reason}`;
+  return flvError("FLV_CONNECTOR_STOPPED", sentence, {
+    details: { topic, partition, offset, key, value },
+    hint: "put the target right and start the connector again with `fluvio connector update`, or choose another `on-error`",
+  });
+}
