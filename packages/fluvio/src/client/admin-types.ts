@@ -1,4 +1,5 @@
 import type {
+  AggregateState,
   CompressionType,
   CustomSpuKey,
   CustomSpuSpecInput,
@@ -13,6 +14,16 @@ import type {
   TopicSpecInput,
 } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
+
+export type { AggregateState } from "../protocol/index.ts";
+
+/** Which kept states of aggregates are asked for. */
+export interface AggregateStateOptions extends AbortOptions {
+  readonly name?: string;
+  readonly topic?: string;
+  /** Whether accumulators and open windows come along in `modules`. Default false. */
+  readonly contents?: boolean;
+}
 
 /** Objects of the cluster by their label, as it reports them: `{ name, spec, status }`. */
 export type FluvioObject<L extends ObjectLabel> = MetadataOf<L>;
@@ -192,6 +203,19 @@ export interface FluvioAdmin {
    * @throws FLV_SMARTMODULE_NOT_FOUND | FLV_SMARTMODULE_INVALID when it cannot run | FLV_UNSUPPORTED likewise
    */
   switchSmartModule(name: string, options?: AbortOptions): Promise<SmartModuleSwitch>;
+  /**
+   * Kept states of aggregates, in order of name, topic and partition.
+   * @throws FLV_UNSUPPORTED likewise
+   */
+  aggregateStates(options?: AggregateStateOptions): Promise<readonly AggregateState[]>;
+  /**
+   * Removes kept states of a name: the next consumer begins anew. One that is running ends with an error.
+   * @returns what was removed @throws FLV_UNSUPPORTED likewise
+   */
+  resetAggregateState(
+    name: string,
+    options?: AbortOptions & { readonly topic?: string },
+  ): Promise<readonly AggregateState[]>;
 
   createTableFormat(spec: TableFormatSpecInput, options?: CreateOptions): Promise<void>;
   listTableFormats(

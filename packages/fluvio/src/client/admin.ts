@@ -14,6 +14,7 @@ import {
   type MirrorSpecInput,
   type ObjectLabel,
   partitionName,
+  type SmartModuleMetadata,
   type SpuGroupSpecInput,
   type Status,
   smartModuleStatsApi,
@@ -26,6 +27,8 @@ import {
 } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import type {
+  AggregateState,
+  AggregateStateOptions,
   CreateOptions,
   CreateSmartModuleOptions,
   CreateTopicOptions,
@@ -40,6 +43,7 @@ import type {
   WatchLabel,
   WatchOptions,
 } from "./admin-types.ts";
+import { askAggregateStates } from "./aggregate-states.ts";
 import type { Cluster } from "./cluster.ts";
 import { CustomSpuSpec, SpuGroupSpec } from "./compat-values.ts";
 import { askExtension } from "./extension.ts";
@@ -226,16 +230,18 @@ export class Admin implements FluvioAdmin {
 
   async createSmartModule(name: string, wasm: Uint8Array, options: CreateSmartModuleOptions = {}): Promise<string> {
     const { dryRun = false, meta, replace = true } = options;
-    if (!replace) await this.#refuseExisting(name, options);
+    if (!replace) await this.#refuseExisting(name, meta, options);
     const spec = { meta, wasm: { format: "binary", payload: compress("gzip", wasm) } } as const;
     return (await this.#create({ label: "SmartModule", body: { name, dryRun, spec } }, options)) || name;
   }
 
-  async #refuseExisting(name: string, options: AbortOptions): Promise<void> {
-    const stored = await this.list("SmartModule", [name], { ...abortOf(options), summary: true });
-    if (!stored.some((module) => module.name === name)) return;
-    throw flvError("FLV_SMARTMODULE_ALREADY_EXISTS", `SmartModule already exists: ${name}`, {
-      details: { name },
+  async #refuseExisting(name: string, meta: SmartModuleMetadata | undefined, options: AbortOptions): Promise<void> {
+    const shown = meta === undefined ? name : `${meta.package.group}/${meta.package.name}@${meta.package.version}`;
+    const stored = await this.list("SmartModule", [shown], { ...abortOf(options), summary: true });
+    // a package matches its whole name only; a plain name also matches packages, which it does not replace
+    if (!stored.some((module) => meta !== undefined || module.name === name)) return;
+    throw flvError("FLV_SMARTMODULE_ALREADY_EXISTS", `SmartModule already exists: ${shown}`, {
+      details: { name: shown },
       hint: "replace it with --replace, or choose another name",
     });
   }
@@ -287,6 +293,19 @@ export class Admin implements FluvioAdmin {
     if (reply.error.name !== "None") throw toFluvioError(reply.error, { name });
     const { streams, connectors, failures } = reply;
     return { streams, connectors, failures };
+  }
+
+  aggregateStates(options: AggregateStateOptions = {}): Promise<readonly AggregateState[]> {
+    const { name, topic, contents = false } = options;
+    return askAggregateStates(this.#cluster, { action: "list", name, topic, contents }, abortOf(options));
+  }
+
+  resetAggregateState(
+    name: string,
+    options: AbortOptions & { readonly topic?: string } = {},
+  ): Promise<readonly AggregateState[]> {
+    const request = { action: "reset", name, topic: options.topic, contents: false } as const;
+    return askAggregateStates(this.#cluster, request, abortOf(options));
   }
 
   // ---- table formats and mirrors -----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import { flvError } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
+import { askAggregateStates } from "./aggregate-states.ts";
 import { Backoff, isConnectionError } from "./backoff.ts";
 import { type Cluster, withSignal } from "./cluster.ts";
 import { toInvocation } from "./invocation.ts";
@@ -47,6 +48,7 @@ export async function openConsumer(cluster: Cluster, options: ConsumerOptions): 
     isolation: options.isolation ?? "readUncommitted",
     maxBytes,
     smartmodules: (options.smartmodules ?? []).map(toInvocation),
+    keepsState: stateName(options) !== undefined,
     consumerId: options.consumerId,
     strictOffset: options.strictOffset ?? false,
     retry: { ...RETRY_DEFAULT, ...cluster.settings.retry, ...options.retry },
@@ -71,20 +73,31 @@ function offsetStrategy(options: ConsumerOptions): OffsetStrategy {
   return strategy;
 }
 
+/** Steps with different names are refused by the cluster. */
+function stateName({ smartmodules = [] }: ConsumerOptions): string | undefined {
+  return smartmodules.find(({ state }) => state !== undefined)?.state;
+}
+
 async function startPositions(cluster: Cluster, options: ConsumerOptions): Promise<readonly Position[]> {
   const abort = cluster.following(options);
   const selected = await selectPartitions(cluster, options, abort);
   const stored = options.consumerId === undefined ? [] : await fetchConsumerOffsets(cluster, options.consumerId, abort);
+  const name = stateName(options);
+  const states =
+    name === undefined ? [] : await askAggregateStates(cluster, { action: "list", name, contents: false }, abort);
   return Promise.all(
     selected.map(async ({ topic, partition }) => {
       const offsets = await fetchPartitionOffsets(cluster, topic, partition, abort);
+      const endOffset = options.disableContinuous ? offsets.endOffset : undefined;
+      const state = states.find((entry) => entry.topic === topic && entry.partition === partition);
+      if (state !== undefined) return { topic, partition, startOffset: state.offset, endOffset };
       const known = stored.find((entry) => entry.topic === topic && entry.partition === partition);
       const startOffset = startingAt(
         options.offset ?? "end",
         offsets,
         known === undefined ? undefined : known.offset + 1,
       );
-      return { topic, partition, startOffset, endOffset: options.disableContinuous ? offsets.endOffset : undefined };
+      return { topic, partition, startOffset, endOffset };
     }),
   );
 }
@@ -145,6 +158,7 @@ class StreamConsumer implements Consumer {
   /** The chunk that is given out record by record, and the place of the next one. */
   #reader: PartitionReader | undefined;
   #records: readonly ConsumerRecord[] = NO_RECORDS;
+  #settleChunk: ((wholly: boolean) => void) | undefined;
   #index = 0;
   /** The call that waits for the next chunk; later calls queue behind it. */
   #refilling: Promise<unknown> = Promise.resolve();
@@ -272,11 +286,15 @@ class StreamConsumer implements Consumer {
     this.#noteYielded();
     this.#records = NO_RECORDS;
     this.#index = 0;
+    // who asks for what follows is done with what came before
+    this.#settleChunk?.(true);
+    this.#settleChunk = undefined;
     try {
       const chunk = await this.#queue.take();
       if (chunk !== undefined) {
         this.#reader = chunk.source;
         this.#records = chunk.records;
+        this.#settleChunk = chunk.settled;
         return true;
       }
     } catch (error) {
@@ -374,8 +392,10 @@ class StreamConsumer implements Consumer {
       });
     }
     this.#stop.abort(flvError("FLV_ABORTED", "the consumer was closed"));
-    for (const reader of this.#readers) reader.release();
+    this.#settleChunk?.(false);
     this.#queue.abandon();
+    const signal = AbortSignal.timeout(CLOSE_RETRY_MS_MAX);
+    await Promise.all(this.#readers.map((reader) => reader.release({ signal })));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

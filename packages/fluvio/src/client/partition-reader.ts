@@ -12,7 +12,7 @@ import {
 import type { AbortOptions, Connection } from "../transport/index.ts";
 import { Backoff, isConnectionError } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
-import { decodeReply } from "./decode-reply.ts";
+import { type DecodedReply, decodeReply } from "./decode-reply.ts";
 import type { RecordQueue } from "./record-queue.ts";
 import type { Isolation, RetryPolicy } from "./types.ts";
 
@@ -21,6 +21,8 @@ export interface ReaderSettings {
   readonly isolation: Isolation;
   readonly maxBytes: number;
   readonly smartmodules: readonly SmartModuleInvocationInput[];
+  /** Whether a state is kept with acknowledgements: a reply is then acknowledged when its records were taken. */
+  readonly keepsState: boolean;
   readonly consumerId: string | undefined;
   readonly strictOffset: boolean;
   readonly retry: RetryPolicy;
@@ -51,6 +53,8 @@ export class PartitionReader {
   #quickLosses = 0;
   #openedMs = 0;
   #nextOffset: number;
+  /** Where a kept state would begin: the cluster knows better once it has one. */
+  #startOffset: number;
   #maxBytes: number;
   #stream: OpenStream | undefined;
   /** Offset of the last record given to the user; -1 for none. */
@@ -70,6 +74,7 @@ export class PartitionReader {
     this.topic = position.topic;
     this.partition = position.partition;
     this.#nextOffset = position.startOffset;
+    this.#startOffset = position.startOffset;
     this.#endOffset = position.endOffset;
     this.#maxBytes = settings.maxBytes;
     this.#backoff = new Backoff(settings.retry);
@@ -129,12 +134,14 @@ export class PartitionReader {
     if (!isFluvioError(error) || error.code !== "FLV_OFFSET_EVICTED" || this.#settings.strictOffset) throw error;
     const { nextAvailable } = error.details;
     // an offset that does not lead on would be asked for again and again
-    if (typeof nextAvailable !== "number" || nextAvailable <= this.#nextOffset) throw error;
+    const asked = this.#settings.keepsState ? this.#startOffset : this.#nextOffset;
+    if (typeof nextAvailable !== "number" || nextAvailable <= asked) throw error;
     logger.warn(
-      { topic, partition, offset: this.#nextOffset, nextAvailable },
+      { topic, partition, offset: asked, nextAvailable },
       "records were deleted before they were read: going on at the oldest stored",
     );
-    this.#nextOffset = nextAvailable;
+    this.#startOffset = nextAvailable;
+    this.#nextOffset = Math.max(this.#nextOffset, nextAvailable);
   }
 
   /** One stream on one connection. Returns at the end, or when it has to be opened anew with other settings. */
@@ -143,13 +150,13 @@ export class PartitionReader {
     const open: OpenStream = { connection, streamId: undefined };
     this.#stream = open;
     this.#openedMs = performance.now();
-    const { isolation, smartmodules, consumerId } = this.#settings;
+    const { isolation, smartmodules, keepsState, consumerId } = this.#settings;
     const replies = connection.stream(
       streamFetchApi,
       {
         topic: this.topic,
         partition: this.partition,
-        fetchOffset: this.#nextOffset,
+        fetchOffset: keepsState ? this.#startOffset : this.#nextOffset,
         maxBytes: this.#maxBytes,
         isolation,
         smartmodules,
@@ -179,6 +186,9 @@ export class PartitionReader {
       isFiltered: nextFilterOffset > 0,
     });
     if (decoded.neededBytes !== undefined) return this.#enlarge(decoded.neededBytes);
+    if (this.#settings.keepsState) {
+      return this.#takeAll(open, reply, decoded);
+    }
     await this.#queue.room(this);
     const records = beforeOffset(decoded.records, this.#endOffset);
     if (records.length > 0) this.#queue.put({ source: this, records });
@@ -186,22 +196,58 @@ export class PartitionReader {
     const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
     if (next === undefined) return true;
     this.#nextOffset = Math.max(this.#nextOffset, next);
-    if (!this.#isDone) this.#acknowledge(open, reply.streamId, next);
+    if (!this.#isDone) void this.#acknowledge(open, reply.streamId, next);
     return true;
   }
 
-  /** The reply of the acknowledgement carries nothing; a lost connection is noticed by the stream itself. */
-  #acknowledge({ connection }: { connection: Connection }, sessionId: number, offset: number): void {
-    connection.request(updateOffsetsApi, { offsets: [{ offset, sessionId }] }).catch((error: unknown) => {
-      this.#cluster.settings.logger.debug({ topic: this.topic, partition: this.partition, error }, "lost an ack");
-    });
+  /**
+   * Gives out a whole reply, also what lies behind the end, and acknowledges it when all of it was taken: what is kept
+   * with the acknowledgement has seen all of it.
+   */
+  async #takeAll(open: OpenStream, reply: StreamFetchResponse, decoded: DecodedReply): Promise<boolean> {
+    const { topic, partition } = this;
+    const { errorCode, nextFilterOffset } = reply.partition;
+    const { records } = decoded;
+    const wholly = records.length === 0 || (await this.#givenOut(records));
+    if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic, partition });
+    const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
+    if (!wholly || next === undefined) return true;
+    this.#nextOffset = Math.max(this.#nextOffset, next);
+    const request = { offsets: [{ offset: next, sessionId: reply.streamId }] };
+    const { status } = await open.connection.request(updateOffsetsApi, request);
+    const refused = status.find(({ error }) => error.name !== "None");
+    if (refused !== undefined) throw toFluvioError(refused.error, { topic, partition });
+    return true;
   }
 
-  /** Frees what the server keeps for the stream; without this it would until the connection closes. */
-  release(): void {
+  #givenOut(records: DecodedReply["records"]): Promise<boolean> {
+    return new Promise((settled) => this.#queue.put({ source: this, records, settled }));
+  }
+
+  /** The reply of the acknowledgement carries nothing; a lost connection is noticed by the stream itself. */
+  async #acknowledge(
+    { connection }: { connection: Connection },
+    sessionId: number,
+    offset: number,
+    options: AbortOptions = {},
+  ): Promise<void> {
+    await connection
+      .request(updateOffsetsApi, { offsets: [{ offset, sessionId }] }, options)
+      .catch((error: unknown) => {
+        this.#cluster.settings.logger.debug({ topic: this.topic, partition: this.partition, error }, "lost an ack");
+      });
+  }
+
+  /**
+   * Frees what the server keeps for the stream; without this it would until the connection closes. Resolves when a kept
+   * state is free for the next consumer.
+   */
+  async release(options: AbortOptions): Promise<void> {
     const named = this.#namedStream();
     this.#stream = undefined;
-    if (named !== undefined) this.#acknowledge(named, named.streamId, ACKNOWLEDGE_END);
+    if (named === undefined) return;
+    const released = this.#acknowledge(named, named.streamId, ACKNOWLEDGE_END, options);
+    if (this.#settings.keepsState) await released;
   }
 
   #enlarge(neededBytes: number): boolean {
@@ -247,7 +293,7 @@ export class PartitionReader {
     const ownStream = this.#namedStream();
     const { connection, streamId } = ownStream ?? (await this.#nameStream(offset, options));
     const { errorCode } = await connection.request(updateConsumerOffsetApi, { offset, sessionId: streamId }, options);
-    if (ownStream === undefined) this.#acknowledge({ connection }, streamId, ACKNOWLEDGE_END);
+    if (ownStream === undefined) void this.#acknowledge({ connection }, streamId, ACKNOWLEDGE_END);
     if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
   }
 

@@ -4,6 +4,8 @@ import type { ConsumerRecord } from "./types.ts";
 export interface Chunk<Source> {
   readonly source: Source;
   readonly records: readonly ConsumerRecord[];
+  /** To be told once whether the consumer has given out all of them; some or none when it has ended. */
+  readonly settled?: (wholly: boolean) => void;
 }
 
 interface Waiter<Source> {
@@ -29,7 +31,10 @@ export class RecordQueue<Source> {
   }
 
   put(chunk: Chunk<Source>): void {
-    if (this.#ended) return;
+    if (this.#ended) {
+      chunk.settled?.(false);
+      return;
+    }
     const waiter = this.#waiter;
     if (waiter === undefined) {
       this.#chunks.push(chunk);
@@ -74,7 +79,7 @@ export class RecordQueue<Source> {
 
   /** Ends at once and forgets what was not taken. */
   abandon(failure?: { readonly error: unknown }): void {
-    this.#chunks.length = 0;
+    for (const chunk of this.#chunks.splice(0)) chunk.settled?.(false);
     this.end(failure);
   }
 }

@@ -27,6 +27,18 @@ export {
   SPU_PUBLIC_PORT_DEFAULT,
 } from "./apis/header.ts";
 export {
+  AGGREGATE_STATE_TOPIC,
+  AggregateModule,
+  AggregateModules,
+  AggregateState,
+  AggregateStatesRequest,
+  type AggregateStatesRequestInput,
+  AggregateStatesResponse,
+  type AggregateStatesResponseInput,
+  AggregateWindow,
+  aggregateStatesApi,
+} from "./apis/sc/aggregate-states.ts";
+export {
   ConnectorLogsRequest,
   type ConnectorLogsRequestInput,
   ConnectorLogsResponse,

@@ -32,6 +32,7 @@ function decodesOrRefuses(codec: AnyCodec, bytes: Uint8Array, version: number): 
 describe("every API at every version", () => {
   it("is looked at", () => {
     expect(ALL_APIS.map((api) => `${api.name} ${api.key}`).sort()).toEqual([
+      "AggregateStates 30005",
       "ApiVersions 18",
       "ConnectorLogs 30001",
       "Create 1001",

@@ -37,6 +37,27 @@ export interface ConsumerOffsetUpdate {
   readonly offset: number;
 }
 
+/** Which state of aggregates: of one name, over one partition. */
+export interface AggregateStateKey {
+  readonly name: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A state of aggregates as it is kept. */
+export interface AggregateStateEntry extends AggregateStateKey {
+  /** Offset of the first record that is not in it. */
+  readonly offset: number;
+  readonly modifiedTimeMs: number;
+  /** What the chain's aggregates remember, as `AggregateModule`s of the protocol. */
+  readonly modules: Uint8Array;
+}
+
+export interface AggregateStateCommit extends Omit<AggregateStateEntry, "modifiedTimeMs"> {
+  /** Offset of the state that it follows; `undefined` for the first. Another one is stored: the commit is refused. */
+  readonly previousOffset: number | undefined;
+}
+
 export type ScToSpu =
   /** Every partition this SPU leads. Partitions on disk that are not listed are kept but not served. */
   | { readonly type: "replicas"; readonly replicas: readonly ReplicaAssignment[] }
@@ -54,6 +75,8 @@ export type ScToSpu =
    * a new `hello` until then.
    */
   | { readonly type: "topicDeleted"; readonly topic: string }
+  /** The same for the states of aggregates and their leader, answered by `statesForgotten`. */
+  | { readonly type: "statesDeleted"; readonly topic: string }
   /** A module was stored or deleted: compiled copies of it are stale. */
   | { readonly type: "smartModuleChanged"; readonly name: string }
   | { readonly type: "request"; readonly id: number; readonly request: SpuRequest }
@@ -70,6 +93,8 @@ export type SpuToSc =
     }
   /** The topic's consumer offsets are dropped, durably. */
   | { readonly type: "topicForgotten"; readonly topic: string }
+  /** The states of aggregates over the topic are dropped, durably. */
+  | { readonly type: "statesForgotten"; readonly topic: string }
   | { readonly type: "request"; readonly id: number; readonly request: ScRequest }
   | { readonly type: "reply"; readonly id: number; readonly reply: LinkReply };
 
@@ -85,7 +110,11 @@ export type ScRequest =
       readonly consumerId: string;
       readonly topic: string;
       readonly partition: number;
-    };
+    }
+  /** Forwarded to the SPU that leads `aggregate-state`-0. Reply value: {@link AggregateStateEntry} or `undefined`. */
+  | { readonly kind: "fetchAggregateState"; readonly key: AggregateStateKey }
+  /** Forwarded likewise. Reply value: `undefined`, when it is durable. */
+  | { readonly kind: "commitAggregateState"; readonly commit: AggregateStateCommit };
 
 /** A SmartModule as the SC stores it. */
 export interface StoredModule {
@@ -105,9 +134,18 @@ export interface StoredModule {
 /** Requests about consumer offsets, which the SC passes on to the SPU that keeps them. */
 export type ConsumerOffsetRequest = Extract<ScRequest, { kind: "updateConsumerOffset" | "fetchConsumerOffset" }>;
 
+/** Requests about states of aggregates, to the SPU that keeps them. */
+export type AggregateStateRequest =
+  | Extract<ScRequest, { kind: "fetchAggregateState" | "commitAggregateState" }>
+  /** Reply value: {@link AggregateStateEntry}s. */
+  | { readonly kind: "listAggregateStates"; readonly name: string | undefined; readonly topic: string | undefined }
+  /** Reply value: those that were removed, durably. */
+  | { readonly kind: "resetAggregateStates"; readonly name: string; readonly topic: string | undefined };
+
 /** What the SC asks an SPU. */
 export type SpuRequest =
   | ConsumerOffsetRequest
+  | AggregateStateRequest
   /** Reply value: {@link SpuModuleTotals}. */
   | { readonly kind: "moduleTotals" }
   /**

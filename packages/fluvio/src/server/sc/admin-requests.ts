@@ -1,4 +1,5 @@
 import type { CreateRequest, DeleteRequest, StatusInput, UpdateRequest } from "../../protocol/index.ts";
+import type { AggregateStates } from "./aggregate-states.ts";
 import type { Connectors } from "./connectors.ts";
 import type { PlainObjects } from "./plain-objects.ts";
 import { errorStatus } from "./refusal.ts";
@@ -15,6 +16,7 @@ export interface AdminParts {
   readonly spus: SpuRegistry;
   readonly smartModules: SmartModules;
   readonly smartModuleRuns: SmartModuleRuns;
+  readonly aggregateStates: AggregateStates;
   readonly plain: PlainObjects;
   readonly connectors: Connectors;
 }

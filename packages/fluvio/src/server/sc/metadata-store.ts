@@ -26,10 +26,13 @@ const RESERVE_BYTES = 1024 * 1024;
 /** A write that failed with less free space than this failed for want of it. */
 const DISK_FULL_BELOW_BYTES = 1024 * 1024;
 
-/** Data of a partition that an SPU has still to delete, or (`offsets`) consumer offsets of a deleted topic. */
+/**
+ * Data of a partition that an SPU has still to delete, or what is kept for a deleted topic: consumer offsets (`offsets`),
+ * states of aggregates (`states`).
+ */
 export type Removal =
   | { readonly kind: "replica"; readonly topic: string; readonly partition: number; readonly spuId: number }
-  | { readonly kind: "offsets"; readonly topic: string };
+  | { readonly kind: "offsets" | "states"; readonly topic: string };
 
 export type MetadataChange =
   | {
@@ -263,9 +266,9 @@ class LmdbMetadataStore implements MetadataStore {
 
 /** Names a removal. */
 export function removalKey(removal: Removal): string {
-  return removal.kind === "offsets"
-    ? `offsets/${removal.topic}`
-    : `replica/${removal.spuId}/${removal.topic}-${removal.partition}`;
+  return removal.kind === "replica"
+    ? `replica/${removal.spuId}/${removal.topic}-${removal.partition}`
+    : `${removal.kind}/${removal.topic}`;
 }
 
 /** A failed commit rejects with a promise of the reason, which nobody else handles. */

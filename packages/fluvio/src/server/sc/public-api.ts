@@ -1,6 +1,7 @@
 import {
   type Api,
   type ApiVersionsResponseInput,
+  aggregateStatesApi,
   apiVersionsApi,
   type ConnectorLogsRequest,
   connectorLogsApi,
@@ -91,6 +92,10 @@ export class PublicApi {
       case smartModuleStatsApi.key: {
         const request = decode(smartModuleStatsApi.request, body, version);
         return answer(smartModuleStatsApi, header, connection, await smartModuleStats(this.#parts, request));
+      }
+      case aggregateStatesApi.key: {
+        const request = decode(aggregateStatesApi.request, body, version);
+        return answer(aggregateStatesApi, header, connection, await this.#parts.aggregateStates.answer(request));
       }
       case switchSmartModuleApi.key: {
         const request = decode(switchSmartModuleApi.request, body, version);

@@ -31,9 +31,9 @@ export class Removals {
     );
   }
 
-  /** Deleted topics whose consumer offsets are still stored. */
-  forgottenTopics(): readonly string[] {
-    return [...this.#open.values()].flatMap((removal) => (removal.kind === "offsets" ? [removal.topic] : []));
+  /** Deleted topics whose consumer offsets or states of aggregates are still stored. */
+  forgottenTopics(kind: "offsets" | "states"): readonly string[] {
+    return [...this.#open.values()].flatMap((removal) => (removal.kind === kind ? [removal.topic] : []));
   }
 
   async confirmed(removals: readonly Removal[]): Promise<void> {

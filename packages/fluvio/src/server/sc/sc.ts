@@ -4,6 +4,7 @@ import { type FrameServer, type ServeOptions, serve } from "../../transport/inde
 import { type Clock, systemClock } from "../clock.ts";
 import type { ScEnd } from "../link.ts";
 import type { AdminParts } from "./admin-requests.ts";
+import { AggregateStates } from "./aggregate-states.ts";
 import type { ConnectorHost } from "./connector-host.ts";
 import { Connectors } from "./connectors.ts";
 import type { MetadataStore } from "./metadata-store.ts";
@@ -85,16 +86,27 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     partitions,
     removals,
     findSmartModule: (name) => smartModules.find(name),
+    aggregateState: (request) => aggregateStates.ask(request),
   });
   const smartModules: SmartModules = new SmartModules(context, links, new ModuleInspector(options.engine));
   const topicWaitMs = options.topicWaitMs ?? TOPIC_WAIT_MS_DEFAULT;
   const topics = new Topics({ context, spus, partitions, removals, links, topicWaitMs });
+  const aggregateStates: AggregateStates = new AggregateStates({ context, links, topics });
   const connectors = new Connectors(context, topics, options.connectorHost);
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const { connectorHost } = options;
   const smartModuleRuns = new SmartModuleRuns({ spuIds: options.spus.ids, links, smartModules, connectorHost });
   const plain = new PlainObjects(context);
-  const parts: AdminParts = { context, topics, spus, smartModules, smartModuleRuns, plain, connectors };
+  const parts: AdminParts = {
+    context,
+    topics,
+    spus,
+    smartModules,
+    smartModuleRuns,
+    aggregateStates,
+    plain,
+    connectors,
+  };
   const gate = options.held ? heldGate() : undefined;
   const server = await listen(options, parts, logger, gate);
   const closing = new AbortController();

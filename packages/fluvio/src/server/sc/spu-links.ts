@@ -1,5 +1,12 @@
-import { flvError, type Logger, parsePartitionName } from "../../protocol/index.ts";
+import {
+  AGGREGATE_STATE_TOPIC,
+  flvError,
+  type Logger,
+  parsePartitionName,
+  partitionName,
+} from "../../protocol/index.ts";
 import type {
+  AggregateStateRequest,
   ConsumerOffsetRequest,
   LinkReply,
   ReplicaAssignment,
@@ -26,6 +33,8 @@ export interface SpuLinkParts {
   readonly removals: Removals;
   /** A module by `name` or `group/name@version`. */
   findSmartModule(name: string): StoredModule | undefined;
+  /** Has the SPU that keeps the states of aggregates answer. */
+  aggregateState(request: AggregateStateRequest): Promise<unknown>;
 }
 
 interface Attached {
@@ -78,8 +87,8 @@ export class SpuLinks {
 
   /** Whether these SPUs and the one that keeps consumer offsets are there, so that removals are confirmed soon. */
   canConfirm(spuIds: Iterable<number>): boolean {
-    const offsetsLeader = this.#offsetsLeader();
-    for (const id of offsetsLeader === undefined ? spuIds : [...spuIds, offsetsLeader]) {
+    for (const id of [...spuIds, this.#offsetsLeader(), this.#statesLeader()]) {
+      if (id === undefined) continue;
       if (this.#attached.get(id)?.ready !== true) return false;
     }
     return true;
@@ -103,6 +112,9 @@ export class SpuLinks {
       case "topicForgotten":
         this.#confirmed([{ kind: "offsets", topic: message.topic }]);
         break;
+      case "statesForgotten":
+        this.#confirmed([{ kind: "states", topic: message.topic }]);
+        break;
       case "request":
         void this.#answer(attached, message.id, message.request);
         break;
@@ -124,9 +136,15 @@ export class SpuLinks {
     const wanted = (of: string) => topic === undefined || of === topic;
     const replicas = this.#parts.removals.replicasOf(spuId).filter((replica) => wanted(replica.topic));
     if (replicas.length > 0) attached.link.send({ type: "removeReplicas", replicas });
-    if (spuId !== this.#offsetsLeader()) return;
-    for (const forgotten of this.#parts.removals.forgottenTopics()) {
-      if (wanted(forgotten)) attached.link.send({ type: "topicDeleted", topic: forgotten });
+    if (spuId === this.#offsetsLeader()) {
+      for (const forgotten of this.#parts.removals.forgottenTopics("offsets")) {
+        if (wanted(forgotten)) attached.link.send({ type: "topicDeleted", topic: forgotten });
+      }
+    }
+    if (spuId === this.#statesLeader()) {
+      for (const forgotten of this.#parts.removals.forgottenTopics("states")) {
+        if (wanted(forgotten)) attached.link.send({ type: "statesDeleted", topic: forgotten });
+      }
     }
   }
 
@@ -168,6 +186,9 @@ export class SpuLinks {
 
   async #serve(request: ScRequest): Promise<unknown> {
     if (request.kind === "smartModule") return this.#parts.findSmartModule(request.name);
+    if (request.kind === "fetchAggregateState" || request.kind === "commitAggregateState") {
+      return this.#parts.aggregateState(request);
+    }
     return this.#forward(request);
   }
 
@@ -210,6 +231,14 @@ export class SpuLinks {
   }
 
   #offsetsLeader(): number | undefined {
-    return this.#parts.context.stores.partitions.get(`${OFFSETS_TOPIC}-${OFFSETS_PARTITION}`)?.spec.leader;
+    return this.#leader(OFFSETS_TOPIC, OFFSETS_PARTITION);
+  }
+
+  #statesLeader(): number | undefined {
+    return this.#leader(AGGREGATE_STATE_TOPIC, 0);
+  }
+
+  #leader(topic: string, partition: number): number | undefined {
+    return this.#parts.context.stores.partitions.get(partitionName(topic, partition))?.spec.leader;
   }
 }

@@ -24,6 +24,12 @@ export const OFFSETS_TOPIC_SPEC: TopicSpec = {
   system: true,
 };
 
+/** Settings of the system topic that keeps states of aggregates: small segments, as what is old is soon written anew. */
+export const STATES_TOPIC_SPEC: TopicSpec = {
+  ...OFFSETS_TOPIC_SPEC,
+  storage: { segmentSize: 64 * 1024 * 1024, maxPartitionSize: 2_048_000_000 },
+};
+
 /** The topic as it is once every partition has a place. `leaders` by partition index. */
 export function topicObject(name: string, spec: TopicSpec, leaders: readonly number[]): MetadataOf<"Topic"> {
   const replicaMap = new Map(leaders.map((leader, partition) => [partition, [leader]]));

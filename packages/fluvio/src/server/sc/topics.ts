@@ -1,6 +1,8 @@
 import {
+  AGGREGATE_STATE_TOPIC,
   type MetadataOf,
   parsePartitionName,
+  partitionName,
   type StatusInput,
   type TopicSpec,
   topicNameProblem,
@@ -16,7 +18,15 @@ import { LeaderScheduler } from "./scheduler.ts";
 import type { SpuLinks } from "./spu-links.ts";
 import type { SpuRegistry } from "./spus.ts";
 import type { ScContext } from "./stores.ts";
-import { OFFSETS_TOPIC, OFFSETS_TOPIC_SPEC, partitionNames, partitionObject, topicObject } from "./topic-objects.ts";
+import {
+  OFFSETS_PARTITION,
+  OFFSETS_TOPIC,
+  OFFSETS_TOPIC_SPEC,
+  partitionNames,
+  partitionObject,
+  STATES_TOPIC_SPEC,
+  topicObject,
+} from "./topic-objects.ts";
 import { configured, withMorePartitions } from "./topic-updates.ts";
 import { limitsProblem, replicasProblem } from "./topic-validation.ts";
 
@@ -60,6 +70,27 @@ export class Topics {
       this.#scheduler.taken([spuId]);
       await this.#store(OFFSETS_TOPIC, OFFSETS_TOPIC_SPEC, [spuId]);
     });
+  }
+
+  /** Creates the system topic for states of aggregates when it is absent; resolves when it is online. */
+  async ensureStatesTopic(): Promise<void> {
+    const { stores } = this.#parts.context;
+    await this.#mutex.run(AGGREGATE_STATE_TOPIC, async () => {
+      if (stores.topics.has(AGGREGATE_STATE_TOPIC)) return;
+      // beside the consumer offsets: what is kept for a topic then goes with it in one place
+      const beside = stores.partitions.get(partitionName(OFFSETS_TOPIC, OFFSETS_PARTITION))?.spec.leader;
+      const leader = beside ?? this.#parts.spus.placeable.online[0];
+      if (leader === undefined) throw refusal({ name: "TopicError" }, "No SPU is online to keep states of aggregates");
+      this.#scheduler.taken([leader]);
+      await this.#store(AGGREGATE_STATE_TOPIC, STATES_TOPIC_SPEC, [leader]);
+    });
+    const { topicWaitMs } = this.#parts;
+    const partitions = [partitionName(AGGREGATE_STATE_TOPIC, 0)];
+    this.#requireOnline(
+      AGGREGATE_STATE_TOPIC,
+      await this.#parts.partitions.waitOnline(partitions, topicWaitMs),
+      topicWaitMs,
+    );
   }
 
   /** Answers when every partition is online. */
@@ -211,6 +242,8 @@ export class Topics {
     const { name } = topic;
     const partitions = this.#partitionsOf(topic);
     const open: Removal[] = [{ kind: "offsets", topic: name }];
+    const keepsStates = context.stores.topics.has(AGGREGATE_STATE_TOPIC) && name !== AGGREGATE_STATE_TOPIC;
+    if (keepsStates) open.push({ kind: "states", topic: name });
     for (const object of partitions) {
       const partition = parsePartitionName(object.name)?.partition ?? 0;
       open.push({ kind: "replica", topic: name, partition, spuId: object.spec.leader });

@@ -1,4 +1,5 @@
 import { decode, encode, type Infer, schema } from "../../protocol/index.ts";
+import type { KeyedChange, KeyedRecords } from "./keyed-log.ts";
 
 const { bytes, i64, string, struct, u64, union, nothing, u32 } = schema;
 
@@ -7,7 +8,6 @@ const Value = struct({ offset: i64, modifiedTimeSeconds: u64 });
 const Change = union("consumer offset record", {
   update: [0, struct({ key: bytes, value: bytes })],
   delete: [1, struct({ key: bytes })],
-  /** Everything before it is superseded by the updates that follow. */
   checkpoint: [2, nothing],
 });
 
@@ -22,10 +22,7 @@ export interface ConsumerOffsetEntry extends ConsumerOffsetKey {
 }
 
 /** A record of the consumer offsets' topic. */
-export type ConsumerOffsetChange =
-  | { readonly type: "update"; readonly entry: ConsumerOffsetEntry }
-  | { readonly type: "delete"; readonly key: ConsumerOffsetKey }
-  | { readonly type: "checkpoint" };
+export type ConsumerOffsetChange = KeyedChange<ConsumerOffsetEntry, ConsumerOffsetKey>;
 
 const VERSION = 0;
 
@@ -59,3 +56,10 @@ export function decodeChange(record: Uint8Array): ConsumerOffsetChange {
       return { type: "checkpoint" };
   }
 }
+
+export const CONSUMER_OFFSET_RECORDS: KeyedRecords<ConsumerOffsetEntry, ConsumerOffsetKey> = {
+  what: "consumer offsets",
+  keyText: ({ topic, partition, consumerId }) => `${topic}/${partition}/${consumerId}`,
+  encode: encodeChange,
+  decode: decodeChange,
+};

@@ -47,15 +47,22 @@ export class ConsumerStream {
     this.pump();
   }
 
-  /** The client wants `offset` next. */
-  acknowledge(offset: number): void {
-    if (this.flow === undefined || this.isEnded || offset === ACKNOWLEDGE_NOTHING) return;
+  /**
+   * The client wants `offset` next. Gives a promise when something is kept with it: it resolves when that is durable,
+   * a failure ends the stream.
+   * @throws FLV_AGGREGATE_STATE for an offset that cannot be acknowledged
+   */
+  acknowledge(offset: number): Promise<void> | undefined {
+    if (this.flow === undefined || this.isEnded || offset === ACKNOWLEDGE_NOTHING) return undefined;
     if (offset === ACKNOWLEDGE_END) {
       this.end();
-      return;
+      return undefined;
     }
+    const kept = this.source?.acknowledged?.(offset);
+    kept?.catch((error: unknown) => this.fail(error));
     acknowledge(this.flow, offset);
     this.pump();
+    return kept;
   }
 
   /** Says why in one last reply, then ends. */
@@ -79,7 +86,8 @@ export class ConsumerStream {
 
   private limit(): number {
     const { log } = this.options.replica;
-    return this.options.readCommitted ? log.highWatermark : log.logEndOffset;
+    const committedOnly = this.options.readCommitted || this.source?.committedOnly === true;
+    return committedOnly ? log.highWatermark : log.logEndOffset;
   }
 
   private advanced(): void {

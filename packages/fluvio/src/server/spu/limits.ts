@@ -14,6 +14,8 @@ export interface SpuLimits {
   readonly smartModuleBytesMax: number;
   /** Stored bytes that a look_back may read. */
   readonly lookbackBytesMax: number;
+  /** What the aggregates of one chain may keep in the cluster. */
+  readonly stateBytesMax: number;
   /** Longest wait for an answer of the SC. */
   readonly scTimeoutMs: number;
 }
@@ -27,5 +29,6 @@ export const SPU_LIMITS_DEFAULT: SpuLimits = {
   chainSilentBytesMax: 64 * 1024 * 1024,
   smartModuleBytesMax: 128 * 1024 * 1024,
   lookbackBytesMax: 64 * 1024 * 1024,
+  stateBytesMax: 8 * 1024 * 1024,
   scTimeoutMs: 30_000,
 };

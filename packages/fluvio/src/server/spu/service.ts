@@ -22,19 +22,23 @@ import {
 import type { RequestHeader, ServerConnection } from "../../transport/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ModuleSwitch } from "../link.ts";
+import type { AggregateStates } from "./aggregate-states.ts";
 import type { ChainFactory } from "./chains.ts";
 import { ConnectionState } from "./connection-state.ts";
 import type { ConsumerOffsets } from "./consumer-offsets.ts";
+import type { ConsumerStream } from "./consumer-stream.ts";
 import { fetchOffsets, fetchOnce } from "./fetch.ts";
 import type { SpuLimits } from "./limits.ts";
 import { produce } from "./produce.ts";
 import type { ReplicaManager } from "./replica-manager.ts";
 import { openStream } from "./stream-fetch.ts";
+import { toWireError } from "./wire-answers.ts";
 
 export interface ServiceOptions {
   readonly replicas: ReplicaManager;
   readonly chains: ChainFactory;
   readonly consumerOffsets: ConsumerOffsets;
+  readonly states: AggregateStates;
   readonly limits: SpuLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -134,15 +138,11 @@ export class SpuService {
     return reply(fetchOffsetsApi, header, state, answer);
   }
 
-  private updateOffsets(header: RequestHeader, body: Uint8Array, state: ConnectionState): Promise<void> {
-    const request = decode(updateOffsetsApi.request, body, header.apiVersion);
-    const status = request.offsets.map(({ offset, sessionId }) => {
-      const stream = state.stream(sessionId);
-      if (stream === undefined) return { sessionId, error: wireError("FetchSessionNotFoud") };
-      if (offset < ACKNOWLEDGE_END) return { sessionId, error: wireError("OffsetOutOfRange") };
-      stream.acknowledge(offset);
-      return { sessionId, error: NO_ERROR };
-    });
+  private async updateOffsets(header: RequestHeader, body: Uint8Array, state: ConnectionState): Promise<void> {
+    const { offsets } = decode(updateOffsetsApi.request, body, header.apiVersion);
+    const status: { readonly sessionId: number; readonly error: WireErrorInput }[] = [];
+    const errors = offsets.map(({ offset, sessionId }) => acknowledge(state.stream(sessionId), offset));
+    for (const [index, { sessionId }] of offsets.entries()) status.push({ sessionId, error: await errors[index]! });
     return reply(updateOffsetsApi, header, state, { status });
   }
 
@@ -194,6 +194,23 @@ export class SpuService {
       return reply(fetchConsumerOffsetsApi, header, state, { errorCode, consumers: [] });
     }
     return reply(fetchConsumerOffsetsApi, header, state, { errorCode: NO_ERROR, consumers: local.list(filter) });
+  }
+}
+
+/** The error to answer, at once unless something is kept with the offset. */
+function acknowledge(stream: ConsumerStream | undefined, offset: number): WireErrorInput | Promise<WireErrorInput> {
+  if (stream === undefined) return wireError("FetchSessionNotFoud");
+  if (offset < ACKNOWLEDGE_END) return wireError("OffsetOutOfRange");
+  const { topic, partition } = stream.options.replica.id;
+  try {
+    const kept = stream.acknowledge(offset);
+    if (kept === undefined) return NO_ERROR;
+    return kept.then(
+      () => NO_ERROR,
+      (error: unknown) => toWireError(error, topic, partition),
+    );
+  } catch (error) {
+    return toWireError(error, topic, partition);
   }
 }
 

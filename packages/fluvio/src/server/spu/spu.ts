@@ -1,15 +1,25 @@
-import { flvError, type Logger, silentLogger } from "../../protocol/index.ts";
+import {
+  AGGREGATE_STATE_TOPIC,
+  CONSUMER_OFFSET_TOPIC,
+  flvError,
+  type Logger,
+  silentLogger,
+} from "../../protocol/index.ts";
 import type { SmartEngine } from "../../smartengine/index.ts";
 import { serve } from "../../transport/index.ts";
 import { systemClock } from "../clock.ts";
 import type { ScToSpu, SpuRequest, StoredModule } from "../link.ts";
+import { AggregateStateStore } from "./aggregate-state-store.ts";
+import { AggregateStates } from "./aggregate-states.ts";
 import { ChainFactory } from "./chains.ts";
+import { ConsumerOffsetStore } from "./consumer-offset-store.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
 import { SPU_LIMITS_DEFAULT, type SpuLimits } from "./limits.ts";
 import { ModuleCache } from "./module-cache.ts";
 import { ReplicaManager } from "./replica-manager.ts";
 import { ScClient } from "./sc-client.ts";
 import { SpuService } from "./service.ts";
+import { SystemTopic } from "./system-topic.ts";
 import type { Spu, SpuOptions } from "./types.ts";
 
 const RETENTION_CHECK_MS_DEFAULT = 60_000;
@@ -70,7 +80,10 @@ export async function createSpu(options: SpuOptions): Promise<Spu> {
 interface Parts {
   readonly sc: ScClient;
   readonly modules: ModuleCache;
+  readonly offsets: SystemTopic<ConsumerOffsetStore>;
+  readonly keptStates: SystemTopic<AggregateStateStore>;
   readonly consumerOffsets: ConsumerOffsets;
+  readonly states: AggregateStates;
   readonly replicas: ReplicaManager;
   readonly service: SpuService;
   readonly engine: SmartEngine;
@@ -82,12 +95,19 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
   const limits: SpuLimits = { ...SPU_LIMITS_DEFAULT, ...options.limits };
   const sc = new ScClient(link, limits.scTimeoutMs, logger);
   const modules = new ModuleCache((name) => fetchModule(sc, name), limits.smartModuleBytesMax);
-  const consumerOffsets = new ConsumerOffsets({
-    sc,
-    clock,
-    logger,
+  const offsets = new SystemTopic({
+    ...{ topic: CONSUMER_OFFSET_TOPIC, what: "consumer offsets", clock, logger },
+    load: (log, logOptions) => ConsumerOffsetStore.load(log, logOptions),
     forgotten: (topic) => link.send({ type: "topicForgotten", topic }),
   });
+  const keptStates = new SystemTopic({
+    ...{ topic: AGGREGATE_STATE_TOPIC, what: "states of aggregates", clock, logger },
+    load: (log, logOptions) => AggregateStateStore.load(log, logOptions),
+    forgotten: (topic) => link.send({ type: "statesForgotten", topic }),
+  });
+  const systemTopics = [offsets, keptStates];
+  const consumerOffsets = new ConsumerOffsets(offsets, sc);
+  const states = new AggregateStates(keptStates, sc, limits.stateBytesMax);
   const replicas = new ReplicaManager({
     storage: options.storage,
     flush: options.flush ?? "always",
@@ -95,19 +115,37 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
     logger,
     retentionCheckMs: options.retentionCheckMs ?? RETENTION_CHECK_MS_DEFAULT,
     report: (statuses) => link.send({ type: "replicaStatus", statuses }),
-    opened: (replica) => consumerOffsets.opened(replica),
-    ended: (id) => consumerOffsets.ended(id),
+    opened: async (replica) => {
+      for (const topic of systemTopics) await topic.opened(replica);
+    },
+    ended: (id) => {
+      for (const topic of systemTopics) topic.ended(id);
+    },
     removed: (id) => link.send({ type: "replicasRemoved", replicas: [id] }),
-    beforeRetention: (replica) => consumerOffsets.beforeRetention(replica),
+    beforeRetention: async (replica) => {
+      for (const topic of systemTopics) await topic.beforeRetention(replica);
+    },
   });
   const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
-  const service = new SpuService({ replicas, chains, consumerOffsets, limits, clock, logger });
-  return { sc, modules, consumerOffsets, replicas, service, engine: options.engine, startedMs: clock.nowMs() };
+  const service = new SpuService({ replicas, chains, consumerOffsets, states, limits, clock, logger });
+  const { engine } = options;
+  return {
+    sc,
+    modules,
+    offsets,
+    keptStates,
+    consumerOffsets,
+    states,
+    replicas,
+    service,
+    engine,
+    startedMs: clock.nowMs(),
+  };
 }
 
 function obey(
   message: Exclude<ScToSpu, { type: "request" | "reply" }>,
-  { replicas, consumerOffsets, modules }: Parts,
+  { replicas, offsets, keptStates, modules }: Parts,
   close: () => Promise<void>,
 ): void {
   switch (message.type) {
@@ -118,7 +156,10 @@ function obey(
       replicas.remove(message.replicas);
       return;
     case "topicDeleted":
-      consumerOffsets.topicDeleted(message.topic);
+      offsets.topicDeleted(message.topic);
+      return;
+    case "statesDeleted":
+      keptStates.topicDeleted(message.topic);
       return;
     case "smartModuleChanged":
       modules.invalidate();
@@ -129,14 +170,20 @@ function obey(
 }
 
 /** Answers what the SC asks, for itself or for another SPU. */
-async function answer(request: SpuRequest, { service, consumerOffsets, engine, startedMs }: Parts): Promise<unknown> {
+async function answer(
+  request: SpuRequest,
+  { service, consumerOffsets, states, engine, startedMs }: Parts,
+): Promise<unknown> {
   switch (request.kind) {
     case "switchModule":
       return service.switchModule(request.name);
     case "moduleTotals":
       return { sinceMs: startedMs, modules: engine.totals() };
-    default:
+    case "updateConsumerOffset":
+    case "fetchConsumerOffset":
       return consumerOffsets.answer(request);
+    default:
+      return states.answer(request);
   }
 }
 

@@ -10,19 +10,22 @@ import {
   wireError,
 } from "../../protocol/index.ts";
 import type { RequestHeader } from "../../transport/index.ts";
-import { planSteps } from "./chain-steps.ts";
+import type { AggregateStates } from "./aggregate-states.ts";
+import { planSteps, stateNameOf } from "./chain-steps.ts";
 import type { ChainFactory } from "./chains.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { ConsumerStream, checkStart } from "./consumer-stream.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { Replica, ReplicaManager } from "./replica-manager.ts";
 import type { RunningChain } from "./running-chain.ts";
+import { openStatefulSource } from "./stateful-stream.ts";
 import { chainSource, rawSource, type StreamData } from "./stream-source.ts";
 import { recordWireError, toWireError } from "./wire-answers.ts";
 
 export interface StreamFetchOptions {
   readonly replicas: ReplicaManager;
   readonly chains: ChainFactory;
+  readonly states: AggregateStates;
   readonly limits: SpuLimits;
   readonly logger: Logger;
 }
@@ -82,19 +85,30 @@ function startStream(
       hint: "open another connection",
     });
   }
-  checkStart(replica, request.fetchOffset);
   const maxBytes = Math.max(0, Math.min(request.maxBytes, limits.fetchBytesMax));
   const invocations = invocationsOf(request);
   if (invocations.length === 0) {
+    checkStart(replica, request.fetchOffset);
     stream.start(request.fetchOffset, rawSource(replica.log, maxBytes));
     return;
   }
   const label = `stream ${stream.options.streamId} of ${request.topic}-${request.partition}`;
   const plan = planSteps(invocations);
-  options.chains.open({ label, plan, log: replica.log, signal: state.connection.signal }).then(
+  const stateName = stateNameOf(plan);
+  const { signal } = state.connection;
+  const { fetchOffset } = request;
+  if (stateName !== undefined) {
+    openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, signal }, options).then(
+      ({ offset, source }) => stream.start(offset, source),
+      (error: unknown) => stream.fail(error),
+    );
+    return;
+  }
+  checkStart(replica, fetchOffset);
+  options.chains.open({ label, plan, log: replica.log, signal }).then(
     (chain) => {
       const closed = () => disposeChain(chain, options.logger);
-      stream.start(request.fetchOffset, chainSource(replica.log, chain, maxBytes, limits, closed));
+      stream.start(fetchOffset, chainSource(replica.log, chain, maxBytes, limits, closed));
     },
     (error: unknown) => stream.fail(error),
   );

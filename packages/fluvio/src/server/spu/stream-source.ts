@@ -20,6 +20,13 @@ export interface StreamSource {
    * @throws what {@link PartitionLog.read} and {@link SmartChain.process} throw: the end of the stream
    */
   next(offset: number, limit: number): Promise<StreamData | undefined>;
+  /** Whether it must see committed records only, whatever the client asked for. */
+  readonly committedOnly?: boolean;
+  /**
+   * The client wants `offset` next. Resolves when what that entails is durable.
+   * @throws FLV_AGGREGATE_STATE for an offset that cannot be acknowledged
+   */
+  acknowledged?(offset: number): Promise<void>;
   close(): void;
 }
 
