@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { buildAs } from "../../../../tests/fixtures/build-as.ts";
+import { Fluvio } from "../client/index.ts";
+import { type Cluster, startCluster } from "../server/index.ts";
+import { type Gateway, startGateway } from "./index.ts";
+
+let dataDir = "";
+let cluster: Cluster;
+let gateway: Gateway;
+let fluvio: Fluvio;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "fluvio-gateway-"));
+  // two SPUs: the second is a process of its own
+  cluster = await startCluster({ dataDir, scPort: 0, spuBasePort: 0, spuCount: 2, flush: "os", spuLogLevel: "error" });
+  gateway = await startGateway({ cluster, host: "127.0.0.1", port: 0 });
+  fluvio = await Fluvio.connect({ address: `127.0.0.1:${cluster.scPort}` });
+});
+afterAll(async () => {
+  await fluvio.close();
+  await gateway.close();
+  await cluster.close(0);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+function get(path: string): Promise<Response> {
+  return fetch(`http://127.0.0.1:${gateway.port}${path}`);
+}
+
+/** Values by name and labels, as they are written. */
+async function metrics(): Promise<ReadonlyMap<string, number>> {
+  const text = await (await get("/metrics")).text();
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(" ");
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+describe("/metrics", () => {
+  it("has the counters of a module on each SPU, which add up to what was read", async () => {
+    const admin = fluvio.admin();
+    await admin.createSmartModule("has-a", await buildAs("filter"));
+    await admin.createTopic("fruits", { partitions: 2 });
+    await using producer = await fluvio.topicProducer("fruits");
+    await producer.sendAll(["apple", "plum", "banana", "kiwi"].map((value) => ({ value })));
+    await producer.flush();
+    const smartmodules = [{ name: "has-a" }];
+    const consumer = await fluvio.consumer({
+      topic: "fruits",
+      offset: "beginning",
+      disableContinuous: true,
+      smartmodules,
+    });
+    let read = 0;
+    for await (const _record of consumer) read++;
+    expect(read).toBe(2);
+    const found = await metrics();
+    const of = (name: string) =>
+      [5001, 5002].map((spu) => found.get(`fluvio_smartmodule_${name}{module="has-a",spu="${spu}"}`) ?? Number.NaN);
+    const sum = (name: string) => of(name).reduce((total, one) => total + one, 0);
+    // both SPUs lead a partition and ran the module on it
+    expect(of("invocations_total").every((calls) => calls > 0)).toBe(true);
+    expect([sum("records_in_total"), sum("records_out_total")]).toEqual([4, 2]);
+    expect(sum("bytes_in_total")).toBeGreaterThan(sum("bytes_out_total"));
+    expect(sum("seconds_total")).toBeGreaterThan(0);
+    expect([sum("record_errors_total"), sum("failures_total"), sum("late_records_total")]).toEqual([0, 0, 0]);
+    expect([found.get('fluvio_spu_up{spu="5001"}'), found.get('fluvio_spu_up{spu="5002"}')]).toEqual([1, 1]);
+    expect(found.get('fluvio_spu_start_time_seconds{spu="5002"}')).toBeGreaterThan(1e9);
+  });
+
+  it("has topics, partitions and the process, and does not grow from scrape to scrape", async () => {
+    await fluvio.admin().createTopic("two", { partitions: 1 });
+    await using producer = await fluvio.topicProducer("two");
+    await (await producer.send("", "x")).wait();
+    await vi.waitFor(async () => {
+      const found = await metrics();
+      expect(found.get('fluvio_partition_log_end_offset{topic="two",partition="0"}')).toBe(1);
+      expect(found.get('fluvio_partition_high_watermark{topic="two",partition="0"}')).toBe(1);
+      expect(found.get('fluvio_partition_size_bytes{topic="two",partition="0"}')).toBeGreaterThan(60);
+    });
+    const [first, second] = [await metrics(), await metrics()];
+    expect(first.get('fluvio_partition_online{topic="two",partition="0"}')).toBe(1);
+    expect(first.get("process_cpu_seconds_total")).toBeGreaterThan(0);
+    const ours = (all: ReadonlyMap<string, number>) => [...all].filter(([name]) => name.startsWith("fluvio_"));
+    expect(ours(second)).toEqual(ours(first));
+    await fluvio.admin().deleteTopic("two");
+    await vi.waitFor(async () => {
+      expect([...(await metrics()).keys()].filter((name) => name.includes('topic="two"'))).toEqual([]);
+    });
+  });
+
+  it("is text that Prometheus knows, with a type for every name", async () => {
+    const response = await get("/metrics");
+    expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    expect(text).toContain("# TYPE fluvio_smartmodule_records_in_total counter");
+    expect(text).toContain("# TYPE fluvio_partition_size_bytes gauge");
+  });
+});
+
+describe("/healthz", () => {
+  it("is 200 when every SPU is online, 503 with the ones that are not", async () => {
+    const well = await get("/healthz");
+    expect([well.status, await well.json()]).toEqual([200, { status: "ok", offlineSpus: [] }]);
+    const second = cluster.spus.find(({ id }) => id === 5002)?.processId;
+    process.kill(second ?? 0, "SIGKILL");
+    await vi.waitFor(
+      async () => {
+        const ill = await get("/healthz");
+        expect([ill.status, await ill.json()]).toEqual([503, { status: "degraded", offlineSpus: [5002] }]);
+      },
+      { timeout: 5000, interval: 5 },
+    );
+    const found = await metrics();
+    expect(found.get('fluvio_spu_up{spu="5001"}')).toBe(1);
+    // it is started again by itself
+    await vi.waitFor(async () => expect((await get("/healthz")).status).toBe(200), { timeout: 20_000 });
+  });
+});
+
+describe("the gateway", () => {
+  it("knows nothing else, and only answers what is asked", async () => {
+    expect((await get("/")).status).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${gateway.port}/metrics`, { method: "POST" })).status).toBe(404);
+    const head = await fetch(`http://127.0.0.1:${gateway.port}/healthz`, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+  });
+
+  it("says which port is in use", async () => {
+    const squatter = createServer().listen(0, "127.0.0.1");
+    await new Promise((listening) => squatter.once("listening", listening));
+    const { port } = squatter.address() as { port: number };
+    await expect(startGateway({ cluster, host: "127.0.0.1", port })).rejects.toMatchObject({
+      code: "FLV_PORT_IN_USE",
+      message: expect.stringContaining(`port ${port} on 127.0.0.1 cannot be opened`),
+    });
+    squatter.close();
+  });
+
+  it("closes with connections that are kept open, and may be closed twice", async () => {
+    const other = await startGateway({ cluster, host: "localhost", port: 0 });
+    await (await fetch(`http://localhost:${other.port}/healthz`)).text();
+    await other.close();
+    await other.close();
+    await expect(fetch(`http://localhost:${other.port}/healthz`)).rejects.toThrow();
+  });
+});
