@@ -115,7 +115,7 @@ function wasmArtifact(line: string, dir: string): { path: string; fresh: boolean
   const path = message.filenames?.find((name) => name.endsWith(".wasm"));
   if (path === undefined) return undefined;
   const own = message.manifest_path === undefined || dirname(message.manifest_path).startsWith(dir);
-  return own ? { path, fresh: message.fresh ?? false } : undefined;
+  return own ? { path, fresh: message.fresh !== true } : undefined;
 }
 
 function noCargo(cargo: string) {

@@ -1,7 +1,7 @@
 export { type BuildOptions, type Built, buildProject } from "./build.ts";
 export { type RustBuildOptions, rustOptionsOf } from "./build-rust.ts";
 export { type GenerateOptions, generateProject } from "./generate.ts";
-export { installationDir, ownManifest } from "./installation.ts";
+export { ownManifest, resolverUrl } from "./installation.ts";
 export { libraryModules } from "./library.ts";
 export { type NpmOptions, runNpm } from "./npm.ts";
 export type { OfferedModule } from "./offered.ts";

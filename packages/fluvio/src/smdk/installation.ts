@@ -13,3 +13,11 @@ export async function ownManifest(): Promise<{ readonly name: string; readonly v
     version: string;
   };
 }
+
+/**
+ * For `node --import`: with it `fluvio` and its entries resolve to this installation where the importing project has none
+ * of its own.
+ */
+export function resolverUrl(): string {
+  return new URL("../../dist/smdk/resolver.js", import.meta.url).href;
+}

@@ -1,33 +1,25 @@
+import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import type { FluvioClient, SmartModuleStep } from "../../client/index.ts";
-import {
-  BatchBuilder,
-  decodeRecords,
-  encodeRecords,
-  flvError,
-  renderRuntimeError,
-  type SectionRecord,
-} from "../../protocol/index.ts";
-import type { ChainStep, RecordError, SmartChain } from "../../smartengine/index.ts";
+import { flvError, isFluvioError, renderRuntimeError, type SectionRecord } from "../../protocol/index.ts";
+import type { RecordError } from "../../smartengine/index.ts";
+import type { RunRecord } from "../../smdk/index.ts";
 import { command, flag, type InputOf, type OptionTable, optionalArg, value, valueOr, values } from "../command.ts";
 import { fileError } from "../files.ts";
 import type { Io } from "../io.ts";
+import { BrokenPipe } from "../output/stream.ts";
+import { Exit, errorLine } from "../report.ts";
 import { integer, nonEmpty, text } from "../values.ts";
 import { decode } from "./consume-format.ts";
-import { readWasmFile, smartmoduleOptions, smartmoduleSteps, stepRest } from "./smartmodule-options.ts";
+import { localChain, localChainOptions, namesModules } from "./local-chain.ts";
+import { buildHere } from "./smartmodule-build.ts";
+import { watchFiles } from "./watch-files.ts";
 
 const NEWLINE = 0x0a;
+const CLEAR_SCREEN = "\u001b[2J\u001b[3J\u001b[H";
 
 const options = {
-  wasmFile: value({
-    long: "wasm-file",
-    value: "path",
-    summary: "Module to test",
-    parse: nonEmpty,
-    conflicts: ["smartmodule", "smartmodulePath", "transforms", "transformsLine"],
-  }),
   text: value({
     long: "text",
     value: "text",
@@ -56,12 +48,8 @@ const options = {
     default: 0,
   }),
   verbose: flag({ long: "verbose", short: "v", summary: "First print the number of records" }),
-  ...smartmoduleOptions,
-  params: { ...smartmoduleOptions.params, requires: ["wasmFile", "smartmodule", "smartmodulePath", "name"] },
-  aggregateInitial: {
-    ...smartmoduleOptions.aggregateInitial,
-    requires: ["wasmFile", "smartmodule", "smartmodulePath", "name"],
-  },
+  watch: flag({ long: "watch", summary: "Run again at every save, until Ctrl-C" }),
+  ...localChainOptions,
 } satisfies OptionTable;
 
 type Input = InputOf<{ readonly name: ReturnType<typeof optionalArg> }, typeof options>;
@@ -69,84 +57,120 @@ type Input = InputOf<{ readonly name: ReturnType<typeof optionalArg> }, typeof o
 export const smartmoduleTest = command({
   noun: "smartmodule",
   verb: "test",
-  summary: "Run a SmartModule on records, here",
+  summary: "Run a SmartModule on records, here, or the tests of this folder's project",
   description:
     "Run a SmartModule, or a chain of them, on records given on the command line, in a file or on standard input, and " +
-    "print what comes out. What the module prints itself goes to standard error.",
+    "print what comes out. Without a module, the project that the current folder is in is built and run; without records " +
+    "too, its tests (*.test.mjs) run. What the module prints itself goes to standard error. The exit code is 1 when the " +
+    "module reports an error for a record; the records before that are printed first.",
   args: { name: optionalArg({ name: "name", summary: "Stored SmartModule to test" }) },
   options,
   examples: [
+    { text: "the tests of this folder's project", command: "fluvio smartmodule test" },
+    { text: "this folder's project, at every save", command: "fluvio smartmodule test --watch --text apple" },
     { command: "fluvio smartmodule test --wasm-file my_filter.wasm --text apple" },
     { command: "fluvio smartmodule test my-filter --file fruits.txt -e key=value" },
   ],
   run: async (input, io) => {
-    const records = await inputRecords(input, io);
-    const steps = await chainSteps(input, io);
-    const { createSmartEngine } = await import("../../smartengine/index.ts");
-    await using engine = createSmartEngine({
-      onModuleOutput: (module, _stream, line) => io.stderr.print(`[${module}] ${line}`),
-    });
-    await using chain = await engine.chain(steps, { signal: io.signal });
-    await feedLookback(chain, input, io.now());
-    const { records: section, error } = await chain.processRecords(encodeRecords(records), io.now());
-    await printRecords(decodeRecords(section), input, io);
-    if (error !== undefined) throw recordError(error);
-    return 0;
+    // Standard input can be read once, a watch runs many times.
+    const stdin = input.stdin ? await buffer(io.stdin) : undefined;
+    if (!input.watch) return await testOnce(input, stdin, io);
+    return await testAtEverySave(input, stdin, io);
   },
 });
 
-async function chainSteps(input: Input, io: Io): Promise<readonly ChainStep[]> {
-  const rest = stepRest(input.params, input.aggregateInitial);
-  const chosen: readonly SmartModuleStep[] =
-    input.wasmFile !== undefined
-      ? [{ name: input.wasmFile, wasm: await readWasmFile(io, input.wasmFile), ...rest }]
-      : input.name !== undefined
-        ? [{ name: input.name, ...rest }]
-        : await smartmoduleSteps(input, io);
-  if (chosen.length === 0) {
-    throw flvError("FLV_ARGUMENT", "No SmartModule to test", {
-      hint: "Give --wasm-file PATH, the name of a stored SmartModule, or --transforms FILE.",
+async function testOnce(input: Input, stdin: Buffer | undefined, io: Io): Promise<number> {
+  const hasRecords = input.text !== undefined || input.file !== undefined || stdin !== undefined;
+  const { findProject, runModules } = await import("../../smdk/index.ts");
+  if (!namesModules(input)) {
+    const project = await findProject(io.cwd).catch((error: unknown) => {
+      throw noModule(error);
     });
+    if (!hasRecords) {
+      await buildHere(io, project.dir);
+      return await runProjectTests(io, project.dir);
+    }
   }
-  const stored = chosen.some((step) => step.wasm === undefined);
-  const client = stored ? await io.connect() : undefined;
-  return await Promise.all(chosen.map((step) => engineStep(step, client, input, io.signal)));
-}
-
-async function engineStep(
-  step: SmartModuleStep,
-  client: FluvioClient | undefined,
-  input: Input,
-  signal: AbortSignal,
-): Promise<ChainStep> {
-  const name = step.name ?? "smartmodule";
-  const wasm = step.wasm ?? (await client?.admin().downloadSmartModule(name, { signal })) ?? new Uint8Array(0);
-  const lookback = step.lookback ?? (input.lookbackLast > 0 ? { last: input.lookbackLast } : undefined);
-  const initial = step.aggregateInitial;
-  return {
-    name,
-    wasm,
-    params: new Map(Object.entries(step.params ?? {})),
-    ...(lookback === undefined ? {} : { lookback }),
-    ...(initial === undefined
-      ? {}
-      : { accumulator: typeof initial === "string" ? Buffer.from(initial) : new Uint8Array(initial) }),
-  };
-}
-
-async function inputRecords(input: Input, io: Io): Promise<SectionRecord[]> {
-  const key = input.key === undefined ? undefined : Buffer.from(input.key);
-  const toRecord = (bytes: Uint8Array, index: number): SectionRecord => ({
-    timestampDelta: 0,
-    offsetDelta: index,
-    key,
-    value: bytes,
+  const records = await inputRecords(input, stdin, io);
+  const chain = await localChain(input, io);
+  const { lookbackLast } = input;
+  const steps = chain.map((step) =>
+    step.lookback === undefined && lookbackLast > 0 ? { ...step, lookback: { last: lookbackLast } } : step,
+  );
+  const { records: made, error } = await runModules({
+    steps,
+    records,
+    history: input.record.map((stored) => Buffer.from(stored)),
+    signal: io.signal,
+    onOutput: (module, line) => io.stderr.print(`[${module}] ${line}`),
   });
-  if (input.text !== undefined) return [toRecord(Buffer.from(input.text), 0)];
-  if (input.file === undefined && !input.stdin) {
+  await printRecords(made, input, io);
+  if (error !== undefined) throw recordError(error);
+  return 0;
+}
+
+function noModule(error: unknown): unknown {
+  if (!isFluvioError(error) || !error.message.startsWith("No SmartModule project")) return error;
+  return flvError("FLV_ARGUMENT", "No SmartModule to test", {
+    hint: "Give --wasm-file PATH, the name of a stored SmartModule, or --transforms FILE; or change into a project's folder.",
+    cause: error,
+  });
+}
+
+/** Runs `node --test` in the project; its `fluvio/testing` is this installation's where it has none of its own. */
+async function runProjectTests(io: Io, dir: string): Promise<number> {
+  const { resolverUrl } = await import("../../smdk/index.ts");
+  const child = spawn(process.execPath, ["--import", resolverUrl(), "--test", "--test-reporter=spec"], {
+    cwd: dir,
+    env: io.env,
+    signal: io.signal,
+    stdio: io.ownsProcess ? "inherit" : ["ignore", "pipe", "pipe"],
+  });
+  child.stdout?.on("data", (chunk: Buffer) => void io.stdout.write(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => void io.stderr.write(chunk));
+  const exitCode = await new Promise<number>((done, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => done(code ?? 1));
+  });
+  return exitCode === 0 ? 0 : 1;
+}
+
+async function testAtEverySave(input: Input, stdin: Buffer | undefined, io: Io): Promise<number> {
+  const { findProject } = await import("../../smdk/index.ts");
+  // What it names is checked once; mistakes in the sources are what the watch is for.
+  const dirs = namesModules(input) ? [] : [(await findProject(io.cwd)).dir];
+  const given = [input.file, input.wasmFile, input.smartmodulePath, input.transforms];
+  const files = given.filter((path) => path !== undefined).map((path) => resolve(io.cwd, path));
+  while (!io.signal.aborted) {
+    const watching = await watchFiles({ dirs, files }, io.signal);
+    try {
+      if (io.stdout.isTty) await io.stdout.write(CLEAR_SCREEN);
+      await testOnce(input, stdin, io).catch((error: unknown) => showError(error, io));
+      if (io.signal.aborted) break;
+      io.stderr.print(io.stderr.style.dim("Waiting for changes. Ctrl-C ends."));
+      await watching.changed;
+    } finally {
+      watching.close();
+    }
+  }
+  return 0;
+}
+
+function showError(error: unknown, io: Io): void {
+  if (error instanceof BrokenPipe) throw error;
+  if (error instanceof Exit || io.signal.aborted) return;
+  io.stderr.print(io.stderr.style.red(errorLine(error)));
+}
+
+async function inputRecords(input: Input, stdin: Buffer | undefined, io: Io): Promise<RunRecord[]> {
+  const key = input.key === undefined ? undefined : Buffer.from(input.key);
+  const timestampMs = io.now();
+  const toRecord = (bytes: Uint8Array): RunRecord => ({ key, value: bytes, timestampMs });
+  if (input.text !== undefined) return [toRecord(Buffer.from(input.text))];
+  const bytes = input.file === undefined ? stdin : await readInput(io, input.file);
+  if (bytes === undefined) {
     throw flvError("FLV_ARGUMENT", "No valid input provided", { hint: "Give --text TEXT, --file PATH or --stdin." });
   }
-  const bytes = input.file === undefined ? await buffer(io.stdin) : await readInput(io, input.file);
   return (input.raw ? [bytes] : linesOf(bytes)).map(toRecord);
 }
 
@@ -165,18 +189,6 @@ function linesOf(bytes: Buffer): Buffer[] {
     start = end + 1;
   }
   return lines;
-}
-
-/** Gives the stored records to every module that looks back. */
-async function feedLookback(chain: SmartChain, { record }: Input, nowMs: number): Promise<void> {
-  for (const [index, lookback] of chain.lookbacks.entries()) {
-    if (lookback === undefined) continue;
-    const seen = lookback.last > 0 ? record.slice(-lookback.last) : record;
-    const builder = new BatchBuilder();
-    for (const stored of seen) builder.append(undefined, Buffer.from(stored), nowMs);
-    const batches = seen.length === 0 ? [] : [builder.build("none")];
-    await chain.lookBack(index, batches, 0);
-  }
 }
 
 async function printRecords(records: readonly SectionRecord[], input: Input, io: Io): Promise<void> {

@@ -48,7 +48,10 @@ interface Body {
 
 const READ_NUMBER = [
   "let text = std::str::from_utf8(record.value().as_ref())?;",
-  'let number: f64 = text.trim().parse().map_err(|_| eyre!("not a number: {text}"))?;',
+  "let number: f64 = text",
+  "    .trim()",
+  "    .parse()",
+  '    .map_err(|_| eyre!("not a number: {text}"))?;',
 ];
 const READ_TEXT = "let text = std::str::from_utf8(record.value().as_ref())?;";
 
@@ -72,9 +75,9 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         signature: "map(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)>",
         lines: [
           READ_TEXT,
-          textParam === undefined
-            ? "let value = text.to_uppercase();"
-            : `let value = format!("{}{text}", ${textParam});`,
+          ...(textParam === undefined
+            ? ["let value = text.to_uppercase();"]
+            : [`let prefix = ${textParam};`, 'let value = format!("{prefix}{text}");']),
           "Ok((record.key().cloned(), value.into()))",
         ],
         paramType: "String",
@@ -103,7 +106,8 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         lines: [
           READ_TEXT,
           `let parts = text.split(${textParam ?? "','"});`,
-          "Ok(parts.map(|part| (record.key().cloned(), part.into())).collect())",
+          "let records = parts.map(|part| (record.key().cloned(), part.into()));",
+          "Ok(records.collect())",
         ],
         paramType: "String",
       };
@@ -115,7 +119,10 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         lines: [
           ...READ_NUMBER,
           "let before = std::str::from_utf8(accumulator.as_ref())?;",
-          "let sum: f64 = if before.is_empty() { 0.0 } else { before.parse()? };",
+          "let sum: f64 = match before {",
+          '    "" => 0.0,',
+          "    _ => before.parse()?,",
+          "};",
           `let sum = (sum + number${numberParam === undefined ? "" : ` * ${numberParam}`}) as i64;`,
           "Ok(sum.to_string().into())",
         ],
@@ -134,8 +141,8 @@ function source(answers: Answers): string {
     "Result",
     "SmartModuleRecord",
   ];
-  return `${param === undefined ? "" : "use std::sync::OnceLock;\n\n"}use fluvio_smartmodule::{${sorted(names).join(", ")}};
-${param === undefined ? "" : PARAM_IMPORTS}
+  return `${param === undefined ? "" : "use std::sync::OnceLock;\n\n"}${param === undefined ? "" : PARAM_IMPORTS}use fluvio_smartmodule::{${sorted(names).join(", ")}};
+
 ${param === undefined ? "" : init(param, paramType)}/// ${example.does}
 #[smartmodule(${attribute})]
 pub fn ${signature} {
@@ -168,7 +175,6 @@ fn init(params: SmartModuleExtraParams) -> Result<()> {
 
 /** As rustfmt has them: functions and macros first, then types. */
 function sorted(names: readonly string[]): string[] {
-  return [...names]
-    .sort((a, b) => (a < b ? 1 : -1))
-    .sort((a, b) => Number(/^[A-Z]/.test(a)) - Number(/^[A-Z]/.test(b)));
+  const isType = (name: string) => Number(/^[A-Z]/.test(name));
+  return [...names].sort((a, b) => isType(a) - isType(b) || (a < b ? -1 : 1));
 }
