@@ -36,7 +36,7 @@ const percentile = (sorted: readonly number[], part: number) => sorted[Math.floo
 async function startCluster() {
   const home = await mkdtemp(join(tmpdir(), "fluvio-bench-"));
   const address = `127.0.0.1:${await freePort()}`;
-  const args = ["cluster", "run", "--data-dir", join(home, "data"), "--sc-pub-addr", address];
+  const args = ["cluster", "run", "--data-dir", join(home, "data"), "--sc-pub-addr", address, "--gateway-addr", "off"];
   const child = spawn(
     process.execPath,
     [

@@ -101,7 +101,9 @@ async function ensureCluster(shell, undo) {
     if (!/port \d+ is in use/.test(attempt.output)) throw new Error("the cluster could not be started");
     note("another program has the port: other ports are used");
     const address = `127.0.0.1:${await anyFreePort()}`;
-    await shell.run(["cluster", "start", "--sc-pub-addr", address, "--spu-base-port", String(await anyFreePort())]);
+    const gateway = `127.0.0.1:${await anyFreePort()}`;
+    const ports = ["--sc-pub-addr", address, "--spu-base-port", String(await anyFreePort()), "--gateway-addr", gateway];
+    await shell.run(["cluster", "start", ...ports]);
   }
   undo.push(() => shell.run(["cluster", "shutdown"]));
 }

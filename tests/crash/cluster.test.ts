@@ -31,7 +31,16 @@ async function startCluster(
   spuCount: number,
 ): Promise<RunningCluster> {
   const address = `127.0.0.1:${scPort}`;
-  const args = ["cluster", "run", "--data-dir", join(folder, "data"), "--sc-pub-addr", address];
+  const args = [
+    "cluster",
+    "run",
+    "--data-dir",
+    join(folder, "data"),
+    "--sc-pub-addr",
+    address,
+    "--gateway-addr",
+    "off",
+  ];
   const child = spawn(
     process.execPath,
     [BINARY, ...args, "--spu-base-port", String(spuPort), "--spu", String(spuCount), "--rust-log", "warn"],

@@ -13,6 +13,7 @@ const root = resolve(import.meta.dirname, "../..");
 describe("the tarball", () => {
   let prefix: string;
   let environment: NodeJS.ProcessEnv;
+  let gatewayPort = 0;
 
   const fluvio = (args: readonly string[], input?: string) =>
     new Promise<{ status: number | null; stdout: string; stderr: string }>((done) => {
@@ -35,6 +36,7 @@ describe("the tarball", () => {
     await writeFile(join(prefix, "package.json"), '{ "private": true, "type": "module" }');
     await run("npm", ["install", "--omit=dev", join(prefix, filename)], { cwd: prefix });
     const address = `127.0.0.1:${await freePort()}`;
+    gatewayPort = await freePort();
     const started = await fluvio([
       "cluster",
       "start",
@@ -42,6 +44,8 @@ describe("the tarball", () => {
       address,
       "--spu-base-port",
       String(await freePort()),
+      "--gateway-addr",
+      `127.0.0.1:${gatewayPort}`,
     ]);
     expect(started.stderr + started.stdout).toContain("Successfully installed Local Fluvio cluster");
     expect(started.status).toBe(0);
@@ -52,6 +56,11 @@ describe("the tarball", () => {
     expect(stopped.status).toBe(0);
     await rm(prefix, { recursive: true, force: true });
   }, 60_000);
+
+  test("metrics over HTTP", async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${gatewayPort}/metrics`)).text();
+    expect(metrics).toMatch(/^fluvio_spu_up\{spu="5001"\} 1$/m);
+  });
 
   test("a topic, records in, the same records out", async () => {
     expect((await fluvio(["topic", "create", "hello"])).stdout).toBe('topic "hello" created\n');

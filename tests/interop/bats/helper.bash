@@ -13,7 +13,7 @@ start_everything() {
   export PATH=$BATS_FILE_TMPDIR/bin:$PATH
   mkdir -p "$HOME" "$BATS_FILE_TMPDIR/bin" "$BATS_FILE_TMPDIR/work"
   ln -sf "$ROOT/packages/fluvio/bin/fluvio.js" "$BATS_FILE_TMPDIR/bin/fluvio"
-  fluvio cluster start --sc-pub-addr "127.0.0.1:$(free_port)" --spu-base-port "$(free_port)"
+  fluvio cluster start --sc-pub-addr "127.0.0.1:$(free_port)" --spu-base-port "$(free_port)" --gateway-addr off
 
   local port
   port=$(free_port)

@@ -29,7 +29,7 @@ def cluster():
     os.environ["FLUVIO_DIR"] = home
     os.environ["FLV_PROFILE_PATH"] = str(Path(home) / "config")
     address = f"127.0.0.1:{free_port()}"
-    started = cli("cluster", "start", "--sc-pub-addr", address, "--spu-base-port", str(free_port()))
+    started = cli("cluster", "start", "--sc-pub-addr", address, "--spu-base-port", str(free_port()), "--gateway-addr", "off")
     assert started.returncode == 0, started.stderr
     yield address
     stopped = cli("cluster", "delete", "--force")

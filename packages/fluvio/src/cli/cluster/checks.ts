@@ -7,7 +7,7 @@ import { flvError, isFluvioError } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
 import type { Checklist } from "./checklist.ts";
 import { clusterHolder } from "./holder.ts";
-import { type ClusterSettings, scAddress, spuPorts } from "./settings.ts";
+import { type ClusterSettings, gatewayEndpoint, scAddress, spuPorts } from "./settings.ts";
 
 /** A killed process is gone for the system before the last of its threads is, and with it its sockets. */
 const PORT_RELEASE_MS = 1000;
@@ -84,6 +84,8 @@ function checks(io: Io, settings: ClusterSettings, findings: Findings): readonly
       run: async () => {
         await checkPort(settings.sc_host, settings.sc_port, "--sc-pub-addr");
         for (const port of spuPorts(settings)) await checkPort(settings.sc_host, port, "--spu-base-port");
+        const gateway = gatewayEndpoint(settings);
+        if (gateway !== undefined) await checkPort(gateway.host, gateway.port, "--gateway-addr");
         return "Ports are free";
       },
     },

@@ -16,6 +16,7 @@ interface Place {
   readonly address: string;
   readonly dataDir: string;
   readonly spuPort: number;
+  readonly gatewayPort: number;
   processId(): Promise<number>;
   clear(): Promise<void>;
 }
@@ -24,6 +25,7 @@ async function newPlace(): Promise<Place> {
   const home = await mkdtemp(join(tmpdir(), "fluvio-cluster-"));
   const address = `127.0.0.1:${await freePort(1)}`;
   const spuPort = await freePort(3);
+  const gatewayPort = await freePort(1);
   const dataDir = join(home, ".fluvio", "data");
   const processId = async () => {
     const lock = JSON.parse(await readFile(join(dataDir, "cluster.lock"), "utf8")) as { processId: number };
@@ -31,10 +33,14 @@ async function newPlace(): Promise<Place> {
   };
   return {
     program: new Program(home),
-    options: ["--sc-pub-addr", address, "--spu-base-port", String(spuPort)],
+    options: [
+      ...["--sc-pub-addr", address, "--spu-base-port", String(spuPort)],
+      ...["--gateway-addr", `127.0.0.1:${gatewayPort}`],
+    ],
     address,
     dataDir,
     spuPort,
+    gatewayPort,
     processId,
     clear: async () => {
       await processId()
@@ -88,6 +94,12 @@ describe("one cluster through its life", () => {
     });
     await fluvio("topic", "create", "kept");
     expect((await fluvio("cluster", "status")).stderr).toContain("    ✅ 1 topic(s) using 0 B\n");
+  });
+
+  test("the gateway serves health and metrics", async () => {
+    const get = (path: string) => fetch(`http://127.0.0.1:${place.gatewayPort}${path}`);
+    expect(await (await get("/healthz")).json()).toEqual({ status: "ok", offlineSpus: [] });
+    expect(await (await get("/metrics")).text()).toMatch(/^fluvio_topics 1$/m);
   });
 
   test("version names program and cluster", async () => {
@@ -306,6 +318,7 @@ describe("a start that cannot work says why", () => {
   test.each([
     ["SC", (given: Place) => Number(given.address.split(":")[1]), "--sc-pub-addr"],
     ["SPU", (given: Place) => given.spuPort, "--spu-base-port"],
+    ["gateway", (given: Place) => given.gatewayPort, "--gateway-addr"],
   ])("the %s's port is in use", async (_, portOf, option) => {
     const squatter = createServer();
     squatter.listen(portOf(place), "127.0.0.1");
@@ -317,6 +330,17 @@ describe("a start that cannot work says why", () => {
       `    ❌ Check Ports failed port ${portOf(place)} is in use (127.0.0.1:${portOf(place)})`,
     );
     expect(started.stderr).toContain(option);
+  });
+
+  test("the gateway's port is in use, and the checks are left out: nothing is left running", async () => {
+    const squatter = createServer();
+    squatter.listen(place.gatewayPort, "127.0.0.1");
+    await once(squatter, "listening");
+    const started = await fluvio(place, ["cluster", "start", "--skip-checks", ...place.options]);
+    squatter.close();
+    expect(started.exitCode).toBe(1);
+    expect(started.stderr).toMatch(new RegExp(`^port ${place.gatewayPort} on 127.0.0.1 .*\\(FLV_PORT_IN_USE\\)`, "m"));
+    expect((await fluvio(place, ["cluster", "shutdown"])).stderr).toContain("No cluster was running");
   });
 
   test("the port is in use, and the checks are left out", async () => {

@@ -72,6 +72,7 @@ function runArguments(settings: ClusterSettings): readonly string[] {
     ["--spu-base-port", String(settings.spu_base_port)],
     ["--flush", settings.flush],
     ["--rust-log", settings.rust_log],
+    ["--gateway-addr", settings.gateway_addr],
     tlsArguments(settings.tls),
   ].flat();
 }

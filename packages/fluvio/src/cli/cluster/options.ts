@@ -4,7 +4,7 @@ import { flag, type InputOf, ValueError, value } from "../command.ts";
 import type { Io } from "../io.ts";
 import { integer, nonEmpty } from "../values.ts";
 import { endpoint } from "./endpoint.ts";
-import { type ClusterSettings, flushMode } from "./settings.ts";
+import { type ClusterSettings, flushMode, GATEWAY_OFF } from "./settings.ts";
 import { tlsFiles, tlsOptions } from "./tls.ts";
 
 function flush(given: string): string {
@@ -14,6 +14,12 @@ function flush(given: string): string {
   } catch {
     throw new ValueError(given, "expected always, os, or a time such as 100ms");
   }
+}
+
+function gatewayAddr(given: string): string {
+  if (given === GATEWAY_OFF) return given;
+  endpoint(given);
+  return given;
 }
 
 /** Options of the local cluster, for `start` and `run`. What is not given is as it was last time. */
@@ -46,6 +52,12 @@ export const settingsOptions = {
     value: "MODE",
     summary: "When acknowledged records are on disk: always (default), os, or a time such as 100ms",
     parse: flush,
+  }),
+  gatewayAddr: value({
+    long: "gateway-addr",
+    value: "HOST:PORT",
+    summary: "Where /metrics and /healthz are served over HTTP (localhost:9080), or off",
+    parse: gatewayAddr,
   }),
   ...tlsOptions,
 };
@@ -110,6 +122,7 @@ export function withGiven(base: ClusterSettings, given: Given, io: Io): ClusterS
     spu_base_port: given.spuBasePort ?? base.spu_base_port,
     flush: given.flush ?? base.flush,
     rust_log: given.rustLog ?? base.rust_log,
+    gateway_addr: given.gatewayAddr ?? base.gateway_addr,
     tls: tlsFiles(given, base.tls, io),
   };
 }

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { destination, pino } from "pino";
 import { emptyConfig, withCluster, writeConfigFile } from "../../client/index.ts";
 import { connectorSupervisor } from "../../connector/index.ts";
+import { type Gateway, startGateway } from "../../gateway/index.ts";
 import type { Logger } from "../../protocol/index.ts";
 import { type Cluster, startCluster } from "../../server/index.ts";
 import type { Io } from "../io.ts";
 import { failureMessage, tellStarter } from "./messages.ts";
-import { type ClusterSettings, flushMode, writeSettings } from "./settings.ts";
+import { type ClusterSettings, flushMode, gatewayEndpoint, writeSettings } from "./settings.ts";
 import { profileTls, serverTls } from "./tls.ts";
 
 /** A cluster that does not end this long after it was told to is left behind: its storage is safe against that. */
@@ -21,15 +22,23 @@ export async function runCluster(io: Io, settings: ClusterSettings): Promise<num
   // Synchronous: what is logged last is what matters most when a process dies.
   const logger = pino({ level: logLevel(settings.rust_log), base: null }, destination({ fd: 2, sync: true }));
   let cluster: Cluster;
+  let gateway: Gateway | undefined;
   try {
     cluster = await open(settings, logger);
+    gateway = await openGateway(settings, cluster, logger);
     await writeSettings(io, { ...settings, sc_port: cluster.scPort });
   } catch (error) {
     await tellStarter(failureMessage(error));
     throw error;
   }
   logger.info(
-    { host: cluster.host, scPort: cluster.scPort, spus: cluster.spus, dataDir: cluster.dataDir },
+    {
+      host: cluster.host,
+      scPort: cluster.scPort,
+      spus: cluster.spus,
+      dataDir: cluster.dataDir,
+      gateway: gateway === undefined ? "off" : { host: gateway.host, port: gateway.port },
+    },
     "cluster is ready",
   );
   await tellStarter({ type: "ready", scPort: cluster.scPort, spus: cluster.spus.length });
@@ -39,10 +48,23 @@ export async function runCluster(io: Io, settings: ClusterSettings): Promise<num
     logger.error({}, "the cluster did not close in time");
     process.exit(1);
   }, CLOSE_TIMEOUT_MS);
+  await gateway?.close();
   await cluster.close();
   clearTimeout(timer);
   logger.info({}, "cluster is closed");
   return 0;
+}
+
+/** A cluster whose gateway cannot start is closed again. @throws FLV_PORT_IN_USE */
+async function openGateway(settings: ClusterSettings, cluster: Cluster, logger: Logger): Promise<Gateway | undefined> {
+  const endpoint = gatewayEndpoint(settings);
+  if (endpoint === undefined) return undefined;
+  try {
+    return await startGateway({ ...endpoint, cluster, logger: logger.child({ part: "gateway" }) });
+  } catch (error) {
+    await cluster.close(0);
+    throw error;
+  }
 }
 
 async function open(settings: ClusterSettings, logger: Logger): Promise<Cluster> {

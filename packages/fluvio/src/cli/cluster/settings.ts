@@ -4,6 +4,7 @@ import { parse, stringify } from "smol-toml";
 import { parseDurationMs } from "../../client/index.ts";
 import { flvError, SC_PUBLIC_PORT_DEFAULT, SPU_PORT_STEP, SPU_PUBLIC_PORT_DEFAULT } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
+import { type Endpoint, endpoint } from "./endpoint.ts";
 import { isTlsFiles, type TlsFiles } from "./tls.ts";
 
 /** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
@@ -19,13 +20,18 @@ export interface ClusterSettings {
   /** `always`, `os`, or a time such as `100ms`. */
   readonly flush: string;
   readonly rust_log: string;
+  /** `host:port` of the HTTP gateway, or `off`. */
+  readonly gateway_addr: string;
   readonly tls?: TlsFiles | undefined;
 }
 
 const TEXTS = ["version", "data_dir", "log_dir", "sc_host", "flush", "rust_log"] as const;
 const NUMBERS = ["sc_port", "spus", "spu_base_port"] as const;
 
+/** In the place of an address: no gateway. */
+export const GATEWAY_OFF = "off";
 const SC_HOST_DEFAULT = "127.0.0.1";
+const GATEWAY_ADDR_DEFAULT = "localhost:9080";
 
 export function settingsPath(io: Io): string {
   return join(io.baseDir, "local-config");
@@ -42,6 +48,7 @@ export function defaultSettings(io: Io, version: string): ClusterSettings {
     spu_base_port: SPU_PUBLIC_PORT_DEFAULT,
     flush: "always",
     rust_log: "info",
+    gateway_addr: GATEWAY_ADDR_DEFAULT,
   };
 }
 
@@ -68,9 +75,20 @@ function checked(file: Readonly<Record<string, unknown>>): ClusterSettings {
     TEXTS.find((key) => typeof file[key] !== "string") ?? NUMBERS.find((key) => !Number.isSafeInteger(file[key]));
   if (wrong !== undefined) throw new Error(`${wrong} is ${file[wrong] === undefined ? "missing" : "not as expected"}`);
   if (file.tls !== undefined && !isTlsFiles(file.tls)) throw new Error("tls lacks a path");
-  const settings = file as unknown as ClusterSettings;
+  const { gateway_addr = GATEWAY_ADDR_DEFAULT } = file;
+  if (typeof gateway_addr !== "string" || !isGatewayAddr(gateway_addr)) throw new Error("gateway_addr is no HOST:PORT");
+  // releases before the gateway did not write it
+  const settings = { ...file, gateway_addr } as unknown as ClusterSettings;
   if (settings.spus < 1) throw new Error("spus is not at least 1");
   return settings;
+}
+
+function isGatewayAddr(text: string): boolean {
+  try {
+    return text === GATEWAY_OFF || endpoint(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function unusable(path: string, cause: unknown): Error {
@@ -102,6 +120,11 @@ export const scAddress = (settings: ClusterSettings): string => `${settings.sc_h
 /** Public port of each SPU, in the order of their ids. */
 export function spuPorts(settings: ClusterSettings): readonly number[] {
   return Array.from({ length: settings.spus }, (_, index) => settings.spu_base_port + SPU_PORT_STEP * index);
+}
+
+/** Where the HTTP gateway listens; nothing when it is left out. */
+export function gatewayEndpoint({ gateway_addr }: ClusterSettings): Endpoint | undefined {
+  return gateway_addr === GATEWAY_OFF ? undefined : endpoint(gateway_addr);
 }
 
 /** Log of the cluster process. */

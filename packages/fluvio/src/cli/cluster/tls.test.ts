@@ -27,7 +27,7 @@ beforeAll(async () => {
   await mkdir(join(home, "certs"));
   for (const [name, pem] of Object.entries(FILES)) await writeFile(join(home, "certs", `${name}.pem`), pem);
   address = `127.0.0.1:${await freePort(1)}`;
-  ports = ["--sc-pub-addr", address, "--spu-base-port", String(await freePort(2))];
+  ports = ["--sc-pub-addr", address, "--spu-base-port", String(await freePort(2)), "--gateway-addr", "off"];
   tls = [
     ["--tls", "--domain", "fluvio.local", "--ca-cert", "certs/ca.pem"],
     ["--client-cert", "certs/client.pem", "--client-key", "certs/client-key.pem"],

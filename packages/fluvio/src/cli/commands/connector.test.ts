@@ -66,7 +66,9 @@ beforeAll(async () => {
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fact`;
-  const ports = ["--sc-pub-addr", `127.0.0.1:${await freePort(1)}`, "--spu-base-port", String(await freePort(1))];
+  const address = `127.0.0.1:${await freePort(1)}`;
+  const spuPort = String(await freePort(1));
+  const ports = ["--sc-pub-addr", address, "--spu-base-port", spuPort, "--gateway-addr", "off"];
   await ok("cluster", "start", ...ports);
 }, 60_000);
 
