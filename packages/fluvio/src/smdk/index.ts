@@ -16,5 +16,6 @@ export {
   readPackageFile,
   TARGET_DIR,
 } from "./project.ts";
+export { type Replayed, type ReplayRecord, type ReplayResult, type ReplayStatus, replay } from "./replay.ts";
 export { type RunInput, type RunRecord, type RunResult, runModules } from "./run.ts";
 export { GENERATED_KINDS, type GeneratedKind } from "./templates/answers.ts";

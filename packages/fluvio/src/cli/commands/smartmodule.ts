@@ -13,6 +13,7 @@ import { smartmoduleGenerate } from "./smartmodule-generate.ts";
 import { smartmoduleInstall } from "./smartmodule-install.ts";
 import { smartmoduleLoad } from "./smartmodule-load.ts";
 import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
+import { smartmodulePreview } from "./smartmodule-preview.ts";
 import { smartmodulePublish, smartmoduleSetPublic } from "./smartmodule-publish.ts";
 import { registerModule, registerOptions } from "./smartmodule-register.ts";
 import { smartmoduleStats } from "./smartmodule-stats.ts";
@@ -245,6 +246,7 @@ export const smartmoduleCommands: readonly Command[] = [
   smartmoduleWatch,
   smartmoduleStats,
   smartmoduleTest,
+  smartmodulePreview,
   smartmoduleLoad,
   smartmoduleInstall,
   smartmodulePublish,
