@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import {
+  decode,
+  encode,
+  InspectSmartModulesResponse,
+  inspectSmartModulesApi,
+  SmartModuleStatsResponse,
+  SwitchSmartModuleResponse,
+  smartModuleStatsApi,
+  switchSmartModuleApi,
+} from "./index.ts";
+import { toHex } from "./testing/plain-json.ts";
+
+/** Our own additions have no recorded frames: these bytes must stay as they are, for older and newer releases. */
+describe("bytes of the extensions", () => {
+  it("InspectSmartModules", () => {
+    expect(toHex(encode(inspectSmartModulesApi.request, { names: ["a/b@1"] }, 0))).toBe("00000001" + "0005612f624031");
+    const response = {
+      error: { name: "None" },
+      modules: [
+        {
+          name: "f",
+          storedSizeBytes: 258,
+          wasmSizeBytes: 515,
+          sha256: "ab",
+          traits: {
+            kind: "filter",
+            exports: ["alloc"],
+            imports: ["env.x"],
+            hasInit: true,
+            hasLookBack: false,
+            abiVersion: 22,
+          },
+          problem: undefined,
+        },
+        {
+          name: "g",
+          storedSizeBytes: 1,
+          wasmSizeBytes: undefined,
+          sha256: undefined,
+          traits: undefined,
+          problem: { reason: "r", hint: undefined },
+        },
+      ],
+    } as const;
+    const bytes = encode(InspectSmartModulesResponse, response, 0);
+    expect(toHex(bytes)).toBe(
+      [
+        ["0000", "00000002"],
+        ["000166", "00000102", "0100000203", "0100026162"],
+        ["01", "000666696c746572", "000000010005616c6c6f63", "000000010005656e762e78", "01", "00", "0016", "00"],
+        ["000167", "00000001", "00", "00", "00", "01", "000172", "00"],
+      ]
+        .flat()
+        .join(""),
+    );
+    expect(decode(InspectSmartModulesResponse, bytes, 0)).toEqual(response);
+  });
+
+  it("SmartModuleStats", () => {
+    expect(toHex(encode(smartModuleStatsApi.request, { names: [] }, 0))).toBe("00000000");
+    const response = {
+      error: { name: "SmartModuleNotFound", smartmodule: "x" },
+      modules: [
+        {
+          name: "f",
+          chains: 1,
+          invocations: 2,
+          recordsIn: 3,
+          recordsOut: 4,
+          bytesIn: 5,
+          bytesOut: 6,
+          recordErrors: 7,
+          failures: 8,
+          lateRecords: 9,
+          timeMicros: 10,
+          memoryBytes: 11,
+        },
+      ],
+      spus: [
+        { spu: 5001, sinceMs: 1, problem: undefined },
+        { spu: 5002, sinceMs: undefined, problem: "p" },
+      ],
+    } as const;
+    const bytes = encode(SmartModuleStatsResponse, response, 0);
+    const numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((number) => number.toString(16).padStart(16, "0"));
+    expect(toHex(bytes)).toBe(
+      [
+        ["1771", "000178", "00000001"],
+        ["000166", "00000001", ...numbers],
+        ["00000002", "00001389", "010000000000000001", "00", "0000138a", "00", "01000170"],
+      ]
+        .flat()
+        .join(""),
+    );
+    expect(decode(SmartModuleStatsResponse, bytes, 0)).toEqual(response);
+  });
+
+  it("SwitchSmartModule", () => {
+    expect(toHex(encode(switchSmartModuleApi.request, { name: "f" }, 0))).toBe("000166");
+    const response = { error: { name: "None" }, streams: 2, connectors: 1, failures: ["no"] } as const;
+    const bytes = encode(SwitchSmartModuleResponse, response, 0);
+    expect(toHex(bytes)).toBe(["0000", "00000002", "00000001", "00000001", "00026e6f"].join(""));
+    expect(decode(SwitchSmartModuleResponse, bytes, 0)).toEqual(response);
+  });
+
+  it("are keys that no API of the original has, and never change", () => {
+    const keys = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi].map(({ key }) => key);
+    expect(keys).toEqual([30002, 30003, 30004]);
+  });
+});
