@@ -49,8 +49,8 @@ export function replay(vector: AbiVector, vectors: readonly AbiVector[], module:
   return instance.call(vector);
 }
 
-/** The least host there can be. */
-class BareInstance {
+/** The least host there can be: an instance that is spoken to by nothing but the ABI. */
+export class BareInstance {
   private readonly exports: WebAssembly.Exports;
   private output: { ptr: number; length: number } | undefined;
 
@@ -68,16 +68,16 @@ class BareInstance {
     wasi.attach(this.exports.memory as WebAssembly.Memory);
   }
 
-  call(vector: AbiVector): Outcome {
-    const input = Buffer.from(vector.input, "hex");
+  call({ call, version, input: inputHex }: Pick<AbiVector, "call" | "version" | "input">): Outcome {
+    const input = Buffer.from(inputHex, "hex");
     const alloc = this.exports.alloc as (length: number) => number;
-    const guest = this.exports[vector.call] as (ptr: number, length: number, version: number) => number;
+    const guest = this.exports[call] as (ptr: number, length: number, version: number) => number;
     const memory = this.exports.memory as WebAssembly.Memory;
     this.output = undefined;
     const ptr = alloc(input.length) >>> 0;
     new Uint8Array(memory.buffer).set(input, ptr);
     try {
-      const rc = guest(ptr, input.length, vector.version);
+      const rc = guest(ptr, input.length, version);
       return { rc, output: this.outputHex(memory), trapped: false };
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError) return { rc: undefined, output: undefined, trapped: true };
