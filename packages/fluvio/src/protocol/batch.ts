@@ -1,5 +1,5 @@
 import { BATCH_COMPRESSIONS, type BatchCompression } from "./compression.ts";
-import { crc32c } from "./crc.ts";
+import { crc32c, crc32cOfRange } from "./crc.ts";
 import { flvError } from "./errors.ts";
 
 /** Base offset and length: what precedes the part that the length counts. */
@@ -222,23 +222,35 @@ export interface BatchHeaderFields {
  * @param batch the whole batch, exactly
  */
 export function writeBatchHeader(batch: Uint8Array, fields: BatchHeaderFields): void {
-  const view = viewOf(batch);
+  writeBatchHeaderAt({ bytes: batch, view: viewOf(batch) }, 0, batch.length, fields);
+}
+
+/**
+ * Writes the header of the batch from `start` to `end`, likewise, for who writes many of them.
+ * @param target the bytes, and a view of exactly these
+ */
+export function writeBatchHeaderAt(
+  target: { readonly bytes: Uint8Array; readonly view: DataView },
+  start: number,
+  end: number,
+  fields: BatchHeaderFields,
+): void {
+  const { bytes, view } = target;
   const { baseOffset = 0, leaderEpoch = -1 } = fields;
-  view.setInt32(0, Math.floor(baseOffset / 4294967296));
-  view.setUint32(4, baseOffset >>> 0);
-  view.setInt32(BATCH_LENGTH_AT, batch.length - BATCH_PREAMBLE_BYTES);
-  view.setInt32(LEADER_EPOCH_AT, leaderEpoch);
-  view.setInt8(MAGIC_AT, BATCH_MAGIC);
-  view.setInt16(ATTRIBUTES_AT, BATCH_COMPRESSIONS.indexOf(fields.compression));
-  view.setInt32(LAST_OFFSET_DELTA_AT, fields.lastOffsetDelta);
-  writeI64(view, FIRST_TIMESTAMP_AT, fields.firstTimestampMs);
-  writeI64(view, MAX_TIMESTAMP_AT, fields.maxTimestampMs);
+  writeI64(view, start, baseOffset);
+  view.setInt32(start + BATCH_LENGTH_AT, end - start - BATCH_PREAMBLE_BYTES);
+  view.setInt32(start + LEADER_EPOCH_AT, leaderEpoch);
+  view.setInt8(start + MAGIC_AT, BATCH_MAGIC);
+  view.setInt16(start + ATTRIBUTES_AT, BATCH_COMPRESSIONS.indexOf(fields.compression));
+  view.setInt32(start + LAST_OFFSET_DELTA_AT, fields.lastOffsetDelta);
+  writeI64(view, start + FIRST_TIMESTAMP_AT, fields.firstTimestampMs);
+  writeI64(view, start + MAX_TIMESTAMP_AT, fields.maxTimestampMs);
   // no transactions and no idempotence in this protocol: producer id, epoch and sequence are -1
-  view.setInt32(PRODUCER_ID_AT, -1);
-  view.setInt32(PRODUCER_ID_AT + 4, -1);
-  view.setInt16(PRODUCER_EPOCH_AT, -1);
-  view.setInt32(FIRST_SEQUENCE_AT, -1);
-  view.setUint32(CRC_AT, crc32c(batch.subarray(ATTRIBUTES_AT)));
+  view.setInt32(start + PRODUCER_ID_AT, -1);
+  view.setInt32(start + PRODUCER_ID_AT + 4, -1);
+  view.setInt16(start + PRODUCER_EPOCH_AT, -1);
+  view.setInt32(start + FIRST_SEQUENCE_AT, -1);
+  view.setUint32(start + CRC_AT, crc32cOfRange(bytes, start + ATTRIBUTES_AT, end));
 }
 
 function writeI64(view: DataView, at: number, value: number): void {

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadNative } from "./compression.ts";
-import { makeCrc32cInJavaScript } from "./crc.ts";
+import { crc32cOfRange, makeCrc32cInJavaScript } from "./crc.ts";
 import { lz4BytesMax, zstdBytesMax } from "./expansion-bound.ts";
 import { BATCH_COMPRESSIONS, compress, crc32c, decompress, isFluvioError } from "./index.ts";
 import { toHex } from "./testing/plain-json.ts";
@@ -149,6 +149,15 @@ describe("CRC-32C", () => {
         const split = Math.min(cut, bytes.length);
         expect(inJavaScript(bytes.subarray(split), inJavaScript(bytes.subarray(0, split)))).toBe(crc32c(bytes));
         expect(crc32c(bytes.subarray(split), crc32c(bytes.subarray(0, split)))).toBe(crc32c(bytes));
+      }),
+    );
+  });
+
+  it("of a part is that of the part alone, short or long", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1500, size: "max" }), fc.nat(1500), fc.nat(1500), (bytes, one, other) => {
+        const [start, end] = [Math.min(one, other, bytes.length), Math.min(Math.max(one, other), bytes.length)];
+        expect(crc32cOfRange(bytes, start, end)).toBe(crc32c(bytes.subarray(start, end)));
       }),
     );
   });

@@ -183,6 +183,7 @@ export {
   type ValidateBatchOptions,
   validateBatch,
   writeBatchHeader,
+  writeBatchHeaderAt,
 } from "./batch.ts";
 export { BatchBuilder, type BatchBuilderOptions } from "./batch-builder.ts";
 export { BatchHeaderLayout, RecordBodyLayout } from "./batch-layout.ts";

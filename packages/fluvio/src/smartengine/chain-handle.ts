@@ -29,12 +29,17 @@ export interface ChainOwner {
   retire(chain: BuiltChain, reason?: Error): Promise<void>;
 }
 
+/** A chain keeps no buffer larger than this between calls. */
+const SPARE_BYTES_MAX = 2 << 20;
+
 /** A chain on its thread. Calls wait for each other; the first failure breaks the chain. */
 export class ChainHandle implements SmartChain {
   private readonly owner: ChainOwner;
   private built: BuiltChain;
   private last: Promise<unknown> = Promise.resolve();
   private inFlight = 0;
+  /** A buffer for the next input: making one takes longer than filling it. */
+  private spare: Uint8Array | undefined;
   private failure: Error | undefined;
   private disposal: Promise<void> | undefined;
 
@@ -49,9 +54,11 @@ export class ChainHandle implements SmartChain {
 
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
-      const batches = gathered(input.batches);
+      const batches = gathered(input.batches, this.spare);
+      this.spare = undefined;
       const { fromOffset, maxOutputBytes } = input;
       const result = await worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [batches.buffer]);
+      if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
         result.error,
@@ -162,11 +169,16 @@ async function feedHistory(worker: ChainWorker, ...args: Parameters<HistoryTaker
   await worker.request({ op: "lookBack", index, batches: copy, fromOffset, notBeforeMs }, [copy.buffer]);
 }
 
-/** One buffer of its own with all pieces: what is sent to a thread is given away, the pieces belong to others. */
-function gathered(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/**
+ * One buffer with all pieces, the spare one if they fit: what is sent to a thread is given away, the pieces belong to
+ * others.
+ */
+function gathered(pieces: readonly Uint8Array[], spare?: Uint8Array): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const piece of pieces) size += piece.length;
-  const all = new Uint8Array(size);
+  // most of a buffer that is much too large would be carried along for nothing
+  const fits = spare !== undefined && spare.length >= size && spare.length <= size * 4;
+  const all = fits ? new Uint8Array(spare.buffer as ArrayBuffer, 0, size) : new Uint8Array(size);
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);

@@ -4,7 +4,6 @@ import { howToRaise } from "./limits.ts";
 import {
   CLOCK,
   type ErrorMessage,
-  type StepUsage,
   type WorkerData,
   type WorkerReply,
   type WorkerRequest,
@@ -41,8 +40,6 @@ export class ChainWorker {
   private readonly worker: Worker;
   private readonly clock = new BigInt64Array(new SharedArrayBuffer(8 * CLOCK.length));
   private readonly options: ChainWorkerOptions;
-  /** Gets what the steps did, with each reply. */
-  onUsage: ((usage: readonly StepUsage[]) => void) | undefined;
   /** Modules of the thread's chain, by step. */
   private modules: readonly WatchedModule[] = [];
   private shortestTimeoutMs = 0;
@@ -140,7 +137,6 @@ export class ChainWorker {
     }
     const { pending } = this;
     this.settled();
-    if (reply.usage !== undefined) this.onUsage?.(reply.usage);
     if (reply.type === "result") pending?.resolve(reply.value as never);
     else pending?.reject(this.located(revived(reply.error)));
   }

@@ -46,6 +46,9 @@ interface KnownModule {
   readonly probe: ProbeResult;
 }
 
+type KnownStep = Omit<BuildStep, "usage">;
+type MeteredStep = ChainMeter["steps"][number];
+
 class Engine implements SmartEngine {
   private readonly limits: EngineLimits;
   private readonly pool: WorkerPool;
@@ -97,9 +100,11 @@ class Engine implements SmartEngine {
     const abort = () => void worker.terminate(signal?.reason as Error);
     signal?.addEventListener("abort", abort, { once: true });
     const meter = this.ledger.open(steps.map((step) => step.name));
-    worker.onUsage = (usage) => meter.add(usage);
     try {
-      const { takesHistory } = await worker.request({ op: "build", steps: known });
+      const { takesHistory } = await worker.request({
+        op: "build",
+        steps: known.map((step, index) => ({ ...step, usage: (meter.steps[index] as MeteredStep).usage })),
+      });
       signal?.throwIfAborted();
       return {
         worker,
@@ -116,7 +121,6 @@ class Engine implements SmartEngine {
   }
 
   private release(worker: ChainWorker, meter: ChainMeter): void {
-    worker.onUsage = undefined;
     meter.close();
     this.pool.give(worker);
   }
@@ -132,8 +136,8 @@ class Engine implements SmartEngine {
     this.release(worker, meter);
   }
 
-  private async buildSteps(steps: readonly ChainStep[]): Promise<readonly BuildStep[]> {
-    const built: BuildStep[] = [];
+  private async buildSteps(steps: readonly ChainStep[]): Promise<readonly KnownStep[]> {
+    const built: KnownStep[] = [];
     for (const step of steps) {
       const limits = lowered(this.limits, step.limits);
       const { checked, probe } = await this.known(step.name, step.wasm, limits.memoryBytesMax);

@@ -41,20 +41,26 @@ export interface BuildStep {
   readonly window: WindowOptions | undefined;
   /** Those of the engine, lowered by those of the step. */
   readonly limits: EngineLimits;
+  /** By {@link USAGE}; shared. */
+  readonly usage: Float64Array;
 }
 
-/** What a step did since the last reply; `memoryBytes` is what its instance holds now. */
-export interface StepUsage {
-  readonly invocations: number;
-  readonly recordsIn: number;
-  readonly recordsOut: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly recordErrors: number;
-  readonly lateRecords: number;
-  readonly timeMs: number;
-  readonly memoryBytes: number;
-}
+/**
+ * Places in a step's counters: what it did so far, and the memory of its instance now. They are shared with the thread,
+ * which alone writes them; a reply comes after what was written before it.
+ */
+export const USAGE = {
+  invocations: 0,
+  recordsIn: 1,
+  recordsOut: 2,
+  bytesIn: 3,
+  bytesOut: 4,
+  recordErrors: 5,
+  lateRecords: 6,
+  timeMs: 7,
+  memoryBytes: 8,
+  length: 9,
+} as const;
 
 /** What the probe of a module finds out by running it, without user code. */
 export interface ProbeResult {
@@ -69,6 +75,8 @@ interface BuildResult {
 
 export interface ProcessResult {
   readonly batches: Uint8Array;
+  /** The buffer of the request, when the result is not in it: to be used again. */
+  readonly spare?: Uint8Array;
   readonly recordCount: number;
   readonly nextOffset: number;
   readonly error: RecordError | undefined;
@@ -105,13 +113,8 @@ export interface ErrorMessage {
 }
 
 export type WorkerReply =
-  | {
-      readonly type: "result";
-      readonly value: WorkerResults[keyof WorkerResults];
-      /** By step; only of requests that ran modules. */
-      readonly usage: readonly StepUsage[] | undefined;
-    }
-  | { readonly type: "error"; readonly error: ErrorMessage; readonly usage: readonly StepUsage[] | undefined }
+  | { readonly type: "result"; readonly value: WorkerResults[keyof WorkerResults] }
+  | { readonly type: "error"; readonly error: ErrorMessage }
   | {
       readonly type: "output";
       readonly module: string;

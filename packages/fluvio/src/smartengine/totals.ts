@@ -1,5 +1,5 @@
 import { isFluvioError } from "../protocol/index.ts";
-import type { StepUsage } from "./messages.ts";
+import { USAGE } from "./messages.ts";
 import type { ModuleTotals } from "./types.ts";
 
 /** Names counted apart; a cluster that makes up names without end must not fill the memory. */
@@ -11,10 +11,16 @@ type Entry = { -readonly [Field in keyof ModuleTotals]: ModuleTotals[Field] };
 /** Counters of all modules by name, since the engine started. */
 export class ModuleLedger {
   private readonly entries = new Map<string, Entry>();
+  private readonly running = new Set<ChainMeter>();
 
   /** Counts a chain with one step for each name. */
   open(names: readonly string[]): ChainMeter {
-    return new ChainMeter(names.map((name) => this.entry(name)));
+    const meter = new ChainMeter(
+      names.map((name) => this.entry(name)),
+      () => this.running.delete(meter),
+    );
+    this.running.add(meter);
+    return meter;
   }
 
   /** Counts a module that was stopped before its chain ran. */
@@ -24,7 +30,11 @@ export class ModuleLedger {
   }
 
   totals(): readonly ModuleTotals[] {
-    return [...this.entries.values()].map((entry) => ({ ...entry }));
+    const totals = new Map([...this.entries.values()].map((entry) => [entry, { ...entry }]));
+    for (const meter of this.running) {
+      for (const { entry, usage } of meter.steps) add(usage, totals.get(entry) as Entry);
+    }
+    return [...totals.values()];
   }
 
   private entry(name: string): Entry {
@@ -39,32 +49,16 @@ export class ModuleLedger {
 
 /** The share of one running chain in the counters. */
 export class ChainMeter {
-  private readonly steps: readonly { readonly entry: Entry; memoryBytes: number }[];
+  readonly steps: readonly { readonly entry: Entry; readonly usage: Float64Array }[];
+  private readonly onClose: () => void;
   private closed = false;
 
-  constructor(entries: readonly Entry[]) {
-    this.steps = entries.map((entry) => ({ entry, memoryBytes: 0 }));
+  constructor(entries: readonly Entry[], onClose: () => void) {
+    this.steps = entries.map((entry) => {
+      return { entry, usage: new Float64Array(new SharedArrayBuffer(USAGE.length * Float64Array.BYTES_PER_ELEMENT)) };
+    });
+    this.onClose = onClose;
     for (const entry of new Set(entries)) entry.chains += 1;
-  }
-
-  /** Adds what the steps did since the last time. */
-  add(usage: readonly StepUsage[]): void {
-    if (this.closed) return;
-    for (const [index, step] of this.steps.entries()) {
-      const used = usage[index];
-      if (used === undefined) continue;
-      const { entry } = step;
-      entry.invocations += used.invocations;
-      entry.recordsIn += used.recordsIn;
-      entry.recordsOut += used.recordsOut;
-      entry.bytesIn += used.bytesIn;
-      entry.bytesOut += used.bytesOut;
-      entry.recordErrors += used.recordErrors;
-      entry.lateRecords += used.lateRecords;
-      entry.timeMs += used.timeMs;
-      entry.memoryBytes += used.memoryBytes - step.memoryBytes;
-      step.memoryBytes = used.memoryBytes;
-    }
   }
 
   /** Counts the module that broke the chain, if one did. */
@@ -77,8 +71,18 @@ export class ChainMeter {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    for (const { entry, memoryBytes } of this.steps) entry.memoryBytes -= memoryBytes;
+    this.onClose();
+    for (const { entry, usage } of this.steps) {
+      usage[USAGE.memoryBytes] = 0;
+      add(usage, entry);
+    }
     for (const entry of new Set(this.steps.map((step) => step.entry))) entry.chains -= 1;
+  }
+}
+
+function add(usage: Float64Array, entry: Entry): void {
+  for (const [field, at] of Object.entries(USAGE) as [keyof typeof USAGE, number][]) {
+    if (field !== "length") entry[field] += usage[at] as number;
   }
 }
 

@@ -3,7 +3,7 @@ import {
   type BatchHeaderFields,
   compress,
   BATCH_HEADER_BYTES as HEADER_BYTES,
-  writeBatchHeader,
+  writeBatchHeaderAt,
 } from "../../protocol/index.ts";
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
 
@@ -25,24 +25,40 @@ export interface SourceBatch {
   readonly maxTimestampMs: number;
 }
 
+/** A kept buffer that grew past this is given up. */
+const KEPT_BYTES_MAX = 8 << 20;
+
 /**
  * Lays out surviving records as batches that every reader numbers alike, whether it uses offset deltas or counts from
  * the base offset: a gap or a repeated offset starts a new batch, and each batch covers the offsets dropped after it.
- * Offsets dropped before the first survivor are covered by a batch without records.
+ * Offsets dropped before the first survivor are covered by a batch without records. One writer serves many outputs, in
+ * the same buffer.
  */
 export class BatchWriter {
-  private bytes: Uint8Array;
+  private bytes = new Uint8Array(0);
+  private view = new DataView(this.bytes.buffer);
+  /** Both, for writing headers. */
+  private target = { bytes: this.bytes, view: this.view };
   private used = 0;
-  /** Start of the batch whose header is not written yet. */
+  /** Start of the batch whose header is not written yet, if one is open. */
   private openStart = 0;
-  private open: OpenBatch | undefined;
+  private isOpen = false;
+  private readonly open = newHeader();
+  /** True while the open batch is a stored one whose header still holds. */
+  private untouched = false;
   /** Offset after everything accounted for. */
-  private nextOffset: number;
+  private nextOffset = 0;
+  private readonly segment: RecordSegment = { start: 0, end: 0, patchCount: 0, positions: [], deltas: [] };
   recordCount = 0;
 
-  constructor(sizeHint: number, fromOffset: number) {
-    this.bytes = new Uint8Array(sizeHint);
+  /** Begins an output. */
+  start(sizeHint: number, fromOffset: number): void {
+    if (this.bytes.length > KEPT_BYTES_MAX || this.bytes.length < sizeHint) this.resize(sizeHint);
+    this.used = 0;
+    this.isOpen = false;
+    this.untouched = false;
     this.nextOffset = fromOffset;
+    this.recordCount = 0;
   }
 
   /** Bytes written so far, the header of the last batch included. */
@@ -55,23 +71,15 @@ export class BatchWriter {
     this.cover(source.fromOffset, source);
     this.close();
     this.room(batch.length);
+    this.openStart = this.used;
     this.bytes.set(batch, this.used);
     this.used += batch.length;
     this.recordCount += recordCount;
-    this.openStart = this.used - batch.length;
-    this.open = {
-      baseOffset: source.fromOffset,
-      lastOffsetDelta: source.endOffset - source.fromOffset - 1,
-      compression: source.compression,
-      firstTimestampMs: source.firstTimestampMs,
-      maxTimestampMs: source.maxTimestampMs,
-    };
+    this.openBatch(source, source.fromOffset, source.endOffset - source.fromOffset - 1, source.compression);
+    this.open.maxTimestampMs = source.maxTimestampMs;
     this.nextOffset = source.endOffset;
     this.untouched = true;
   }
-
-  /** True while the open batch is a stored one whose header still holds. */
-  private untouched = false;
 
   /**
    * Adds the survivors of one input batch. Their offsets come from their deltas, and never leave the input batch. Where
@@ -83,44 +91,59 @@ export class BatchWriter {
     const scan = new RecordScan(section, COUNT_BYTES, section.length);
     const lastOffset = source.endOffset - 1;
     const step = sharesOffsets ? 0 : 1;
-    let run: Run | undefined;
+    let runBase = 0;
+    let runCount = 0;
+    let maxTimestampMs = 0;
     let previous = source.fromOffset - step;
     for (let i = 0; i < recordCount; i++) {
       scan.next();
       const offset = Math.min(Math.max(source.baseOffset + scan.offsetDelta, previous + step), lastOffset);
-      if (run !== undefined && offset !== previous + 1) {
-        this.addRun(run, source);
-        run = undefined;
+      if (runCount > 0 && offset !== previous + 1) {
+        this.endRun(source, section, runBase, runCount, maxTimestampMs);
+        runCount = 0;
       }
-      run ??= this.startRun(offset, source);
-      this.addRecord(section, scan, offset - run.baseOffset);
-      run.count += 1;
+      if (runCount === 0) {
+        this.startRun(source, offset);
+        runBase = offset;
+        maxTimestampMs = source.firstTimestampMs;
+      }
+      this.addRecord(section, scan, offset - runBase);
+      runCount += 1;
       const timestampMs = source.firstTimestampMs + scan.timestampDelta;
-      if (timestampMs > run.maxTimestampMs) run.maxTimestampMs = timestampMs;
+      if (timestampMs > maxTimestampMs) maxTimestampMs = timestampMs;
       previous = offset;
     }
-    if (run !== undefined) this.addRun(run, source);
+    if (runCount > 0) this.endRun(source, section, runBase, runCount, maxTimestampMs);
     this.cover(source.endOffset, source);
   }
 
   /** Starts a batch at `offset`; its records follow directly behind the space for its header. */
-  private startRun(offset: number, source: SourceBatch): Run {
+  private startRun(source: SourceBatch, offset: number): void {
     this.cover(offset, source);
     this.close();
     this.openStart = this.used;
     this.room(HEADER_BYTES + COUNT_BYTES);
     this.used += HEADER_BYTES + COUNT_BYTES;
-    return { baseOffset: offset, count: 0, maxTimestampMs: source.firstTimestampMs };
   }
 
+  /** Adds a record: to the segment when its bytes stay in place, otherwise written anew. */
   private addRecord(section: Uint8Array, scan: RecordScan, delta: number): void {
-    const recordBytes = scan.pos - scan.start;
-    this.room(recordBytes + 10);
-    if (delta === scan.offsetDelta) {
-      this.bytes.set(section.subarray(scan.start, scan.pos), this.used);
-      this.used += recordBytes;
+    const { segment } = this;
+    const isSame = delta === scan.offsetDelta;
+    if (isSame || varintSize(delta) === scan.restStart - scan.offsetDeltaStart) {
+      if (segment.end !== scan.start) {
+        this.flush(section);
+        segment.start = scan.start;
+      }
+      segment.end = scan.pos;
+      if (isSame) return;
+      segment.positions[segment.patchCount] = scan.offsetDeltaStart;
+      segment.deltas[segment.patchCount] = delta;
+      segment.patchCount += 1;
       return;
     }
+    this.flush(section);
+    this.room(scan.pos - scan.start + 10);
     const headBytes = scan.offsetDeltaStart - scan.bodyStart;
     const restBytes = scan.pos - scan.restStart;
     let at = writeVarint(this.bytes, this.used, headBytes + varintSize(delta) + restBytes);
@@ -130,9 +153,32 @@ export class BatchWriter {
     this.used = at + restBytes;
   }
 
-  private addRun(run: Run, source: SourceBatch): void {
+  /** Copies the records that stay in place in one go, then sets their deltas. */
+  private flush(section: Uint8Array): void {
+    const { segment } = this;
+    const { start, end, patchCount, positions, deltas } = segment;
+    if (end === 0) return;
+    this.room(end - start);
+    this.bytes.set(section.subarray(start, end), this.used);
+    const shift = this.used - start;
+    for (let i = 0; i < patchCount; i++) {
+      writeVarint(this.bytes, (positions[i] as number) + shift, deltas[i] as number);
+    }
+    this.used += end - start;
+    segment.end = 0;
+    segment.patchCount = 0;
+  }
+
+  private endRun(
+    source: SourceBatch,
+    section: Uint8Array,
+    baseOffset: number,
+    count: number,
+    maxTimestampMs: number,
+  ): void {
+    this.flush(section);
     const sectionStart = this.openStart + HEADER_BYTES;
-    new DataView(this.bytes.buffer).setInt32(sectionStart, run.count);
+    this.view.setInt32(sectionStart, count);
     const sectionBytes = this.used - sectionStart;
     const compression = sectionBytes < COMPRESSED_SECTION_BYTES_MIN ? "none" : source.compression;
     if (compression !== "none") {
@@ -142,77 +188,99 @@ export class BatchWriter {
       this.bytes.set(packed, this.used);
       this.used += packed.length;
     }
-    this.recordCount += run.count;
-    this.nextOffset = Math.max(run.baseOffset + run.count, this.nextOffset);
+    this.recordCount += count;
+    this.nextOffset = Math.max(baseOffset + count, this.nextOffset);
     if (this.nextOffset > source.endOffset) this.nextOffset = source.endOffset;
-    this.open = {
-      baseOffset: run.baseOffset,
-      lastOffsetDelta: this.nextOffset - run.baseOffset - 1,
-      compression,
-      firstTimestampMs: source.firstTimestampMs,
-      maxTimestampMs: run.maxTimestampMs,
-    };
+    this.openBatch(source, baseOffset, this.nextOffset - baseOffset - 1, compression);
+    this.open.maxTimestampMs = maxTimestampMs;
   }
 
   /** Accounts for the offsets up to `offset` that have no records (any more). */
   private cover(offset: number, source: SourceBatch): void {
+    const { open } = this;
     while (this.nextOffset < offset) {
-      const { open } = this;
-      const base = open?.baseOffset ?? this.nextOffset;
+      const base = this.isOpen ? open.baseOffset : this.nextOffset;
       const delta = Math.min(offset - 1 - base, DELTA_MAX);
-      if (open !== undefined && delta > open.lastOffsetDelta) {
-        this.open = { ...open, lastOffsetDelta: delta };
+      if (this.isOpen && delta > open.lastOffsetDelta) {
+        open.lastOffsetDelta = delta;
         this.untouched = false;
         this.nextOffset = base + delta + 1;
         continue;
       }
       this.close();
-      this.openEmpty(Math.min(offset - 1 - this.nextOffset, DELTA_MAX), source);
+      this.addEmpty(source, Math.min(offset - 1 - this.nextOffset, DELTA_MAX));
     }
   }
 
-  private openEmpty(lastOffsetDelta: number, source: SourceBatch): void {
+  private addEmpty(source: SourceBatch, lastOffsetDelta: number): void {
     this.openStart = this.used;
     this.room(HEADER_BYTES + COUNT_BYTES);
-    this.bytes.fill(0, this.used + HEADER_BYTES, this.used + HEADER_BYTES + COUNT_BYTES);
+    this.view.setInt32(this.used + HEADER_BYTES, 0);
     this.used += HEADER_BYTES + COUNT_BYTES;
-    this.open = {
-      baseOffset: this.nextOffset,
-      lastOffsetDelta,
-      compression: "none",
-      firstTimestampMs: source.firstTimestampMs,
-      maxTimestampMs: source.firstTimestampMs,
-    };
+    this.openBatch(source, this.nextOffset, lastOffsetDelta, "none");
     this.nextOffset += lastOffsetDelta + 1;
   }
 
+  /** Sets what the header of the batch from `openStart` on will say. */
+  private openBatch(
+    source: SourceBatch,
+    baseOffset: number,
+    lastOffsetDelta: number,
+    compression: BatchCompression,
+  ): void {
+    const { open } = this;
+    open.baseOffset = baseOffset;
+    open.lastOffsetDelta = lastOffsetDelta;
+    open.compression = compression;
+    open.firstTimestampMs = source.firstTimestampMs;
+    open.maxTimestampMs = source.firstTimestampMs;
+    this.isOpen = true;
+  }
+
   private close(): void {
-    if (this.open !== undefined && !this.untouched) {
-      writeBatchHeader(this.bytes.subarray(this.openStart, this.used), this.open);
-    }
-    this.open = undefined;
+    if (this.isOpen && !this.untouched) writeBatchHeaderAt(this.target, this.openStart, this.used, this.open);
+    this.isOpen = false;
     this.untouched = false;
   }
 
   private room(count: number): void {
-    if (this.used + count <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.used + count, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.used));
-    this.bytes = grown;
+    if (this.used + count > this.bytes.length) this.resize(Math.max(this.used + count, this.bytes.length * 2));
   }
 
-  /** The batches, in a buffer of their own; the writer must not be used after. */
+  private resize(sizeBytes: number): void {
+    const grown = new Uint8Array(sizeBytes);
+    grown.set(this.bytes.subarray(0, Math.min(this.used, sizeBytes)));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+    this.target = { bytes: this.bytes, view: this.view };
+  }
+
+  /** The batches: a view, valid until the writer starts again. */
   finish(): Uint8Array {
     this.close();
-    // who holds a few survivors must not hold the room that was made for all
-    return this.used < this.bytes.length / 2 ? this.bytes.slice(0, this.used) : this.bytes.subarray(0, this.used);
+    return this.bytes.subarray(0, this.used);
   }
 }
 
-type OpenBatch = BatchHeaderFields & { readonly baseOffset: number };
+/** Records one behind the other whose bytes stay as they are, but for deltas of the same width. */
+interface RecordSegment {
+  start: number;
+  /** 0 when there are none. */
+  end: number;
+  patchCount: number;
+  readonly positions: number[];
+  readonly deltas: number[];
+}
 
-interface Run {
-  readonly baseOffset: number;
-  count: number;
-  maxTimestampMs: number;
+type OpenHeader = { -readonly [Field in keyof Required<BatchHeaderFields>]: BatchHeaderFields[Field] & {} };
+
+function newHeader(): OpenHeader {
+  return {
+    baseOffset: 0,
+    leaderEpoch: -1,
+    compression: "none",
+    lastOffsetDelta: 0,
+    firstTimestampMs: 0,
+    maxTimestampMs: 0,
+  };
 }

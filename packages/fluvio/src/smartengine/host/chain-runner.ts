@@ -1,10 +1,11 @@
 import { flvError } from "../../protocol/index.ts";
-import type { BuildStep, RecordsResult, StepUsage } from "../messages.ts";
+import { type BuildStep, type RecordsResult, USAGE } from "../messages.ts";
 import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
 import type { GuestStream } from "./wasi.ts";
+import { countOf } from "./window-section.ts";
 import { WindowedAggregate } from "./windows.ts";
 
 /** What a chain made of one batch; `section` is a view of guest memory, valid until {@link ChainRunner.release}. */
@@ -16,8 +17,6 @@ export interface ChainOutput {
   readonly error: RecordError | undefined;
 }
 
-type Usage = { -readonly [Field in keyof Omit<StepUsage, "memoryBytes">]: StepUsage[Field] };
-
 interface Step {
   readonly instance: ModuleInstance;
   /** Params of every call: only modules of before `init` existed look at them. */
@@ -26,7 +25,8 @@ interface Step {
   /** Only of aggregates; with windows the one that each starts from. */
   accumulator: Uint8Array | undefined;
   readonly windows: WindowedAggregate | undefined;
-  usage: Usage;
+  /** By {@link USAGE}. */
+  readonly usage: Float64Array;
 }
 
 export interface RunnerOptions {
@@ -76,6 +76,7 @@ export class ChainRunner {
     });
     const { abiVersion } = step.traits;
     instance.init(paramsOf(step, step.lookback));
+    step.usage[USAGE.memoryBytes] = instance.memoryBytes;
     const initial = step.accumulator ?? new Uint8Array(0);
     const params = instance.hasInit ? encodeParams(NO_PARAMS, undefined, abiVersion) : paramsOf(step, undefined);
     const { window: options, limits } = step;
@@ -86,7 +87,7 @@ export class ChainRunner {
         options === undefined ? undefined : new WindowedAggregate(instance, { params, options, limits, initial }),
       takesHistory: instance.hasLookBack && step.lookback !== undefined,
       accumulator: instance.kind === "aggregate" ? initial : undefined,
-      usage: newUsage(),
+      usage: step.usage,
     };
   }
 
@@ -100,7 +101,7 @@ export class ChainRunner {
    */
   run(input: CallInput): ChainOutput {
     let { records } = input;
-    let recordCount = new DataView(records.buffer, records.byteOffset).getInt32(0);
+    let recordCount = countOf(records);
     for (const [index, step] of this.steps.entries()) {
       const output = this.apply(index, step, { ...input, records });
       // the records were copied into this step's memory, so the step before may reuse its own
@@ -122,10 +123,11 @@ export class ChainRunner {
     countInput(step.usage, input.records);
     const output = this.inGuest(index, () => this.transform(step, input));
     const { usage } = step;
-    usage.timeMs += performance.now() - startMs;
-    usage.recordsOut += output.recordCount;
-    usage.bytesOut += output.section.length - COUNT_BYTES;
-    if (output.error !== undefined) usage.recordErrors += 1;
+    count(usage, USAGE.timeMs, performance.now() - startMs);
+    count(usage, USAGE.recordsOut, output.recordCount);
+    count(usage, USAGE.bytesOut, output.section.length - COUNT_BYTES);
+    if (output.error !== undefined) count(usage, USAGE.recordErrors, 1);
+    usage[USAGE.memoryBytes] = step.instance.memoryBytes;
     if (output.accumulator !== undefined) step.accumulator = output.accumulator;
     return output;
   }
@@ -133,14 +135,14 @@ export class ChainRunner {
   private transform(step: Step, input: CallInput): TransformOutput {
     if (step.instance.kind === "array_map") return this.applyToEach(step, input);
     if (step.windows !== undefined) return this.applyToWindows(step.usage, step.windows, input);
-    step.usage.invocations += 1;
+    count(step.usage, USAGE.invocations, 1);
     return step.instance.transform(input, step.params, step.accumulator);
   }
 
-  private applyToWindows(usage: Usage, windows: WindowedAggregate, input: CallInput): TransformOutput {
+  private applyToWindows(usage: Float64Array, windows: WindowedAggregate, input: CallInput): TransformOutput {
     const { section, recordCount, error, lateRecords, invocations } = windows.process(input);
-    usage.invocations += invocations;
-    usage.lateRecords += lateRecords;
+    count(usage, USAGE.invocations, invocations);
+    count(usage, USAGE.lateRecords, lateRecords);
     return { section, recordCount, error, accumulator: undefined };
   }
 
@@ -150,7 +152,7 @@ export class ChainRunner {
    */
   private applyToEach(step: Step, input: CallInput): TransformOutput {
     const { instance, params } = step;
-    step.usage.invocations += 1;
+    count(step.usage, USAGE.invocations, 1);
     const records = new SingleRecords(input.records);
     const made = new ArrayMapOutput(input.records.length);
     let error: TransformOutput["error"];
@@ -188,9 +190,9 @@ export class ChainRunner {
     }
     const startMs = performance.now();
     countInput(step.usage, records);
-    step.usage.invocations += 1;
+    count(step.usage, USAGE.invocations, 1);
     this.inGuest(index, () => step.instance.lookBack(records, step.params));
-    step.usage.timeMs += performance.now() - startMs;
+    count(step.usage, USAGE.timeMs, performance.now() - startMs);
   }
 
   get state(): ChainState {
@@ -219,15 +221,6 @@ export class ChainRunner {
   /** Linear memory of all instances. */
   get memoryBytes(): number {
     return this.steps.reduce((sum, step) => sum + step.instance.memoryBytes, 0);
-  }
-
-  /** What the steps did since the last time this was asked. */
-  takeUsage(): readonly StepUsage[] {
-    return this.steps.map((step) => {
-      const usage = { ...step.usage, memoryBytes: step.instance.memoryBytes };
-      step.usage = newUsage();
-      return usage;
-    });
   }
 
   private inGuest<T>(index: number, run: () => T): T {
@@ -260,20 +253,11 @@ function notWindowed(name: string): Error {
   });
 }
 
-function countInput(usage: Usage, records: Uint8Array): void {
-  usage.recordsIn += new DataView(records.buffer, records.byteOffset).getInt32(0);
-  usage.bytesIn += records.length - COUNT_BYTES;
+function count(usage: Float64Array, counter: number, amount: number): void {
+  usage[counter] = (usage[counter] as number) + amount;
 }
 
-function newUsage(): Usage {
-  return {
-    invocations: 0,
-    recordsIn: 0,
-    recordsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    recordErrors: 0,
-    lateRecords: 0,
-    timeMs: 0,
-  };
+function countInput(usage: Float64Array, records: Uint8Array): void {
+  count(usage, USAGE.recordsIn, countOf(records));
+  count(usage, USAGE.bytesIn, records.length - COUNT_BYTES);
 }

@@ -18,7 +18,16 @@ import {
   text,
   wrapSection,
 } from "../testing/batches.ts";
-import { historySection, rebatch, type Transform } from "./rebatch.ts";
+import { BatchWriter } from "./batch-writer.ts";
+import { historySection, type RebatchInput, rebatch as rebatchInto, type Transform } from "./rebatch.ts";
+
+/** One writer for all tests: nothing of an output may show in the next. */
+const writer = new BatchWriter();
+
+function rebatch(input: RebatchInput, chain: Transform) {
+  const result = rebatchInto(input, chain, writer);
+  return { ...result, batches: result.batches.slice() };
+}
 
 /** A chain that keeps what `keeps` says, in JavaScript. */
 function filtering(keeps: (value: string) => boolean): Transform {

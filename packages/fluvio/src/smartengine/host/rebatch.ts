@@ -1,7 +1,7 @@
 import { type BatchHeader, flvError, readBatchHeader, recordsSection } from "../../protocol/index.ts";
 import type { ProcessResult } from "../messages.ts";
 import type { RecordError } from "../types.ts";
-import { BatchWriter, type SourceBatch } from "./batch-writer.ts";
+import type { BatchWriter, SourceBatch } from "./batch-writer.ts";
 import type { ChainOutput } from "./chain-runner.ts";
 import { RecordScan, writeVarint } from "./record-scan.ts";
 import { countOf } from "./window-section.ts";
@@ -28,11 +28,14 @@ export interface RebatchInput {
   readonly maxOutputBytes: number;
 }
 
-/** Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout. */
-export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
+/**
+ * Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout.
+ * @returns batches as a view of the writer's buffer
+ */
+export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWriter): ProcessResult {
   const { batches, fromOffset, maxOutputBytes } = input;
   let nextOffset = fromOffset;
-  let writer: BatchWriter | undefined;
+  let isFirst = true;
   let error: RecordError | undefined;
   for (let pos = 0; pos < batches.length && error === undefined; ) {
     const stored = storedBatch(batches, pos);
@@ -42,8 +45,9 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
     const source = sourceOf(stored, fromOffset);
     const section = recordsFrom(stored, fromOffset, chain.readsTimestamps === true);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
-    if (writer !== undefined && writer.sizeBytes + section.length > maxOutputBytes) break;
-    writer ??= new BatchWriter(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
+    if (isFirst) writer.start(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
+    else if (writer.sizeBytes + section.length > maxOutputBytes) break;
+    isFirst = false;
     chain.locate(source.fromOffset, source.endOffset - 1);
     const output = chain.run({
       records: section,
@@ -59,12 +63,8 @@ export function rebatch(input: RebatchInput, chain: Transform): ProcessResult {
     nextOffset = stored.endOffset;
     error = output.error;
   }
-  return {
-    batches: writer?.finish() ?? new Uint8Array(0),
-    recordCount: writer?.recordCount ?? 0,
-    nextOffset,
-    error,
-  };
+  if (isFirst) writer.start(0, fromOffset);
+  return { batches: writer.finish(), recordCount: writer.recordCount, nextOffset, error };
 }
 
 /** History for look_back: the records of all batches from an offset and a time on, as one records section. */

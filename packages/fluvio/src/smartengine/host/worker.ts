@@ -3,12 +3,13 @@ import { isFluvioError } from "../../protocol/index.ts";
 import {
   CLOCK,
   type ErrorMessage,
-  type StepUsage,
+  type ProcessResult,
   type WorkerData,
   type WorkerReply,
   type WorkerRequest,
   type WorkerResults,
 } from "../messages.ts";
+import { BatchWriter } from "./batch-writer.ts";
 import { ChainRunner } from "./chain-runner.ts";
 import { probeModule } from "./probe.ts";
 import { historySection, rebatch } from "./rebatch.ts";
@@ -18,6 +19,7 @@ import type { GuestStream } from "./wasi.ts";
 class ChainThread {
   private readonly clock: BigInt64Array;
   private readonly reply: (reply: WorkerReply, transfer?: readonly ArrayBuffer[]) => void;
+  private readonly writer = new BatchWriter();
   private chain: ChainRunner | undefined;
 
   constructor(clock: BigInt64Array, reply: (reply: WorkerReply, transfer?: readonly ArrayBuffer[]) => void) {
@@ -28,14 +30,10 @@ class ChainThread {
   handle(request: WorkerRequest): void {
     try {
       const value = this.perform(request);
-      this.reply({ type: "result", value, usage: this.usage }, transferable(value));
+      this.reply({ type: "result", value }, transferable(value));
     } catch (error) {
-      this.reply({ type: "error", error: errorMessage(error), usage: this.usage });
+      this.reply({ type: "error", error: errorMessage(error) });
     }
-  }
-
-  private get usage(): readonly StepUsage[] | undefined {
-    return this.chain?.takeUsage();
   }
 
   private perform(request: WorkerRequest): WorkerResults[keyof WorkerResults] {
@@ -47,7 +45,7 @@ class ChainThread {
         this.chain = this.build(request);
         return { takesHistory: this.chain.takesHistory };
       case "process":
-        return rebatch(request, this.running());
+        return placed(rebatch(request, this.running(), this.writer), request.batches);
       case "records":
         return this.running().runRecords(request.records, request.baseTimestampMs);
       case "lookBack": {
@@ -107,10 +105,28 @@ class ChainThread {
   }
 }
 
+/**
+ * Gives a result a buffer that can be given away: that of the request, whose bytes are of no use any more, or one of its
+ * own when the result is much smaller, as who holds a few survivors must not hold the room of all.
+ */
+function placed(result: ProcessResult, input: Uint8Array): ProcessResult {
+  const { batches } = result;
+  const capacity = input.buffer.byteLength;
+  if (batches.length > capacity || batches.length < capacity / 2) {
+    return { ...result, batches: batches.slice(), spare: new Uint8Array(input.buffer) };
+  }
+  const place = new Uint8Array(input.buffer, 0, batches.length);
+  place.set(batches);
+  return { ...result, batches: place };
+}
+
 /** Results with bytes give their buffer away. */
 function transferable(value: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] {
   if (value === undefined) return [];
-  if ("batches" in value) return [value.batches.buffer as ArrayBuffer];
+  if ("batches" in value) {
+    const { batches, spare } = value;
+    return (spare === undefined ? [batches] : [batches, spare]).map((bytes) => bytes.buffer as ArrayBuffer);
+  }
   if ("records" in value) return [value.records.buffer as ArrayBuffer];
   return [];
 }
