@@ -1,6 +1,11 @@
+import { i64Problem, readF64, readI64 } from "./abi/number";
 import { operand, operandPtr, operandSize } from "./abi/operand";
 import { find, same } from "./abi/search";
-import { decodeUtf8, utf8ValidUpTo } from "./abi/utf8";
+import { parse } from "./json-bridge";
+import { decodeUtf8, toUnits, utf8Problem, utf8ValidUpTo } from "./abi/utf8";
+import { fail } from "./failure";
+import { checkJson } from "./json/check";
+import { fieldAt, JsonField } from "./json/field";
 
 /**
  * Bytes that are looked at where they lie: the value or key of a record, a part of one, or bytes of one's own. Nothing is
@@ -48,6 +53,42 @@ export class Bytes {
   get isUtf8(): bool {
     const end = this.ptr + <usize>this.length;
     return utf8ValidUpTo(this.ptr, end) === end;
+  }
+
+  /** What keeps the bytes from being text in UTF-8, and where, or null. */
+  utf8Error(): string | null {
+    return utf8Problem(this.ptr, this.ptr + <usize>this.length);
+  }
+
+  /**
+   * The text, of bytes that have to be text: others report an error as `fail` does, and give an empty text.
+   * {@link Bytes.toString} takes any bytes.
+   */
+  toText(): string {
+    const problem = this.utf8Error();
+    if (problem === null) return this.toString();
+    fail<void>(problem);
+    return "";
+  }
+
+  /** One character for each byte: equal for equal bytes, so that it serves as the key of a `Map` or `Set`. */
+  toBinaryString(): string {
+    return toUnits(this.ptr, this.length);
+  }
+
+  /** The whole number that the text is; another text reports an error as `fail` does, and gives 0. */
+  toI64(): i64 {
+    return readI64(this.ptr, this.length);
+  }
+
+  /** Whether the text is a whole number of 64 bits. */
+  get isI64(): bool {
+    return i64Problem(this.ptr, this.length) === null;
+  }
+
+  /** The decimal number that the text is, with or without an exponent; NaN for another text. */
+  toF64(): f64 {
+    return readF64(this.ptr, this.length);
   }
 
   /** Whether both are the same bytes. */
@@ -110,6 +151,25 @@ export class Bytes {
   /** The same bytes, copied: they hold for as long as they are kept. */
   copy(): Bytes {
     return Bytes.of<Bytes>(this);
+  }
+
+  /**
+   * What is at a path in JSON, such as `order.items[0].price`, found without parsing the rest. The path is a text or, to
+   * be read only once, a `JsonPath`.
+   */
+  jsonField<T>(path: T): JsonField {
+    return fieldAt<T>(this.ptr, this.length, path);
+  }
+
+  /** What keeps the bytes from being JSON, and where, or null. */
+  jsonError(): string | null {
+    const problem = checkJson(this.ptr, this.length);
+    return problem.length === 0 ? null : problem;
+  }
+
+  /** The object of a `@json` class (json-as) that the bytes describe. */
+  json<T>(): T {
+    return parse<T>(this.toString());
   }
 
   /** A copy as `Uint8Array`. */

@@ -4,3 +4,7 @@ export function stringify<T>(value: T): string {
   ERROR("NOT_BYTES");
   return "";
 }
+
+export function parse<T>(text: string): T {
+  ERROR("NOT_JSON");
+}

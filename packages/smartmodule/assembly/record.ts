@@ -23,7 +23,10 @@ export class SmartRecord {
     return baseOffset + offsetDelta;
   }
 
-  /** Milliseconds since 1970, or -1 where they are not known. */
+  /**
+   * Milliseconds since 1970, or -1 where they are not known. Hosts that speak a version below 22 do not tell the time of a
+   * batch: with them, and in `lookBack`, it counts from the batch that the record was stored in.
+   */
   get timestamp(): i64 {
     return baseTimestamp < 0 ? -1 : baseTimestamp + timestampDelta;
   }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, relative } from "node:path";
 import type * as Assembly from "assemblyscript";
 import { flvError } from "fluvio/protocol";
 import type { BuiltSmartModule } from "./compile.ts";
@@ -64,8 +64,13 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   );
   await parseImports();
   diagnostics.throwErrors();
+  const transform = usesJson ? await jsonTransform(program, folder) : undefined;
+  transform?.afterParse(program.parser);
+  await parseImports();
+  diagnostics.throwErrors();
 
   assembly.initializeProgram(program);
+  transform?.afterInitialize(program);
   diagnostics.throwErrors();
   const module = assembly.compile(program);
   diagnostics.throwErrors();
@@ -108,4 +113,16 @@ function options(
   assembly.addGlobalAlias(made, "abort", "");
   assembly.setFeature(made, assembly.FEATURE_SIMD, true);
   return made;
+}
+
+/** What json-as does to a program: it gives each class marked `@json` the methods that read and write it. */
+interface JsonTransform {
+  afterParse(parser: Assembly.Parser): void;
+  afterInitialize(program: Assembly.Program): void;
+}
+
+async function jsonTransform(program: Assembly.Program, folder: string): Promise<JsonTransform> {
+  // named at run time: its types are sources in AssemblyScript
+  const { default: Transform } = (await import(String("json-as"))) as { readonly default: new () => JsonTransform };
+  return Object.assign(new Transform(), { program, baseDir: relative(process.cwd(), folder) });
 }

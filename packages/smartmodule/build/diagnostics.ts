@@ -1,5 +1,4 @@
 import type * as Assembly from "assemblyscript";
-import { flvError } from "fluvio/protocol";
 import type { BuildWarning } from "./compile.ts";
 import type { FoundFunction } from "./exports.ts";
 import type { SourceFiles } from "./files.ts";

@@ -71,7 +71,8 @@ export class SourceFiles {
     const folder = this.packages.get(packageName) ?? this.packageFolder(packageName);
     if (folder === undefined) return undefined;
     this.packages.set(packageName, folder);
-    return firstOf(`${LIBRARY}${plain}`, join(folder, inside === "" ? "index" : inside));
+    const file = inside === "" ? "index" : inside;
+    return firstOf(`${LIBRARY}${packageName}/${file}`, join(folder, file));
   }
 
   /** A package of the user's project, or one that the builder brings. */

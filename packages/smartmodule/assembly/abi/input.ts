@@ -6,8 +6,8 @@ import { decodeUtf8, utf8ValidUpTo } from "./utf8";
 
 /** Offset of the batch; a record's own is this and its delta. */
 export let baseOffset: i64 = 0;
-/** Time of the batch in milliseconds since 1970, or -1 where the host does not tell. */
-export let baseTimestamp: i64 = -1;
+/** Time of the batch in milliseconds since 1970, or -1 where it is not known; 0 below the version that has it. */
+export let baseTimestamp: i64 = 0;
 /** Records of the call, and how many were read. */
 export let recordCount: i32 = 0;
 export let recordsRead: i32 = 0;
@@ -68,7 +68,7 @@ export function openInput(ptr: usize, size: i32, version: i32, hasAccumulator: b
     if (!skipParams(version)) return false;
     if (version >= JOIN_VERSION && !skipBytes()) return false;
   }
-  baseTimestamp = -1;
+  baseTimestamp = 0;
   if (version >= TIMESTAMP_VERSION) {
     if (!has(8)) return false;
     baseTimestamp = bswap(load<i64>(pos));

@@ -19,6 +19,7 @@ const NO_KEY = -1;
 const SAME_KEY = -2;
 /** Attributes and both deltas of a record of its own: all 0. */
 const NEW_HEAD_SIZE: usize = 3;
+const NEW_HEADERS_SIZE: usize = 1;
 
 let emitted: i32 = 0;
 /** Where the value that was written last is in the output. */
@@ -76,13 +77,13 @@ function emit<T>(value: T, isNew: bool): void {
 
 function keyFieldSize(keySize: i32): usize {
   if (keySize === SAME_KEY) return keyFieldEnd - keyFieldStart;
-  return keySize === NO_KEY ? 1 : 1 + varintSize(keySize) + keySize;
+  return keySize === NO_KEY ? 1 : 1 + varintSize(keySize) + <usize>keySize;
 }
 
 /** Writes a record; key and value may lie in the output, which then moves with them. */
 function writeRecord(keyPtr: usize, keySize: i32, valuePtr: usize, valueSize: i32, isNew: bool): void {
   const headSize = isNew ? NEW_HEAD_SIZE : keyFieldStart - headStart;
-  const headersSize = isNew ? 1 : recordEnd - headersStart;
+  const headersSize = isNew ? NEW_HEADERS_SIZE : recordEnd - headersStart;
   const size = headSize + keyFieldSize(keySize) + varintSize(valueSize) + valueSize + headersSize;
   const before = output.ptr;
   const isInside = output.holds(valuePtr);

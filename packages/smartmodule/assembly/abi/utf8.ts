@@ -55,15 +55,28 @@ export function utf8Size(ptr: usize, end: usize): i32 {
   return size;
 }
 
+/** What keeps bytes from being UTF-8, in the words of Rust's standard library, or null. */
+export function utf8Problem(ptr: usize, end: usize): string | null {
+  const good = utf8ValidUpTo(ptr, end);
+  if (good === end) return null;
+  const size = utf8Size(good, end);
+  if (size === 0) return `incomplete utf-8 byte sequence from index ${good - ptr}`;
+  return `invalid utf-8 sequence of ${-size} bytes from index ${good - ptr}`;
+}
+
+/** A text with one character for each byte. */
+export function toUnits(ptr: usize, length: i32): string {
+  if (length === 0) return "";
+  const text = changetype<string>(__new(<usize>length << 1, idof<string>()));
+  widen(changetype<usize>(text), ptr, ptr + <usize>length);
+  return text;
+}
+
 /** The text of UTF-8 bytes; what is no UTF-8 becomes U+FFFD. */
 export function decodeUtf8(ptr: usize, length: i32): string {
   if (length === 0) return "";
   const end = ptr + length;
-  if (isAscii(ptr, length)) {
-    const text = changetype<string>(__new(<usize>length << 1, idof<string>()));
-    widen(changetype<usize>(text), ptr, end);
-    return text;
-  }
+  if (isAscii(ptr, length)) return toUnits(ptr, length);
   if (utf8ValidUpTo(ptr, end) === end) return String.UTF8.decodeUnsafe(ptr, length);
   return decodeLossy(ptr, end);
 }
