@@ -12,7 +12,7 @@ export interface RecordGroupsOptions {
   readonly group: GroupOptions;
   /** Whether the next chunk may be asked for before the records of the last one are worked off. */
   readonly mayReadAhead: boolean;
-  /** Aborted: what was read is still given, and nothing more is read. */
+  /** Aborted: a group that has begun is still given, and then the end. */
   readonly stop: AbortSignal;
 }
 
@@ -45,6 +45,7 @@ export class RecordGroups {
 
   /** The next group; `undefined` at the end and after the stop. @throws what the consumer throws, after its last records */
   async next(): Promise<RecordGroup | undefined> {
+    if (this.#options.stop.aborted) return undefined;
     const group = new OpenGroup(this.#recordsMax, this.#sizeBytesMax);
     let deadline: Promise<"late"> | undefined;
     const waiting = new AbortController();

@@ -1,10 +1,10 @@
 import type { ServerConnection } from "../../transport/index.ts";
 import type { ConsumerStream } from "./consumer-stream.ts";
+import type { Replica } from "./replica-manager.ts";
 
 /** Whose consumer offset a stream stores. */
 export interface StreamConsumer {
-  readonly topic: string;
-  readonly partition: number;
+  readonly replica: Replica;
   readonly consumerId: string | undefined;
 }
 
@@ -69,5 +69,5 @@ export class ConnectionState {
 
 function consumerOf(stream: ConsumerStream): StreamConsumer {
   const { replica, consumerId } = stream.options;
-  return { topic: replica.id.topic, partition: replica.id.partition, consumerId };
+  return { replica, consumerId };
 }

@@ -115,6 +115,15 @@ describe("consumer offsets", () => {
     expect(await list()).toEqual([]);
   });
 
+  it("of a topic that was deleted and made again are not stored any more by a stream of the old one", async () => {
+    const old = await stream("c1");
+    await spu.sc.remove("hello");
+    expect((await update(old, 1)).errorCode.name).toBe("NotLeaderForPartition");
+    await spu.sc.assign("hello");
+    expect((await update(old, 1)).errorCode.name).toBe("NotLeaderForPartition");
+    expect(await list()).toEqual([]);
+  });
+
   it("of a topic that was deleted while nobody led them are dropped when they are loaded", async () => {
     await update(await stream("c1"), 1);
     spu = await spu.restart();

@@ -159,10 +159,13 @@ export class SpuService {
   ): Promise<WireErrorInput> {
     const consumer = state.consumer(sessionId);
     if (consumer === undefined) return wireError("FetchSessionNotFoud");
-    const { topic, partition, consumerId } = consumer;
+    const { replica, consumerId } = consumer;
+    const { topic, partition } = replica.id;
     if (consumerId === undefined) {
       return wireError("Other", { message: `stream ${sessionId} has no consumer id: its offset cannot be stored` });
     }
+    // A topic that was deleted may be there again by now, and begins at 0: an offset of the old one must not outlive it.
+    if (this.options.replicas.leader(topic, partition) !== replica) return wireError("NotLeaderForPartition");
     try {
       await this.options.consumerOffsets.update({ consumerId, topic, partition, offset });
       return NO_ERROR;
