@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { Fluvio } from "../../packages/fluvio/src/client/index.ts";
+import type { Fluvio } from "../../packages/fluvio/src/client/index.ts";
 import { freePort } from "../free-port.ts";
 import { AcknowledgedRecords, type Found, recordValue } from "./acknowledged.ts";
+import { startCluster } from "./running-cluster.ts";
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
 /** Everything is read again after each round, so a folder must not grow for ever. */
@@ -16,59 +14,6 @@ const PRODUCERS = 8;
 const PARTITIONS = 4;
 const KILL_AFTER_MS_MAX = 400;
 const TOPIC = "crash";
-const BINARY = fileURLToPath(new URL("../../packages/fluvio/bin/fluvio.js", import.meta.url));
-
-interface RunningCluster {
-  readonly fluvio: Fluvio;
-  /** SIGKILL, without any warning. */
-  kill(): Promise<void>;
-}
-
-async function startCluster(
-  folder: string,
-  scPort: number,
-  spuPort: number,
-  spuCount: number,
-): Promise<RunningCluster> {
-  const address = `127.0.0.1:${scPort}`;
-  const args = [
-    "cluster",
-    "run",
-    "--data-dir",
-    join(folder, "data"),
-    "--sc-pub-addr",
-    address,
-    "--gateway-addr",
-    "off",
-  ];
-  const child = spawn(
-    process.execPath,
-    [BINARY, ...args, "--spu-base-port", String(spuPort), "--spu", String(spuCount), "--rust-log", "warn"],
-    { env: { ...process.env, FLUVIO_DIR: folder, HOME: folder }, stdio: ["ignore", "ignore", "inherit"] },
-  );
-  const exited = once(child, "exit");
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    try {
-      const fluvio = await Fluvio.connect({ address });
-      const spus = await fluvio.admin().listSpus();
-      if (spus.length < spuCount || spus.some((spu) => spu.status.resolution !== "online")) {
-        await fluvio.close();
-        continue;
-      }
-      return {
-        fluvio,
-        kill: async () => {
-          child.kill("SIGKILL");
-          const [, signal] = await exited;
-          expect(signal).toBe("SIGKILL");
-        },
-      };
-    } catch (error) {
-      if (performance.now() > deadline || child.exitCode !== null) throw error;
-    }
-  }
-}
 
 /** Sends until the cluster is gone; notes what was acknowledged. Nothing is sent twice, so nothing may be stored twice. */
 async function produceUntilKilled(fluvio: Fluvio, name: string, acknowledged: AcknowledgedRecords): Promise<void> {
@@ -112,10 +57,9 @@ async function readPartition(fluvio: Fluvio, partition: number): Promise<Found[]
 /** Kills one cluster `rounds` times, each time at a random moment of many producers writing, and checks after each. */
 async function survive(rounds: number, spuCount: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "fluvio-crash-cluster-"));
-  const scPort = await freePort();
-  const spuPort = await freePort(spuCount);
+  const place = { folder, scPort: await freePort(), spuPort: await freePort(spuCount), spuCount };
   const acknowledged = new AcknowledgedRecords();
-  let cluster = await startCluster(folder, scPort, spuPort, spuCount);
+  let cluster = await startCluster(place);
   await cluster.fluvio.admin().createTopic(TOPIC, { partitions: PARTITIONS });
   for (let round = 0; round < rounds; round += 1) {
     const before = acknowledged.count;
@@ -128,7 +72,7 @@ async function survive(rounds: number, spuCount: number): Promise<void> {
     await Promise.all(producers);
     await fluvio.close();
     expect(acknowledged.count).toBeGreaterThan(before);
-    cluster = await startCluster(folder, scPort, spuPort, spuCount);
+    cluster = await startCluster(place);
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       acknowledged.verify(String(partition), await readPartition(cluster.fluvio, partition));
     }

@@ -79,7 +79,8 @@ export class AggregateStates {
       topic,
       partition,
       offset,
-      highWatermark: status?.resolution === "online" ? status.leader.hw : undefined,
+      // what the SPU reports lags a little: a state has seen committed records only
+      highWatermark: status?.resolution === "online" ? Math.max(status.leader.hw, offset) : undefined,
       sizeBytes: modules.length,
       modifiedTimeMs,
       modules: contents ? decode(AggregateModules, modules, aggregateStatesApi.maxVersion) : [],

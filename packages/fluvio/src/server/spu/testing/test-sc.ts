@@ -9,6 +9,8 @@ export class TestSc {
   readonly statuses = new Map<string, ReplicaStatus>();
   /** SmartModules by name: wasm, or whatever stands for a broken payload. */
   readonly modules = new Map<string, Uint8Array>();
+  /** Other names of modules. */
+  readonly aliases = new Map<string, string>();
   readonly brokenPayloads = new Map<string, Uint8Array>();
   /** Answers forwarded requests when set (another SPU leads the consumer offsets). */
   forward: ((request: ScRequest) => Promise<LinkReply>) | undefined;
@@ -123,7 +125,7 @@ export class TestSc {
     }
     this.moduleRequests++;
     await this.moduleGate;
-    const { name } = request;
+    const name = this.aliases.get(request.name) ?? request.name;
     const broken = this.brokenPayloads.get(name);
     if (broken !== undefined) return { ok: true, value: { name, payload: broken } };
     const wasm = this.modules.get(name);

@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Fluvio, TopicProducer } from "../../packages/fluvio/src/client/index.ts";
+import { buildAs } from "../fixtures/build-as.ts";
+import { freePort } from "../free-port.ts";
+import { startCluster } from "./running-cluster.ts";
+
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 2);
+const KILL_AFTER_MS_MAX = 400;
+const TOPIC = "numbers";
+const STATE = "total";
+const PARTITIONS = 2;
+const VALUES_PER_SEND = 20;
+
+/** Sends batches of ones until the cluster is gone. */
+async function produceUntilKilled(fluvio: Fluvio): Promise<void> {
+  let producer: TopicProducer | undefined;
+  try {
+    producer = await fluvio.topicProducer(TOPIC, { retry: { timeoutMs: 0 } });
+    for (let n = 0; ; n++) {
+      const records = Array.from({ length: VALUES_PER_SEND }, () => ({
+        value: String(1 + (n % 7)),
+        partition: n % PARTITIONS,
+      }));
+      await producer.sendAll(records);
+      if (n % 5 === 0) await producer.flush();
+    }
+  } catch {
+    await producer?.close().catch(() => {
+      // tells again what was not acknowledged
+    });
+  }
+}
+
+/** Sums up through the module until the cluster is gone. */
+async function sumUntilKilled(fluvio: Fluvio): Promise<void> {
+  try {
+    const smartmodules = [{ name: "sum", state: STATE }];
+    // small replies: many commits for the kill to come between
+    const options = {
+      topic: TOPIC,
+      offset: "beginning",
+      smartmodules,
+      maxBytes: 500,
+      retry: { timeoutMs: 0 },
+    } as const;
+    const consumer = await fluvio.consumer(options);
+    for await (const _ of consumer.batches()) {
+      // each reply is committed when the next is asked for
+    }
+  } catch {
+    // the cluster was killed
+  }
+}
+
+/** What the accumulators must be: the sums of the stored records, without interruption. */
+async function storedSums(fluvio: Fluvio): Promise<number[]> {
+  const sums = Array.from({ length: PARTITIONS }, () => 0);
+  const consumer = await fluvio.consumer({ topic: TOPIC, offset: "beginning", disableContinuous: true });
+  for await (const { partition, value } of consumer) sums[partition]! += Number(new TextDecoder().decode(value));
+  return sums;
+}
+
+async function accumulators(fluvio: Fluvio): Promise<{ readonly sums: number[]; readonly offsets: number[] }> {
+  const states = await fluvio.admin().aggregateStates({ name: STATE, contents: true });
+  return {
+    sums: states.map(({ modules }) => Number(new TextDecoder().decode(modules[0]?.accumulator))),
+    offsets: states.map(({ offset }) => offset),
+  };
+}
+
+async function survive(rounds: number, spuCount: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fluvio-crash-state-"));
+  const place = { folder, scPort: await freePort(), spuPort: await freePort(spuCount), spuCount };
+  let cluster = await startCluster(place);
+  await cluster.fluvio.admin().createTopic(TOPIC, { partitions: PARTITIONS });
+  await cluster.fluvio.admin().createSmartModule("sum", await buildAs("aggregate"));
+  for (let round = 0; round < rounds; round++) {
+    const { fluvio } = cluster;
+    const work = [produceUntilKilled(fluvio), sumUntilKilled(fluvio)];
+    await new Promise<void>((kill) => setTimeout(kill, 50 + Math.random() * KILL_AFTER_MS_MAX));
+    await cluster.kill();
+    await Promise.all(work);
+    await fluvio.close();
+    cluster = await startCluster(place);
+    const found = await storedSums(cluster.fluvio);
+    expect(found.every((sum) => sum > 0)).toBe(true);
+    // where it stood when it was killed fits what it had seen
+    const before = await accumulators(cluster.fluvio);
+    for (const [index, sum] of before.sums.entries()) expect(sum).toBeLessThanOrEqual(found[index] as number);
+    const smartmodules = [{ name: "sum", state: STATE }];
+    const options = { topic: TOPIC, offset: "beginning", smartmodules, disableContinuous: true } as const;
+    const rest = await cluster.fluvio.consumer(options);
+    for await (const _ of rest.batches()) {
+      // to the end
+    }
+    expect((await accumulators(cluster.fluvio)).sums).toEqual(found);
+  }
+  await cluster.fluvio.close();
+  await cluster.kill();
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}
+
+test.each([1, 2])(
+  `a sum with a kept state over a cluster of %i SPUs killed ${ROUNDS} times is the sum of the stored records, exactly`,
+  (spuCount) => survive(ROUNDS, spuCount),
+  60_000 + ROUNDS * 20_000,
+);
