@@ -50,6 +50,8 @@ describe("what a command does not need is not loaded", () => {
     ["produce --help"],
     ["consume nope -B -d"],
     ["cluster status"],
+    ["smartmodule list"],
+    ["smartmodule stats"],
   ])("by fluvio %s", async (line) => {
     const loaded = await loadedBy(line.split(" "));
     expect(loaded).toContain("cli");
@@ -58,8 +60,9 @@ describe("what a command does not need is not loaded", () => {
   });
 
   it("the server, by commands that only talk to one", async () => {
-    for (const line of ["version", "topic list", "connector list"]) {
-      expect(await loadedBy(line.split(" "))).not.toContain("server");
+    for (const line of ["version", "topic list", "connector list", "smartmodule list"]) {
+      const loaded = await loadedBy(line.split(" "));
+      for (const layer of ["server", "gateway", "storage", "smdk"]) expect(loaded).not.toContain(layer);
     }
   });
 });
