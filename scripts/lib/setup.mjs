@@ -60,7 +60,7 @@ function newest(folder) {
       if (entry.name === "node_modules" || entry.name === "dist" || entry.name.startsWith(".")) continue;
       const inner = join(path, entry.name);
       if (entry.isDirectory()) visit(inner);
-      else if (/\.(ts|js|json)$/.test(entry.name)) {
+      else if (/\.(ts|js|json|toml)$/.test(entry.name)) {
         count++;
         latestMs = Math.max(latestMs, statSync(inner).mtimeMs);
       }

@@ -1,0 +1,96 @@
+/**
+ * Compiles the official SmartModules (packages/smartmodules). What was compiled once is kept under the hash of everything
+ * that went into it, so that only what changed is compiled again.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { Worker } from "node:worker_threads";
+
+const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+const library = join(root, "packages/smartmodules");
+const builder = join(root, "packages/fluvio/dist/smartmodule");
+const cache = join(root, "node_modules/.cache/fluvio-smartmodules");
+const worker = new URL("./smartmodules-worker.mjs", import.meta.url);
+
+/** Names of the official SmartModules: folders with a package file. */
+export function libraryNames() {
+  return readdirSync(library)
+    .filter((name) => existsSync(join(library, name, "SmartModule.toml")))
+    .sort();
+}
+
+/**
+ * Where the wasm of each module is, compiled now where it has to be.
+ * @param onProgress called with how many of how many are done, when something has to be compiled
+ */
+export async function compileLibrary(names, onProgress = () => {}) {
+  const common = hashOf([
+    ...filesBelow(join(library, "shared"), ".ts"),
+    ...filesBelow(builder, ".js"),
+    ...filesBelow(builder, ".ts"),
+    join(root, "node_modules/assemblyscript/package.json"),
+  ]);
+  const wanted = names.map((name) => {
+    const hash = hashOf(filesBelow(join(library, name), ".ts"), common);
+    return { name, entry: join(library, name, "index.ts"), target: join(cache, `${name}-${hash.slice(0, 20)}.wasm`) };
+  });
+  const missing = wanted.filter(({ target }) => !existsSync(target));
+  if (missing.length > 0) await compileAll(missing, onProgress);
+  return new Map(wanted.map(({ name, target }) => [name, target]));
+}
+
+async function compileAll(missing, onProgress) {
+  mkdirSync(cache, { recursive: true });
+  const waiting = [...missing];
+  let done = 0;
+  onProgress(done, missing.length);
+  const lanes = Array.from({ length: Math.min(availableParallelism(), missing.length) }, async () => {
+    const lane = new Worker(worker);
+    try {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const wasm = await ask(lane, next.entry);
+        put(next.target, wasm);
+        onProgress(++done, missing.length);
+      }
+    } finally {
+      await lane.terminate();
+    }
+  });
+  await Promise.all(lanes);
+}
+
+/** Has a worker compile one module. */
+function ask(lane, entry) {
+  return new Promise((done, failed) => {
+    lane.once("message", ({ wasm, error }) => (wasm === undefined ? failed(new Error(error)) : done(wasm)));
+    lane.once("error", failed);
+    lane.postMessage(entry);
+  });
+}
+
+/** Writes a file as a whole: another process never sees half of it. */
+export function put(target, bytes) {
+  const partial = `${target}.${process.pid}`;
+  writeFileSync(partial, bytes);
+  renameSync(partial, target);
+}
+
+/** Where the source of an official module is. */
+export function librarySource(name) {
+  return join(library, name);
+}
+
+function filesBelow(folder, ending) {
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(ending) && !file.endsWith(".test.ts") && !file.endsWith(".d.ts"))
+    .sort()
+    .map((file) => join(folder, file));
+}
+
+function hashOf(files, before = "") {
+  const hash = createHash("sha256").update(before);
+  for (const file of files) hash.update(relative(root, file)).update(readFileSync(file));
+  return hash.digest("hex");
+}
