@@ -13,18 +13,28 @@ export interface RunOptions extends Partial<Omit<IoParts, "stdin" | "stdout" | "
   readonly input?: string | Uint8Array | Readable;
   /** Called with everything written to standard output so far, after each write. */
   onStdout?(all: string): void;
+  onStderr?(all: string): void;
 }
 
-/** Runs a command line in this process with captured output. */
+/** Runs a command line of `fluvio` in this process with captured output. */
 export async function runCli(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
-  const { input, onStdout, ...parts } = options;
+  return await runProgram(argv, options, main);
+}
+
+/** Runs a command line of a program in this process with captured output. */
+export async function runProgram(
+  argv: readonly string[],
+  options: RunOptions,
+  program: (argv: readonly string[], parts: Partial<IoParts>) => Promise<number>,
+): Promise<CliResult> {
+  const { input, onStdout, onStderr, ...parts } = options;
   const stdout = collect(parts.stdoutIsTty === true, onStdout);
-  const stderr = collect(parts.stderrIsTty === true);
+  const stderr = collect(parts.stderrIsTty === true, onStderr);
   const stdin =
     input instanceof Readable
       ? input
       : Readable.from(input === undefined || input.length === 0 ? [] : [Buffer.from(input)]);
-  const exitCode = await main(argv, {
+  const exitCode = await program(argv, {
     env: {},
     columns: 80,
     ...parts,
