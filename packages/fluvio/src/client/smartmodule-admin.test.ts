@@ -4,7 +4,7 @@ import { buildAs } from "../../../../tests/fixtures/build-as.ts";
 import { createApi } from "../protocol/index.ts";
 import { connect } from "../transport/index.ts";
 import type { Fluvio } from "./fluvio.ts";
-import { drain, text, useTestCluster } from "./testing/cluster.ts";
+import { drain, TestCluster, text, useTestCluster } from "./testing/cluster.ts";
 import type { ConsumerOptions } from "./types.ts";
 
 const cluster = useTestCluster();
@@ -17,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => fluvio.close());
 
+const NO_TEXTS = { description: undefined, license: undefined, repository: undefined };
 const built = (name: string): Uint8Array => modules.get(name) ?? new Uint8Array(0);
 
 async function topicWith(values: readonly string[]): Promise<string> {
@@ -117,6 +118,48 @@ describe("switching a SmartModule", () => {
     await produce(topic, ["kiwi", "plum"]);
     expect([await next(), await next()]).toEqual(["kiwi", "plum"]);
     await records.return?.();
+  });
+
+  it("reaches streams on every SPU, by whatever name they use the module; a new version takes the place of the newest", async () => {
+    const two = new TestCluster({ spuCount: 2, spuLogLevel: "error" });
+    try {
+      await two.start();
+      await using client = await two.connect();
+      const admin = client.admin();
+      const version = (number: string) => {
+        const pkg = {
+          name: "regex",
+          group: "acme",
+          version: number,
+          apiVersion: "0.1.0",
+          visibility: "private",
+        } as const;
+        return { meta: { package: { ...NO_TEXTS, ...pkg }, params: new Map() } };
+      };
+      await admin.createSmartModule("regex", built("filter"), version("0.1.0"));
+      await admin.createTopic("spread", { partitions: 2 });
+      const producer = await client.topicProducer("spread");
+      const produceToBoth = async (value: string) => {
+        await producer.sendAll([{ value }, { value }]);
+        await producer.flush();
+      };
+      await produceToBoth("apple");
+      const streams = ["acme/regex", "regex"].map(async (name) => {
+        const consumer = await client.consumer({ topic: "spread", offset: "beginning", smartmodules: [{ name }] });
+        return consumer[Symbol.asyncIterator]();
+      });
+      const [byGroup, byName] = await Promise.all(streams);
+      const next = async (records = byGroup) => text((await records?.next())?.value?.value);
+      expect([await next(), await next(), await next(byName), await next(byName)]).toEqual(Array(4).fill("apple"));
+      expect((await admin.smartModuleStats(["acme/regex"])).modules).toMatchObject([{ chains: 2, recordsIn: 2 }]);
+      const stored = await admin.createSmartModule("regex", built("keep-all"), version("0.2.0"));
+      expect(await admin.switchSmartModule(stored)).toEqual({ streams: 4, connectors: 0, failures: [] });
+      await produceToBoth("kiwi");
+      expect([await next(), await next(), await next(byName), await next(byName)]).toEqual(Array(4).fill("kiwi"));
+      await Promise.all([byGroup?.return?.(), byName?.return?.(), producer.close()]);
+    } finally {
+      await two.remove();
+    }
   });
 
   it("refuses what is not there, and what cannot run", async () => {

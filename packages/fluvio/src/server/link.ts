@@ -15,6 +15,14 @@ export interface ReplicaAssignment {
   /** Codec that batches must have, or `any`. */
   readonly compression: "none" | "gzip" | "snappy" | "lz4" | "zstd" | "any";
   readonly system: boolean;
+  /** Repeated records are dropped before they are stored. */
+  readonly deduplication?: {
+    /** The module that drops them: `name` or `group/name@version`. */
+    readonly uses: string;
+    readonly count: number;
+    readonly ageMs: number | undefined;
+    readonly with: Readonly<Record<string, string>>;
+  };
 }
 
 export interface ReplicaStatus {
@@ -120,13 +128,13 @@ export type ScRequest =
 export interface StoredModule {
   /** Its key in the metadata. */
   readonly name: string;
-  /** gzip of the wasm; whatever a client sent when `problem.isPacked` is false. */
+  /** gzip of the wasm; empty where there is a problem. */
   readonly payload: Uint8Array;
   /** Why it cannot run. */
   readonly problem?: {
     readonly reason: string;
     readonly hint: string | undefined;
-    /** Whether the payload could be unpacked. */
+    /** Whether what is stored could be unpacked. */
     readonly isPacked: boolean;
   };
 }

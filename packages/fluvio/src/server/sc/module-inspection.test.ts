@@ -7,6 +7,8 @@ import {
   type SmartModuleInspection,
   switchSmartModuleApi,
 } from "../../protocol/index.ts";
+import { createSmartEngine } from "../../smartengine/index.ts";
+import { ModuleInspector } from "./module-inspector.ts";
 import { TestController } from "./testing/test-controller.ts";
 
 const WAT = new TextEncoder().encode('(module (import "env" "copy_records" (func (param i32 i32))))');
@@ -85,7 +87,7 @@ describe("what cannot run is stored, and is invalid with the reason", () => {
     const reply = await controller.spu.request({ kind: "smartModule", name: "bad" });
     expect(reply).toMatchObject({
       ok: true,
-      value: { name: "bad", payload: bytes, problem: { reason: found.problem?.reason, isPacked } },
+      value: { name: "bad", payload: new Uint8Array(0), problem: { reason: found.problem?.reason, isPacked } },
     });
   });
 
@@ -160,4 +162,27 @@ test("bare code is packed, and inspected like the rest", async () => {
   const { payload } = (reply as unknown as { value: { payload: Uint8Array } }).value;
   expect(gunzipSync(payload).equals(bare)).toBe(true);
   expect((await inspectOne(controller, "bare")).traits?.kind).toBe("filter");
+});
+
+describe("the inspector", () => {
+  const wasm = (name: string) => ({ format: "binary", payload: packed(name) }) as const;
+
+  test("a module that never returns from its start is stopped, and holds nobody up for long", async () => {
+    await using engine = createSmartEngine({ limits: { batchTimeoutMs: 300 } });
+    const inspector = new ModuleInspector(engine);
+    const [endless, other] = await Promise.all([
+      inspector.inspect("endless", { format: "binary", payload: await buildAs("endless-start") }),
+      inspector.inspect("other", wasm("no-transform")),
+    ]);
+    expect(endless.inspection.problem?.reason).toMatch(/300 ms/);
+    expect(endless.inspection.wasmSizeBytes).toBeGreaterThan(0);
+    expect(other.inspection.problem?.reason).toMatch(/^it exports none of/);
+  });
+
+  test("what is not the module's fault says nothing about it", async () => {
+    const engine = createSmartEngine();
+    await engine[Symbol.asyncDispose]();
+    const { inspection } = await new ModuleInspector(engine).inspect("fine", wasm("filter"));
+    expect(inspection).toMatchObject({ traits: undefined, problem: undefined, sha256: expect.any(String) });
+  });
 });

@@ -4,11 +4,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { open } from "lmdb";
 import { expect, test } from "vitest";
+import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { createApi, type MetadataOf } from "../../protocol/index.ts";
 import { openMetadataStore } from "./metadata-store.ts";
-import { computed, TestController, WASM } from "./testing/test-controller.ts";
+import { computed, TestController } from "./testing/test-controller.ts";
 
 test("a restart keeps every object, module code included, and who leads what", async () => {
   const before = await TestController.start({ spuIds: [5001, 5002] });
@@ -16,7 +18,8 @@ test("a restart keeps every object, module code included, and who leads what", a
   await before.updateTopic("orders", { type: "addPartition", count: 1 });
   await before.createTopic("gone");
   await before.deleteTopic("gone");
-  await before.createSmartModule("filter");
+  const payload = Uint8Array.from(gzipSync(await buildAs("filter")));
+  await before.createSmartModule("filter", payload);
   const { client } = before;
   await client.request(createApi, {
     label: "TableFormat",
@@ -52,7 +55,7 @@ test("a restart keeps every object, module code included, and who leads what", a
   ]);
   expect(stores.spus.get("extra")).toMatchObject({ spec: { id: 6001 }, status: { resolution: "init" } });
   const found = await after.spu.request({ kind: "smartModule", name: "filter" });
-  expect(found).toMatchObject({ ok: true, value: { name: "filter", payload: WASM } });
+  expect(found).toEqual({ ok: true, value: { name: "filter", payload } });
 });
 
 test("the number of SPUs may change as long as no partition would lose its SPU", async () => {

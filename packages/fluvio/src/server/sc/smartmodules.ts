@@ -72,12 +72,13 @@ export class SmartModules {
   find(name: string): StoredModule | undefined {
     const object = this.#match(name);
     if (object === undefined) return undefined;
-    const payload = this.#context.metadata.payload(object.name);
-    if (payload === undefined) return undefined;
     const found = this.#inspections.get(object.name);
-    if (found?.problem === undefined) return { name: object.name, payload };
-    const { reason, hint } = found.problem;
-    return { name: object.name, payload, problem: { reason, hint, isPacked: found.wasmSizeBytes !== undefined } };
+    if (found?.problem !== undefined) {
+      const problem = { ...found.problem, isPacked: found.wasmSizeBytes !== undefined };
+      return { name: object.name, payload: NO_BYTES, problem };
+    }
+    const payload = this.#context.metadata.payload(object.name);
+    return payload === undefined ? undefined : { name: object.name, payload };
   }
 
   /** Key of the stored module that `name` means. @throws a refusal when there is none */
