@@ -60,14 +60,17 @@ export class ChainedBatch implements OpenBatch {
   readonly outcome: BatchOutcome;
   readonly #chain: SmartChain;
   readonly #sizeBytesMax: number;
+  readonly #onRefused: (error: Error) => void;
   readonly #records: SectionRecord[] = [];
   #firstTimestampMs = 0;
   #sizeBytes = 0;
 
-  constructor(partition: number, chain: SmartChain, sizeBytesMax: number) {
+  /** @param onRefused told each error on a single record; the others of the batch go on */
+  constructor(partition: number, chain: SmartChain, sizeBytesMax: number, onRefused: (error: Error) => void) {
     this.outcome = new BatchOutcome(partition);
     this.#chain = chain;
     this.#sizeBytesMax = sizeBytesMax;
+    this.#onRefused = onRefused;
   }
 
   get count(): number {
@@ -90,8 +93,9 @@ export class ChainedBatch implements OpenBatch {
   }
 
   async seal(compression: BatchCompression): Promise<SealedBatch> {
-    const { records, error } = await this.#chain.processRecords(encodeRecords(this.#records), this.#firstTimestampMs);
-    if (error !== undefined) throw runtimeError(error);
+    const sent = encodeRecords(this.#records);
+    const { records, skipped } = await this.#chain.processRecords(sent, this.#firstTimestampMs, { skipsErrors: true });
+    if (skipped.length > 0) this.#refuse(skipped);
     const produced = decodeRecords(records);
     if (produced.length === 0) return { outcome: this.outcome, bytes: undefined, keepsPlaces: false };
     const builder = new BatchBuilder();
@@ -104,6 +108,14 @@ export class ChainedBatch implements OpenBatch {
     }
     const keepsPlaces = produced.length === this.#records.length;
     return { outcome: this.outcome, bytes: builder.build(compression), keepsPlaces };
+  }
+
+  /** The chain was given the batch as offsets 0, 1, 2, …: places in the batch. */
+  #refuse(skipped: readonly RecordError[]): void {
+    const errors = new Map<number, Error>();
+    for (const one of skipped) if (!errors.has(one.offset)) errors.set(one.offset, runtimeError(one));
+    this.outcome.refuse(errors);
+    for (const error of errors.values()) this.#onRefused(error);
   }
 }
 

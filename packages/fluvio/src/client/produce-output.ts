@@ -6,6 +6,8 @@ export class BatchOutcome {
   #state: "pending" | "stored" | "failed" = "pending";
   #baseOffset = -1;
   #error: unknown;
+  /** Records that are not in the batch, by their place among those that were sent. */
+  #refused: ReadonlyMap<number, unknown> | undefined;
   #promise: Promise<void> | undefined;
   #resolve: (() => void) | undefined;
 
@@ -28,6 +30,11 @@ export class BatchOutcome {
     this.#resolve?.();
   }
 
+  /** Takes single records out, before the rest is stored or fails: SmartModules refused them. */
+  refuse(errors: ReadonlyMap<number, unknown>): void {
+    this.#refused = errors;
+  }
+
   fail(error: unknown): void {
     this.#state = "failed";
     this.#error = error;
@@ -45,6 +52,8 @@ export class BatchOutcome {
 
   async metadata(index: number): Promise<RecordMetadata> {
     await this.settled();
+    const refused = this.#refused?.get(index);
+    if (refused !== undefined) throw refused;
     if (this.#state === "failed") throw this.#error;
     return { partition: this.partition, offset: this.#baseOffset < 0 ? -1 : this.#baseOffset + index };
   }

@@ -57,6 +57,10 @@ export class ProducerCore {
     const onSeal = (sizeBytes: number) => {
       initialBytes = Math.max(Math.min(2 * sizeBytes, bufferBytesMax), BUFFER_BYTES_MIN);
     };
+    const onError = (error: unknown) => {
+      this.#failure ??= { error };
+      this.#logger.warn({ topic, error }, "records were not stored");
+    };
     let current = session;
     this.#picker = new PartitionPicker(topic, options.partitioner, () => {
       current = cluster.openSession ?? current;
@@ -78,13 +82,10 @@ export class ProducerCore {
       openBatch: (partition) =>
         chain === undefined
           ? new PlainBatch(partition, new BatchBuilder({ sizeBytesMax, initialBytes }), onSeal)
-          : new ChainedBatch(partition, chain.chain, batchSizeBytes),
+          : new ChainedBatch(partition, chain.chain, batchSizeBytes, onError),
       leader: (partition) => cluster.leader(topic, partition),
       closed: cluster.closed,
-      onError: (error) => {
-        this.#failure ??= { error };
-        this.#logger.warn({ topic, error }, "records were not stored");
-      },
+      onError,
     };
   }
 

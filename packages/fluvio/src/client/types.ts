@@ -152,7 +152,9 @@ export interface ProduceOutput {
   readonly partition: number;
   /**
    * Resolves when the record is acknowledged.
-   * @throws the batch's error: FLV_CONNECTION_CLOSED after all retries, or what the cluster answered
+   * @throws the batch's error: FLV_CONNECTION_CLOSED after all retries, or what the cluster answered; the record's own,
+   * FLV_SMARTMODULE_RUNTIME with module, place in the batch (`offset`), key and value, when a SmartModule of this process
+   * refused it, while the others of the batch are stored
    */
   wait(): Promise<RecordMetadata>;
 }

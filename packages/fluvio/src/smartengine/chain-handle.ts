@@ -8,7 +8,9 @@ import type {
   Lookback,
   ProcessInput,
   ProcessOutput,
+  ProcessRecordsOptions,
   RecordError,
+  RecordsOutput,
   ReplaceOptions,
   SmartChain,
 } from "./types.ts";
@@ -54,11 +56,12 @@ export class ChainHandle implements SmartChain {
 
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
+      this.keep(input.recycle);
       const batches = gathered(input.batches, this.spare);
       this.spare = undefined;
       const { fromOffset, maxOutputBytes } = input;
       const result = await worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [batches.buffer]);
-      if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
+      this.keep(result.spare);
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
         result.error,
@@ -66,14 +69,24 @@ export class ChainHandle implements SmartChain {
     });
   }
 
+  /** Keeps a buffer for the next input; the larger one if there is one already. */
+  private keep(unused: Uint8Array | undefined): void {
+    const buffer = unused?.buffer;
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > SPARE_BYTES_MAX) return;
+    if (this.spare === undefined || this.spare.length < buffer.byteLength) this.spare = new Uint8Array(buffer);
+  }
+
   processRecords(
     records: Uint8Array,
     baseTimestampMs: number,
-  ): Promise<{ readonly records: Uint8Array; readonly error?: RecordError }> {
+    options: ProcessRecordsOptions = {},
+  ): Promise<RecordsOutput> {
+    const { skipsErrors = false } = options;
     return this.inOrder(async ({ worker }) => {
       const copy = gathered([records]);
-      const result = await worker.request({ op: "records", records: copy, baseTimestampMs }, [copy.buffer]);
-      return withError({ records: result.records }, result.error);
+      const request = { op: "records", records: copy, baseTimestampMs, skipsErrors } as const;
+      const result = await worker.request(request, [copy.buffer]);
+      return withError({ records: result.records, skipped: result.skipped }, result.error);
     });
   }
 

@@ -13,7 +13,12 @@ export type WorkerRequest =
       readonly fromOffset: number;
       readonly maxOutputBytes: number;
     }
-  | { readonly op: "records"; readonly records: Uint8Array; readonly baseTimestampMs: number }
+  | {
+      readonly op: "records";
+      readonly records: Uint8Array;
+      readonly baseTimestampMs: number;
+      readonly skipsErrors: boolean;
+    }
   | {
       readonly op: "lookBack";
       readonly index: number;
@@ -85,6 +90,7 @@ export interface ProcessResult {
 export interface RecordsResult {
   readonly records: Uint8Array;
   readonly error: RecordError | undefined;
+  readonly skipped: readonly RecordError[];
 }
 
 interface DropResult {

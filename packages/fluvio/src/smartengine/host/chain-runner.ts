@@ -4,6 +4,7 @@ import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
+import { SectionPieces, sectionBehind } from "./section-pieces.ts";
 import type { GuestStream } from "./wasi.ts";
 import { countOf } from "./window-section.ts";
 import { WindowedAggregate } from "./windows.ts";
@@ -96,12 +97,14 @@ export class ChainRunner {
   }
 
   /**
-   * Applies the steps to one batch. A user error ends the chain at its step, whose successes are the output, as in
-   * the original. Records pass from memory to memory; {@link release} must follow when the output has been read.
+   * Applies the steps to one batch. What a step made before a user error still passes the steps that follow, so that
+   * nobody gets records that only half of the chain has seen; of several errors the one on the first record counts.
+   * Records pass from memory to memory; {@link release} must follow when the output has been read.
    */
   run(input: CallInput): ChainOutput {
     let { records } = input;
     let recordCount = countOf(records);
+    let error: RecordError | undefined;
     for (const [index, step] of this.steps.entries()) {
       const output = this.apply(index, step, { ...input, records });
       // the records were copied into this step's memory, so the step before may reuse its own
@@ -110,12 +113,29 @@ export class ChainRunner {
       this.pendingStep = index;
       records = output.section;
       recordCount = output.recordCount;
-      if (output.error !== undefined) {
-        const error = { module: step.instance.name, ...output.error };
-        return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error };
-      }
+      // a later step sees only what came before the error of an earlier one
+      if (output.error !== undefined) error = { module: step.instance.name, ...output.error };
     }
-    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error: undefined };
+    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error };
+  }
+
+  /** As {@link run} for plain records, but those with a user error are left out and the others go on. */
+  private runSkipping(input: CallInput): { readonly records: Uint8Array; readonly skipped: readonly RecordError[] } {
+    const skipped: RecordError[] = [];
+    let { records } = input;
+    for (const [index, step] of this.steps.entries()) {
+      const made = new SectionPieces();
+      for (let rest: Uint8Array | undefined = records; rest !== undefined; ) {
+        const output = this.apply(index, step, { ...input, records: rest });
+        made.add(output.section, output.recordCount);
+        this.inGuest(index, () => step.instance.freeOutput());
+        if (output.error === undefined) break;
+        skipped.push({ module: step.instance.name, ...output.error });
+        rest = sectionBehind(rest, input.baseOffset, output.error, step.instance.name);
+      }
+      records = made.section();
+    }
+    return { records, skipped };
   }
 
   private apply(index: number, step: Step, input: CallInput): TransformOutput {
@@ -173,13 +193,18 @@ export class ChainRunner {
     if (instance !== undefined) this.inGuest(this.pendingStep, () => instance.freeOutput());
   }
 
-  /** Runs the chain on plain records. The result is a copy. */
-  runRecords(records: Uint8Array, baseTimestampMs: number): RecordsResult {
+  /**
+   * Runs the chain on plain records. The result is a copy.
+   * @param records not kept as they are when `skipsErrors`
+   */
+  runRecords(records: Uint8Array, baseTimestampMs: number, skipsErrors: boolean): RecordsResult {
     if (records.length < 4) throw flvError("FLV_DECODE", `a records section of ${records.length} bytes has no count`);
-    const output = this.run({ records, baseOffset: 0, baseTimestampMs });
+    const input = { records, baseOffset: 0, baseTimestampMs };
+    if (skipsErrors) return { ...this.runSkipping(input), error: undefined };
+    const output = this.run(input);
     const copy = output.section.slice();
     this.release();
-    return { records: copy, error: output.error };
+    return { records: copy, error: output.error, skipped: [] };
   }
 
   /** Feeds a records section of history to one step. */

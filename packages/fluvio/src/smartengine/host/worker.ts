@@ -47,7 +47,7 @@ class ChainThread {
       case "process":
         return placed(rebatch(request, this.running(), this.writer), request.batches);
       case "records":
-        return this.running().runRecords(request.records, request.baseTimestampMs);
+        return this.running().runRecords(request.records, request.baseTimestampMs, request.skipsErrors);
       case "lookBack": {
         const section = historySection(request.batches, request.fromOffset, request.notBeforeMs);
         this.running().lookBack(request.index, section);
