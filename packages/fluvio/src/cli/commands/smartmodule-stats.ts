@@ -117,7 +117,7 @@ function sinceWords(sinceMs: number, nowMs: number): string {
 }
 
 /** Three digits or so of a time that may be anything from nanoseconds to hours. */
-export function timeText(timeMs: number): string {
+function timeText(timeMs: number): string {
   if (timeMs >= 1000) return `${(timeMs / 1000).toFixed(2)} s`;
   if (timeMs >= 1) return `${timeMs.toFixed(1)} ms`;
   if (timeMs >= 0.001) return `${(timeMs * 1000).toFixed(1)} µs`;
