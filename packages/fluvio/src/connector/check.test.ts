@@ -2,11 +2,12 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type FluvioError, isFluvioError } from "../protocol/index.ts";
 import { checkOptions } from "./check.ts";
-import { logLevel, moduleReferences } from "./common-parameters.ts";
+import { logLevel, meansModule, moduleReferences } from "./common-parameters.ts";
 import type { ConnectorConfig, ParameterValue } from "./config.ts";
 import { defineSource } from "./define.ts";
 import * as field from "./fields.ts";
 import { fillSecrets, parseSecretsFile, resolveSecrets } from "./secrets.ts";
+import { sinkOptions } from "./sink-options.ts";
 
 const source = defineSource({
   name: "test",
@@ -21,6 +22,13 @@ const source = defineSource({
     mode: field.oneOf(["fast", "slow"], { doc: "pace", default: "fast" }),
     headers: field.pairs({ doc: "request headers", aliases: ["header"] }),
     note: field.optionalText({ doc: "anything" }),
+    batch: field.map(
+      {
+        size: field.integer({ doc: "records", default: "10", min: 1, max: 99 }),
+        "max-age": field.duration({ doc: "age", default: "1s" }),
+      },
+      { doc: "many at once" },
+    ),
   }),
   removed: { format: "Use `mode`" },
   run: async () => {},
@@ -59,6 +67,7 @@ describe("options", () => {
       mode: "fast",
       headers: [],
       note: undefined,
+      batch: undefined,
     });
   });
 
@@ -90,6 +99,11 @@ describe("options", () => {
     ]);
   });
 
+  test("in a map have their own types, defaults and spellings", () => {
+    expect(check({ batch: {} }).batch).toEqual({ size: 10, "max-age": 1000 });
+    expect(check({ batch: { size: "3", max_age: "5ms" } }).batch).toEqual({ size: 3, "max-age": 5 });
+  });
+
   test("common ones are left to the runner", () => {
     expect(() =>
       check({ map: "m", "rust-log": "debug", array_map: "n", "smartmodule-parameters": ["a:b"] }),
@@ -114,6 +128,10 @@ describe("options", () => {
     ["a bad pair", { headers: ["A"] }, 'is a list, which has "A"', "request headers"],
     ["a bad URL", { url: "ftp://x" }, "is not an http or https URL", "where to look"],
     ["a list for a text", { every: ["1s"] }, "`parameters.every` is a list, which is not a duration", "pause"],
+    ["a text for a map", { batch: "10" }, '`parameters.batch` is "10", which is not a map of keys', "many at once"],
+    ["a map with an unknown key", { batch: { sise: "1" } }, "has the unknown key `sise`: write size, max-age", "batch"],
+    ["a map with a bad value", { batch: { size: "0" } }, 'has "0" for `size`, which is not a whole number', "batch"],
+    ["one of sinks", { on_error: "skip" }, "`parameters.on_error` belongs to sink connectors", "Remove it"],
     ["one given twice", { header: "A: b", headers: [] }, "are the same option", "Keep one"],
   ])("%s is refused", (_, parameters, sentence, hint) => {
     const error = refused(() => check(parameters));
@@ -175,6 +193,81 @@ describe("SmartModules of a connector", () => {
     expect(logLevel(config({ "rust-log": "debug" }), "error")).toBe("debug");
     expect(logLevel(config({}), "fluvio=debug,warn")).toBe("warn");
     expect(logLevel(config({}), undefined)).toBe("info");
+  });
+});
+
+describe("what a sink does when a write fails", () => {
+  const options = (parameters: Readonly<Record<string, ParameterValue>>, more: Partial<ConnectorConfig> = {}) =>
+    sinkOptions({ ...config(parameters), ...more }, "f");
+
+  test("has defaults: tries again for ever, begins at the end, keeps its position under its own name", () => {
+    expect(options({})).toEqual({
+      consumerId: "c",
+      partitions: undefined,
+      start: "end",
+      strategy: "manual",
+      flushPeriodMs: undefined,
+      maxBytes: undefined,
+      retry: { initialDelayMs: 500, maxDelayMs: 30_000, attempts: Number.POSITIVE_INFINITY },
+      onError: "retry",
+      deadLetterTopic: "c-dead-letter",
+    });
+  });
+
+  test("is read under `_` and `-`", () => {
+    const retry = { initial_delay: "1s", "max-delay": "1m", attempts: "5" };
+    expect(
+      options({ retry, on_error: "dead_letter", dead_letter_topic: "rejects", "fluvio-partition": "3" }),
+    ).toMatchObject({
+      partitions: [3],
+      retry: { initialDelayMs: 1000, maxDelayMs: 60_000, attempts: 5 },
+      onError: "dead-letter",
+      deadLetterTopic: "rejects",
+    });
+    const offset = { start: { absolute: "7" }, strategy: "auto" } as const;
+    expect(options({}, { consumer: { partition: ["1", "2"], offset, id: "x", "max-bytes": "1MB" } })).toMatchObject({
+      consumerId: "x",
+      partitions: [1, 2],
+      start: { absolute: 7 },
+      strategy: "auto",
+      flushPeriodMs: 10_000,
+      maxBytes: 1_000_000,
+    });
+  });
+
+  test.each<[string, Record<string, ParameterValue>, string, string]>([
+    ["a bad policy", { "on-error": "deadletter" }, "unknown variant", "Did you mean `dead-letter`?"],
+    ["a bad delay", { retry: { "initial-delay": "soon" } }, '`parameters.retry.initial-delay` is "soon"', "1s"],
+    ["bad attempts", { "on-error": "skip", retry: { attempts: "0" } }, "is not a number from 1 on", "attempts: 10"],
+    ["an unknown key", { retry: { delay: "1s" } }, "unknown key `parameters.retry.delay`", "initial-delay"],
+    ["a retry that is no map", { retry: "5" }, "`parameters.retry` is not a map", "initial-delay"],
+    ["attempts without an end", { retry: { attempts: "3" } }, "has no effect with `on-error: retry`", "dead-letter"],
+    ["a topic without use", { "dead-letter-topic": "x" }, "has no effect with `on-error: retry`", "dead-letter"],
+    ["a topic that is read", { "on-error": "dead-letter", "dead-letter-topic": "t" }, "the sink reads", "another"],
+    ["a bad topic", { "on-error": "dead-letter", "dead-letter-topic": "A_B" }, "not a valid topic name", "another"],
+    ["a bad partition", { "fluvio-partition": "one" }, "is not a partition", "consumer"],
+  ])("%s is refused", (_, parameters, sentence, hint) => {
+    const error = refused(() => options(parameters));
+    expect(error.code).toBe("FLV_CONNECTOR_INVALID");
+    expect(error.message).toContain(sentence);
+    expect(error.hint).toContain(hint);
+  });
+
+  test("its modules cannot go on from the topic's last record, which is none of theirs", () => {
+    const parameters = { aggregate: "a", "aggregate-initial-value": "use-last" };
+    expect(refused(() => moduleReferences(config(parameters), "sink", "f")).message).toContain("belongs to sources");
+    expect(moduleReferences(config(parameters), "source", "f")[0]?.aggregateInitial).toBe("use-last");
+  });
+
+  test.each([
+    ["m", "m", true],
+    ["m", "n", false],
+    ["g/m@0.1.0", "m-g-0.1.0", true],
+    ["g/m", "m-g-0.1.0", true],
+    ["g/m@0.1.0", "m-g-0.2.0", false],
+    ["m", "m-g-0.1.0", false],
+  ])("the step %s means the stored module %s: %s", (uses, key, expected) => {
+    expect(meansModule(uses, key)).toBe(expected);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type FluvioError, isFluvioError } from "../protocol/index.ts";
+import { moduleReferences } from "./common-parameters.ts";
 import { type ConnectorConfig, encodeConfig } from "./config.ts";
 import { describeConfig } from "./describe.ts";
 import { loadConnectorFile } from "./load.ts";
@@ -129,6 +130,69 @@ transforms:
     });
   });
 
+  test("the consumer section of a sink, in both forms", () => {
+    const section =
+      "consumer:\n  partition: [0, 2]\n  max_bytes: 1 MB\n  id: my.Sink_1\n" +
+      "  offset:\n    start: { from-end: 10 }\n    strategy: auto\n    flush_period: { secs: 2, nanos: 500000000 }\n";
+    const expected = {
+      partition: ["0", "2"],
+      "max-bytes": "1 MB",
+      id: "my.Sink_1",
+      offset: { start: { "from-end": "10" }, strategy: "auto", "flush-period": "2500ms" },
+    };
+    const seed = load(`name: s\ntype: http-sink\ntopic: t\n${section}`);
+    expect(seed.consumer).toEqual(expected);
+    const indented = section.replaceAll(/^/gm, "  ").trimEnd();
+    const today = load(
+      `apiVersion: 0.1.0\nmeta:\n  name: s\n  type: http-sink\n  version: 0.4.0\n  topic: t\n${indented}\nhttp:\n  endpoint: http://x/\n`,
+    );
+    expect(today.consumer).toEqual(expected);
+    expect(load(new TextDecoder().decode(encodeConfig(today)))).toEqual(today);
+    expect(load(describeConfig(seed))).toEqual(seed);
+    expect(
+      load("name: s\ntype: x\ntopic: t\nconsumer:\n  partition: all\n  offset: { start: Beginning }\n").consumer,
+    ).toEqual({
+      partition: "all",
+      offset: { start: "beginning" },
+    });
+  });
+
+  test("windows, limits and kept states of a chain, in both forms", () => {
+    const steps =
+      "transforms:\n  - uses: sums\n    window: 10s\n    state: totals\n" +
+      "  - uses: other\n    window: { size: 1m, slide: 30s, grace: 5s }\n    limits: { time: 1s, memory: 64MB, output: 1MB }\n";
+    const expected = [
+      { uses: "sums", with: {}, window: { size: "10s" }, state: "totals" },
+      {
+        uses: "other",
+        with: {},
+        window: { size: "1m", slide: "30s", grace: "5s" },
+        limits: { time: "1s", memory: "64MB", output: "1MB" },
+      },
+    ];
+    const seed = load(`name: s\ntype: http-sink\ntopic: t\n${steps}`);
+    expect(seed.transforms).toEqual(expected);
+    expect(load(`meta:\n  name: s\n  type: http-sink\n  topic: t\n${steps}`).transforms).toEqual(expected);
+    expect(load(describeConfig(seed))).toEqual(seed);
+    expect(moduleReferences(seed, "sink", "f")).toEqual([
+      { uses: "sums", mayBePath: false, params: {}, window: { sizeMs: 10_000 }, state: "totals" },
+      {
+        uses: "other",
+        mayBePath: false,
+        params: {},
+        window: { sizeMs: 60_000, slideMs: 30_000, graceMs: 5000 },
+        limits: { batchTimeoutMs: 1000, memoryBytesMax: 64_000_000, outputBytesMax: 1_000_000 },
+      },
+    ]);
+    expect(() => moduleReferences(seed, "source", "f")).toThrow("`transforms[0].window` belongs to sinks");
+  });
+
+  test("the direction of a sink whose type leaves it open is shown, so that the document makes it again", () => {
+    const sink = load("name: s\ntype: http\ntopic: t\ndirection: sink\n");
+    expect(describeConfig(sink)).toContain("direction: sink");
+    expect(load(describeConfig(sink))).toEqual(sink);
+  });
+
   test("values are converted to text as the conversion table says", () => {
     const config = load(
       `${SEED}  a: 30\n  b: 10.0\n  c: true\n  d: null\n  e: [1, x]\n  f: { g: 2 }\n  h: 12345678901234567890\n`,
@@ -204,6 +268,16 @@ describe("mistakes name file, line, key, value and the way out", () => {
     ["unknown apiVersion", "apiVersion: 9.0.0\nmeta: {}\n", "`apiVersion` 9.0.0 is not known", "0.1.0, 0.2.0"],
     ["meta without name", "meta:\n  type: http\n  topic: t\n", "missing field `meta.name`", "Add `name:`"],
     ["bad partition", `${SEED}consumer:\n  partition: first\n`, '`consumer.partition` "first"', "`all`"],
+    ["a list of all", `${SEED}consumer:\n  partition: [all]\n`, "is not a partition", "a list of numbers"],
+    ["bad start", `${SEED}consumer:\n  offset: { start: middle }\n`, '`consumer.offset.start` is "middle"', "from-end"],
+    ["bad start form", `${SEED}consumer:\n  offset: { start: { from-top: 1 } }\n`, "{ from-top: 1 }", "from-end"],
+    ["bad strategy", `${SEED}consumer:\n  offset: { strategy: autos }\n`, "unknown variant", "Did you mean `auto`?"],
+    ["bad consumer id", `${SEED}consumer:\n  id: "a b"\n`, "is not a valid consumer id", "letters"],
+    ["bad max bytes", `${SEED}consumer:\n  max-bytes: many\n`, "expected a byte size", "1 MB"],
+    ["bad window", `${SEED}transforms:\n  - uses: a\n    window: soon\n`, "expected a duration", "10ms"],
+    ["window without size", `${SEED}transforms:\n  - uses: a\n    window: { slide: 1s }\n`, "missing field", "size"],
+    ["bad limit", `${SEED}transforms:\n  - uses: a\n    limits: { cpu: 1s }\n`, "limits.cpu", "time, memory, output"],
+    ["bad state", `${SEED}transforms:\n  - uses: a\n    state: A B\n`, "`transforms[0].state`", "lowercase"],
     ["bad secret name", `${SEED}secrets:\n  1A: x\n`, 'secret name "1A" is not valid', "digit"],
   ])("%s", (_, text, sentence, hint) => {
     const error = refused(text);
