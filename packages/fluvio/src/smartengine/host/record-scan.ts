@@ -54,13 +54,30 @@ export class RecordScan {
   }
 
   private varint(): number {
-    const bytes = this.bytes;
-    const end = this.end;
+    // nearly all take one or two bytes
+    const { bytes, pos } = this;
+    if (pos + 2 <= this.end) {
+      const first = bytes[pos] as number;
+      if (first < 0x80) {
+        this.pos = pos + 1;
+        return (first >>> 1) ^ -(first & 1);
+      }
+      const second = bytes[pos + 1] as number;
+      if (second < 0x80) {
+        this.pos = pos + 2;
+        const value = (first & 0x7f) | (second << 7);
+        return (value >>> 1) ^ -(value & 1);
+      }
+    }
+    return this.longVarint();
+  }
+
+  private longVarint(): number {
     let low = 0;
     // 28 bits stay in small-integer arithmetic; longer ones are rare
     for (let shift = 0; shift < 28; shift += 7) {
-      if (this.pos >= end) throw this.broken("the bytes end within it");
-      const byte = bytes[this.pos++] as number;
+      if (this.pos >= this.end) throw this.broken("the bytes end within it");
+      const byte = this.bytes[this.pos++] as number;
       low |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
     }
