@@ -90,7 +90,10 @@ export async function createSc(options: ScOptions): Promise<Sc> {
   });
   const smartModules: SmartModules = new SmartModules(context, links, new ModuleInspector(options.engine));
   const topicWaitMs = options.topicWaitMs ?? TOPIC_WAIT_MS_DEFAULT;
-  const topics = new Topics({ context, spus, partitions, removals, links, topicWaitMs });
+  const topics = new Topics({
+    ...{ context, spus, partitions, removals, links, topicWaitMs },
+    findSmartModule: (name) => smartModules.find(name),
+  });
   const aggregateStates: AggregateStates = new AggregateStates({ context, links, topics });
   const connectors = new Connectors(context, topics, options.connectorHost);
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);

@@ -1,5 +1,6 @@
 import {
   CONSUMER_OFFSET_TOPIC,
+  durationToMs,
   type MetadataOf,
   type PartitionSpec,
   partitionName,
@@ -62,6 +63,7 @@ export function partitionObject(
 /** What the leading SPU is told of a partition. */
 export function assignmentOf(topic: string, partition: number, spec: PartitionSpec): ReplicaAssignment {
   const { retentionSeconds, segmentSizeBytes, maxPartitionSizeBytes } = topicLimits(spec);
+  const { deduplication } = spec;
   return {
     topic,
     partition,
@@ -70,7 +72,12 @@ export function assignmentOf(topic: string, partition: number, spec: PartitionSp
     maxPartitionSizeBytes,
     compression: spec.compressionType,
     system: spec.system,
+    ...(deduplication === undefined ? {} : { deduplication: deduplicationOf(deduplication) }),
   };
+}
+
+function deduplicationOf({ uses, count, age, with: params }: NonNullable<PartitionSpec["deduplication"]>) {
+  return { uses, count, ageMs: age === undefined ? undefined : durationToMs(age), with: Object.fromEntries(params) };
 }
 
 /** Names of a topic's partitions, in order. */

@@ -1,4 +1,6 @@
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { RETENTION_SECONDS_INFINITE, type Status, type TopicSpecInput } from "../../protocol/index.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 import { assigned, computed, TestController } from "./testing/test-controller.ts";
@@ -81,11 +83,25 @@ const REFUSED: readonly [what: string, name: string, spec: TopicSpecInput, code:
     /^max_partition_size 4096 is less than segment size 1073741824$/,
   ],
   [
-    "deduplication",
+    "deduplication by a module that is not stored",
     "t",
     { ...computed(1), deduplication: { count: 5, age: undefined, uses: "f", with: new Map() } },
+    "DeduplicationSmartModuleNotLoaded",
+    /^SmartModule f cannot deduplicate a topic: it is not stored\. Store it with `fluvio smartmodule create`/,
+  ],
+  [
+    "deduplication by no module",
+    "t",
+    { ...computed(1), deduplication: { count: 5, age: undefined, uses: "", with: new Map() } },
+    "DeduplicationSmartModuleNameInvalid",
+    /^Deduplication needs the name of a SmartModule$/,
+  ],
+  [
+    "deduplication by nothing",
+    "t",
+    { ...computed(1), deduplication: { count: 0, age: undefined, uses: "f", with: new Map() } },
     "TopicInvalidConfiguration",
-    /^Deduplication is not supported yet/,
+    /^Deduplication looks back on 1 record at least, not 0$/,
   ],
   [
     "mirroring",
@@ -138,6 +154,28 @@ test.each(REFUSED)(
     expect(await controller.topics()).toEqual([]);
   },
 );
+
+test("deduplication: the refusal names the module; the SPU is told all of it once the module is there", async () => {
+  await using controller = await TestController.start();
+  const deduplication = {
+    count: 5,
+    age: { seconds: 10, nanoseconds: 0 },
+    uses: "f",
+    with: new Map([["of", "key"]]),
+  };
+  const spec = { ...computed(1), deduplication };
+  expect((await controller.createTopic("t", spec)).name).toBe("f");
+  // stored, and no module that could run
+  await controller.createSmartModule("f");
+  expect((await controller.createTopic("t", spec)).errorMessage).toMatch(
+    /^SmartModule f cannot dedup.*: it cannot run: /,
+  );
+  await controller.createSmartModule("f", gzipSync(await buildAs("dedup")));
+  expect((await controller.createTopic("t", spec)).errorCode.name).toBe("None");
+  expect(controller.spu.assigned.find(({ topic }) => topic === "t")).toMatchObject({
+    deduplication: { uses: "f", count: 5, ageMs: 10_000, with: { of: "key" } },
+  });
+});
 
 function withRetention(timeInSeconds: number): TopicSpecInput {
   return { ...computed(1), cleanupPolicy: { type: "segment", timeInSeconds } };

@@ -8,6 +8,7 @@ import {
   topicNameProblem,
   type UpdateTopicAction,
 } from "../../protocol/index.ts";
+import type { StoredModule } from "../link.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import type { MetadataChange, Removal } from "./metadata-store.ts";
 import { didYouMean } from "./names.ts";
@@ -42,6 +43,8 @@ export interface TopicParts {
   readonly partitions: PartitionTracker;
   readonly removals: Removals;
   readonly links: SpuLinks;
+  /** A module by `name` or `group/name@version`. */
+  findSmartModule(name: string): StoredModule | undefined;
   /** How long creation waits for the partitions to come online. */
   readonly topicWaitMs: number;
 }
@@ -167,14 +170,26 @@ export class Topics {
     }
     const settings = limitsProblem(spec);
     if (settings !== undefined) throw refusal({ name: "TopicInvalidConfiguration" }, settings);
-    if (spec.deduplication !== undefined) {
-      throw refusal(
-        { name: "TopicInvalidConfiguration" },
-        "Deduplication is not supported yet: create the topic without it, or drop repeated records with a SmartModule on the consumer",
-      );
-    }
+    if (spec.deduplication !== undefined) this.#validateDeduplication(spec.deduplication);
     const replicas = replicasProblem(spec, this.#parts.spus.placeable);
     if (replicas !== undefined) throw refusal({ name: "TopicError" }, replicas);
+  }
+
+  /** The module must be there, and able to run: else no record could ever be written. */
+  #validateDeduplication({ uses, count }: NonNullable<TopicSpec["deduplication"]>): void {
+    if (count < 1) {
+      const sentence = `Deduplication looks back on 1 record at least, not ${count}`;
+      throw refusal({ name: "TopicInvalidConfiguration" }, sentence);
+    }
+    if (uses === "") {
+      const sentence = "Deduplication needs the name of a SmartModule";
+      throw refusal({ name: "DeduplicationSmartModuleNameInvalid", message: sentence }, sentence);
+    }
+    const module = this.#parts.findSmartModule(uses);
+    const why = module === undefined ? "it is not stored" : module.problem && `it cannot run: ${module.problem.reason}`;
+    if (why === undefined) return;
+    const sentence = `SmartModule ${uses} cannot deduplicate a topic: ${why}. Store it with \`fluvio smartmodule create\` or \`fluvio smartmodule install\` first`;
+    throw refusal({ name: "DeduplicationSmartModuleNotLoaded" }, sentence, { name: uses });
   }
 
   /** Leaders by partition index, counted as taken. */

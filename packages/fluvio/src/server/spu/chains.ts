@@ -71,6 +71,20 @@ export class ChainFactory {
     return this.complete(await this.load(plan), log, historyEnd, { signal });
   }
 
+  /**
+   * A chain that the caller keeps and replaces. Modules that look back are shown what is stored before `historyEnd`.
+   * @throws as {@link build}
+   */
+  async make(
+    plan: readonly PlannedStep[],
+    log: PartitionLog,
+    historyEnd: number,
+  ): Promise<{ readonly chain: SmartChain; readonly storedNames: readonly string[] }> {
+    const steps = await this.load(plan);
+    const chain = await this.complete(steps, log, historyEnd, {});
+    return { chain, storedNames: steps.flatMap(({ storedName }) => (storedName === undefined ? [] : [storedName])) };
+  }
+
   /** A chain for a stream, which takes over new code of its stored modules. @throws as {@link build} */
   open(request: ChainRequest): Promise<RunningChain> {
     const opening = this.openNow(request);

@@ -13,6 +13,7 @@ import type { AppendResult, PartitionLog } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ChainFactory } from "./chains.ts";
 import type { ConnectionState } from "./connection-state.ts";
+import type { Deduplications } from "./deduplication.ts";
 import type { SpuLimits } from "./limits.ts";
 import { transformBatches } from "./produce-chain.ts";
 import { splitRecordSet } from "./record-set.ts";
@@ -22,6 +23,7 @@ import { recordWireError, toWireError } from "./wire-answers.ts";
 export interface ProduceOptions {
   readonly replicas: ReplicaManager;
   readonly chains: ChainFactory;
+  readonly deduplications: Deduplications;
   readonly limits: SpuLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -121,10 +123,10 @@ class RequestWork {
         batches = output.batches;
       }
       if (batches.length === 0) return responseOf(partitionIndex, NO_ERROR, NO_OFFSET);
-      const appending = log.append(batches);
+      const appending = this.options.deduplications.of(replica)?.append(batches) ?? log.append(batches);
       onAppend?.();
       if (this.request.isolation === "readUncommitted") {
-        return responseOf(partitionIndex, NO_ERROR, (await appending).baseOffset);
+        return responseOf(partitionIndex, NO_ERROR, (await appending)?.baseOffset ?? NO_OFFSET);
       }
       return await this.committed(topic, partitionIndex, log, appending);
     } catch (error) {
@@ -138,11 +140,12 @@ class RequestWork {
     topic: string,
     partition: number,
     log: PartitionLog,
-    appending: Promise<AppendResult>,
+    appending: Promise<AppendResult | undefined>,
   ): Promise<PartitionProduceResponse> {
     const { timeoutMs } = this.request;
     let baseOffset = NO_OFFSET;
     const committed = appending.then((appended) => {
+      if (appended === undefined) return undefined;
       baseOffset = appended.baseOffset;
       return reached(log, appended.logEndOffset);
     });

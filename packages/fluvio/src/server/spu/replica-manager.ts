@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { flvError, isFluvioError, type Logger } from "../../protocol/index.ts";
 import type { FlushMode, PartitionId, PartitionLog, PartitionLogConfig, StorageEngine } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
@@ -290,7 +291,8 @@ function isSame(one: ReplicaAssignment, other: ReplicaAssignment): boolean {
     one.segmentSizeBytes === other.segmentSizeBytes &&
     one.maxPartitionSizeBytes === other.maxPartitionSizeBytes &&
     one.compression === other.compression &&
-    one.system === other.system
+    one.system === other.system &&
+    isDeepStrictEqual(one.deduplication, other.deduplication)
   );
 }
 

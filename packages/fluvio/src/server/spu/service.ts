@@ -27,6 +27,7 @@ import type { ChainFactory } from "./chains.ts";
 import { ConnectionState } from "./connection-state.ts";
 import type { ConsumerOffsets } from "./consumer-offsets.ts";
 import type { ConsumerStream } from "./consumer-stream.ts";
+import type { Deduplications } from "./deduplication.ts";
 import { fetchOffsets, fetchOnce } from "./fetch.ts";
 import type { SpuLimits } from "./limits.ts";
 import { produce } from "./produce.ts";
@@ -37,6 +38,7 @@ import { toWireError } from "./wire-answers.ts";
 export interface ServiceOptions {
   readonly replicas: ReplicaManager;
   readonly chains: ChainFactory;
+  readonly deduplications: Deduplications;
   readonly consumerOffsets: ConsumerOffsets;
   readonly states: AggregateStates;
   readonly limits: SpuLimits;

@@ -14,6 +14,7 @@ import { AggregateStates } from "./aggregate-states.ts";
 import { ChainFactory } from "./chains.ts";
 import { ConsumerOffsetStore } from "./consumer-offset-store.ts";
 import { ConsumerOffsets } from "./consumer-offsets.ts";
+import { Deduplications } from "./deduplication.ts";
 import { SPU_LIMITS_DEFAULT, type SpuLimits } from "./limits.ts";
 import { ModuleCache } from "./module-cache.ts";
 import { ReplicaManager } from "./replica-manager.ts";
@@ -108,6 +109,8 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
   const systemTopics = [offsets, keptStates];
   const consumerOffsets = new ConsumerOffsets(offsets, sc);
   const states = new AggregateStates(keptStates, sc, limits.stateBytesMax);
+  const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
+  const deduplications = new Deduplications(chains, logger);
   const replicas = new ReplicaManager({
     storage: options.storage,
     flush: options.flush ?? "always",
@@ -117,6 +120,7 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
     report: (statuses) => link.send({ type: "replicaStatus", statuses }),
     opened: async (replica) => {
       for (const topic of systemTopics) await topic.opened(replica);
+      deduplications.opened(replica);
     },
     ended: (id) => {
       for (const topic of systemTopics) topic.ended(id);
@@ -126,8 +130,7 @@ function assemble(options: SpuOptions, logger: Logger): Parts {
       for (const topic of systemTopics) await topic.beforeRetention(replica);
     },
   });
-  const chains = new ChainFactory({ engine: options.engine, modules, limits, clock });
-  const service = new SpuService({ replicas, chains, consumerOffsets, states, limits, clock, logger });
+  const service = new SpuService({ replicas, chains, deduplications, consumerOffsets, states, limits, clock, logger });
   const { engine } = options;
   return {
     sc,
