@@ -23,5 +23,8 @@ export function buildError(
 ): FluvioError {
   const { file, line, column } = location;
   const sentence = [`${file}:${line}:${column}: ${message}`, ...more].join("\n");
-  return flvError("FLV_SMARTMODULE_BUILD", sentence, { details: { file, line, column, message }, ...(hint === "" ? {} : { hint }) });
+  return flvError("FLV_SMARTMODULE_BUILD", sentence, {
+    details: { file, line, column, message },
+    ...(hint === "" ? {} : { hint }),
+  });
 }

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { modulesOfRegistry, modulesOfTarball } from "../../smdk/index.ts";
 import { smdk } from "../smdk.ts";
+import { startRegistry } from "../testing/registry.ts";
 import { type RunOptions, runCli, runProgram } from "../testing/run.ts";
 
 const KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const;
@@ -229,6 +231,37 @@ describe("a project in TypeScript", () => {
     await writeFile(source(), before);
     expect(stderr).toMatch(/src\/index\.ts:\d+:\d+.*diviser.*\(FLV_SMARTMODULE_BUILD\)/);
     expect(exitCode).toBe(1);
+  }, 60_000);
+
+  it("is packed for npm: what is packed can be installed", async () => {
+    const stdout = await ok(["sm", "publish", "--pack"], project());
+    expect(stdout).toBe("Package made: .hub/local-halves-0.1.0.tgz\n");
+    const manifest = JSON.parse(await readFile(join(dir, "halves/.hub/halves/package.json"), "utf8"));
+    expect(manifest).toMatchObject({
+      name: "@local/halves",
+      version: "0.1.0",
+      fluvio: { smartmodules: { halves: { wasm: "halves.wasm", toml: "SmartModule.toml" } } },
+    });
+    const [offered] = await modulesOfTarball(join(dir, "halves/.hub/local-halves-0.1.0.tgz"));
+    expect(offered).toMatchObject({ name: "halves", metadata: { package: { name: "halves", group: "local" } } });
+    expect(offered?.wasm).toEqual(await readFile(join(dir, "halves/target/halves.wasm")));
+  }, 60_000);
+
+  it("is published with npm, after a question", async () => {
+    const registry = await startRegistry();
+    const options = { ...project(), env: registry.env(dir) };
+    const unasked = await run(["sm", "publish"], options);
+    expect(unasked.stderr).toMatch(/Publishing @local\/halves needs a confirmation.*--public-yes/);
+    expect(await ok(["sm", "publish", "--dry-run"], options)).toContain("Would publish @local/halves@0.1.0");
+    const declined = await run(["sm", "publish"], { ...options, stdinIsTty: true, input: "n\n" });
+    expect(declined.exitCode).toBe(1);
+    expect(registry.names()).toEqual([]);
+    const stdout = await ok(["sm", "publish", "--public-yes"], options);
+    expect(stdout).toContain(`Published @local/halves@0.1.0 to ${registry.url}, private\n`);
+    expect(registry.names()).toEqual(["@local/halves"]);
+    const [fetched] = await modulesOfRegistry("@local/halves", { cwd: dir, env: registry.env(dir) });
+    expect(fetched?.wasm).toEqual(await readFile(join(dir, "halves/target/halves.wasm")));
+    registry.close();
   }, 60_000);
 
   it("set-public writes its toml, clean removes what was built", async () => {
