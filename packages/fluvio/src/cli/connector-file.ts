@@ -53,10 +53,15 @@ function withSecrets(config: ConnectorConfig, lookup: (name: string) => string |
 
 /** The connector runs elsewhere than the command: a path that names a file here is made absolute. */
 function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
-  const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] => {
-    if (!isModuleParameter(key) || typeof value !== "string") return [key, value];
-    const absolute = resolve(cwd, value);
-    return [key, existsSync(absolute) ? absolute : value];
-  });
-  return { ...config, parameters: Object.fromEntries(parameters) };
+  const absolute = (given: string): string => {
+    const path = resolve(cwd, given);
+    return existsSync(path) ? path : given;
+  };
+  const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] =>
+    isModuleParameter(key) && typeof value === "string" ? [key, absolute(value)] : [key, value],
+  );
+  const transforms = config.transforms.map((step) =>
+    step.uses.endsWith(".wasm") ? { ...step, uses: absolute(step.uses) } : step,
+  );
+  return { ...config, parameters: Object.fromEntries(parameters), transforms };
 }

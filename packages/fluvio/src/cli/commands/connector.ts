@@ -159,10 +159,10 @@ const list = command({
   },
 });
 
-/** A failure without its reason would only raise the question. */
+/** A failure without its reason would only raise the question; a sink that runs has one while its target is away. */
 function statusCell(status: { readonly resolution: keyof typeof STATUS_WORDS; readonly reason: string }): string {
   const word = STATUS_WORDS[status.resolution];
-  const tellsReason = (status.resolution === "failed" || status.resolution === "invalid") && status.reason !== "";
+  const tellsReason = status.resolution !== "stopped" && status.reason !== "";
   return tellsReason ? `${word} (${status.reason})` : word;
 }
 
