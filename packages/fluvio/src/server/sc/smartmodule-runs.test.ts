@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { smartModuleStatsApi, switchSmartModuleApi } from "../../protocol/index.ts";
 import type { ModuleTotals } from "../../smartengine/index.ts";
-import type { ModuleSwitch, SpuModuleTotals, SpuRequest } from "../link.ts";
+import { linkPair, type ModuleSwitch, type SpuModuleTotals, type SpuRequest } from "../link.ts";
 import type { ConnectorHost } from "./connector-host.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
 
 const NOTHING: Omit<ModuleTotals, "name"> = {
@@ -75,6 +76,21 @@ test("an SPU that is away is named, the others are counted", async () => {
     { spu: 5001, sinceMs: 1000, problem: undefined },
     { spu: 5002, sinceMs: undefined, problem: "SPU 5002 is not online" },
   ]);
+});
+
+test("an SPU that does not answer is not waited for as long as a scrape of metrics may take", async () => {
+  const clock = new ManualClock();
+  await using controller = await start(() => totals(1000, { a: { recordsIn: 1 } }), { onlineIds: [5001], clock });
+  const silent = linkPair();
+  controller.sc.attachSpu(5002, silent.sc);
+  silent.spu.send({ type: "hello", spuId: 5002, publicPort: 9020, processId: 1 });
+  await controller.online([5001, 5002]);
+  const asked = controller.sc.moduleTotals();
+  await clock.waiting(5000);
+  // answers within a process are there before anything else happens
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(5000);
+  expect((await asked).map(({ problem }) => problem)).toEqual([undefined, "SPU 5002 did not answer within 5000 ms"]);
 });
 
 test("names choose, with or without group and version; one that is stored has counters of 0, another is not found", async () => {

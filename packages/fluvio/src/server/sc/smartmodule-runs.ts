@@ -4,12 +4,15 @@ import type {
   SwitchSmartModuleResponseInput,
 } from "../../protocol/index.ts";
 import type { ModuleTotals } from "../../smartengine/index.ts";
-import type { ModuleSwitch, SpuModuleTotals, SpuRequest } from "../link.ts";
+import type { ModuleSwitch, SpuModuleTotals } from "../link.ts";
 import type { ConnectorHost } from "./connector-host.ts";
 import { matchesName } from "./qualified-name.ts";
 import { refusal } from "./refusal.ts";
 import type { SmartModules } from "./smartmodules.ts";
 import type { SpuLinks } from "./spu-links.ts";
+
+/** An SPU has its counters at hand; whoever reads metrics does not wait longer than that for all of them. */
+const TOTALS_TIMEOUT_MS = 5000;
 
 /** What one SPU says of the SmartModules it ran, or why it says nothing. */
 export interface SpuTotals {
@@ -38,11 +41,8 @@ export class SmartModuleRuns {
     return Promise.all(
       this.#parts.spuIds.map(async (spu) => {
         try {
-          return {
-            spu,
-            totals: (await this.#ask(spu, { kind: "moduleTotals" })) as SpuModuleTotals,
-            problem: undefined,
-          };
+          const reply = await this.#parts.links.ask(spu, { kind: "moduleTotals" }, TOTALS_TIMEOUT_MS);
+          return { spu, totals: reply as SpuModuleTotals, problem: undefined };
         } catch (error) {
           return { spu, totals: undefined, problem: messageOf(error) };
         }
@@ -85,7 +85,7 @@ export class SmartModuleRuns {
       // on an SPU that is away no stream runs
       spuIds
         .filter((spu) => links.isOnline(spu))
-        .map((spu) => outcome(`SPU ${spu}`, () => this.#ask(spu, { kind: "switchModule", name: key }))),
+        .map((spu) => outcome(`SPU ${spu}`, () => links.ask(spu, { kind: "switchModule", name: key }))),
     );
     const inConnectors = await outcome("connectors", async () => connectorHost?.smartModuleSwitched?.(key));
     return {
@@ -93,10 +93,6 @@ export class SmartModuleRuns {
       connectors: inConnectors.switched,
       failures: [...onSpus, inConnectors].flatMap(({ failures }) => failures),
     };
-  }
-
-  #ask(spu: number, request: SpuRequest): Promise<unknown> {
-    return this.#parts.links.ask(spu, request);
   }
 }
 

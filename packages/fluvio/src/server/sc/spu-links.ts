@@ -208,7 +208,7 @@ export class SpuLinks {
   }
 
   /** Has an SPU answer. @throws FLV_SERVER with its words, or because it is away or did not answer in time */
-  ask(spuId: number, request: SpuRequest): Promise<unknown> {
+  ask(spuId: number, request: SpuRequest, timeoutMs: number = REPLY_TIMEOUT_MS): Promise<unknown> {
     const attached = this.#attached.get(spuId);
     const id = this.#nextRequestId++;
     return new Promise((resolve, reject) => {
@@ -222,8 +222,8 @@ export class SpuLinks {
         if (reply.ok) resolve(reply.value);
         else reject(flvError("FLV_SERVER", reply.message));
       };
-      const cancel = this.#parts.context.clock.after(REPLY_TIMEOUT_MS, () =>
-        settle({ ok: false, message: `SPU ${spuId} did not answer within ${REPLY_TIMEOUT_MS} ms` }),
+      const cancel = this.#parts.context.clock.after(timeoutMs, () =>
+        settle({ ok: false, message: `SPU ${spuId} did not answer within ${timeoutMs} ms` }),
       );
       attached.pending.set(id, settle);
       attached.link.send({ type: "request", id, request });
