@@ -23,9 +23,8 @@ interface Body {
 const TEXT_PARAM = { type: "string", initial: '""', read: (required: string) => required };
 const NUMBER_PARAM = { type: "f64", initial: "1", read: (required: string) => `parseFloat(${required})` };
 const readNumber = (type: string) => [
-  "const text = record.value.toString();",
-  "const number = parseFloat(text);",
-  `if (isNaN(number)) return fail<${type}>("not a number: " + text);`,
+  "const number = record.value.toF64();",
+  `if (isNaN(number)) return fail<${type}>(\`not a number: \${record.value.toString()}\`);`,
 ];
 
 /** The body of each kind's example; `param` is the name of the parameter's variable, or the constant it replaces. */
@@ -56,7 +55,7 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         lines: [
           ...readNumber("string | null"),
           `if (number % ${param ?? "2"} != 0) return null;`,
-          `return i64(number / ${param ?? "2"}).toString();`,
+          `return \`\${i64(number / ${param ?? "2"})}\`;`,
         ],
         param: NUMBER_PARAM,
       };
@@ -73,8 +72,8 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         signature: "aggregate(accumulator: Bytes, record: SmartRecord): string",
         lines: [
           ...readNumber("string"),
-          "const sum = accumulator.length == 0 ? 0 : parseFloat(accumulator.toString());",
-          `return i64(sum + number${param === undefined ? "" : ` * ${param}`}).toString();`,
+          "const sum = accumulator.length == 0 ? 0 : accumulator.toF64();",
+          `return \`\${i64(sum + number${param === undefined ? "" : ` * ${param}`})}\`;`,
         ],
         param: NUMBER_PARAM,
       };
