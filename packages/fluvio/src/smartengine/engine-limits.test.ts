@@ -29,7 +29,7 @@ const FAULTS: readonly (readonly [value: string, code: string, words: string])[]
   ["code-unknown", "FLV_SMARTMODULE_RUNTIME", "it gave no reason (code -1234)"],
   ["no-output", "FLV_SMARTMODULE_RUNTIME", "it gave no output (copy_records was not called)"],
   ["out-of-bounds", "FLV_SMARTMODULE_RUNTIME", "lies outside its memory"],
-  ["garbage", "FLV_SMARTMODULE_RUNTIME", "its output cannot be read"],
+  ["garbage", "FLV_SMARTMODULE_RUNTIME", "it made 3 records of 1"],
   ["bomb", "FLV_SMARTMODULE_RUNTIME", "is above the limit of 16777216"],
   ["loop", "FLV_SMARTMODULE_TIME_LIMIT", "worked on one batch for more than 1000 ms"],
 ];

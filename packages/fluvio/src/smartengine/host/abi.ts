@@ -15,6 +15,8 @@ export interface CallInput {
   readonly records: Uint8Array;
   readonly baseOffset: number;
   readonly baseTimestampMs: number;
+  /** Largest offset delta in the batch that the records are of; any for records that are of none. */
+  readonly lastOffsetDelta?: number;
 }
 
 /** Bytes that follow the records in an input. */

@@ -1,4 +1,4 @@
-import { flvError } from "../../protocol/index.ts";
+import { BATCH_HEADER_BYTES, flvError } from "../../protocol/index.ts";
 import { type BuildStep, type RecordsResult, USAGE } from "../messages.ts";
 import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
@@ -181,7 +181,8 @@ export class ChainRunner {
       made.add(output.section, output.recordCount, records.deltas);
       error = output.error;
       instance.freeOutput();
-      instance.checkOutputSize(made.sizeBytes);
+      // as they share an offset, each is a batch of its own for the reader
+      instance.checkOutputSize(made.sizeBytes + made.recordCount * BATCH_HEADER_BYTES);
     }
     return { section: made.section(), recordCount: made.recordCount, error, accumulator: undefined };
   }

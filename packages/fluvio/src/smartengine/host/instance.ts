@@ -15,6 +15,7 @@ import {
 import { OutputFreer } from "./output-freer.ts";
 import { RecordScan } from "./record-scan.ts";
 import { type GuestOutput, Wasi } from "./wasi.ts";
+import { countOf } from "./window-section.ts";
 
 type GuestFunction = (ptr: number, length: number, version: number) => number;
 
@@ -164,7 +165,7 @@ export class ModuleInstance {
     const code = this.callWithInput(this.kind, input, params, tail);
     if (code < 0) throw this.failed(codeClause("transform", code), { code });
     try {
-      return this.readOutput();
+      return this.readOutput(input);
     } catch (cause) {
       if (!isFluvioError(cause) || cause.code === "FLV_SMARTMODULE_RUNTIME") throw cause;
       throw this.failed(`its output cannot be read: ${cause.message}`, {}, cause);
@@ -227,21 +228,45 @@ export class ModuleInstance {
     });
   }
 
-  private readOutput(): TransformOutput {
+  private readOutput(input: CallInput): TransformOutput {
     const reader = this.outputReader();
     const { bytes, pos: start } = reader;
     const recordCount = Math.max(0, reader.i32());
-    const scan = new RecordScan(bytes, reader.pos, bytes.length);
-    for (let i = 0; i < recordCount; i++) scan.next();
-    reader.pos = scan.pos;
+    const end = this.checkRecords(bytes, reader.pos, recordCount, input);
+    reader.pos = end;
     const error = readTransformError(reader, this.kind);
     const accumulator = this.kind === "aggregate" ? reader.raw(Math.max(0, reader.i32()), "accumulator") : undefined;
     return {
-      section: bytes.subarray(start, scan.pos),
+      section: bytes.subarray(start, end),
       recordCount,
       error,
       accumulator: accumulator?.slice(),
     };
+  }
+
+  /**
+   * Passes the records of an output. They must be of the batch: no more than went in, with its offsets, and with times
+   * that a reader can take. What array_map makes gets offsets and times from what it was made of.
+   */
+  private checkRecords(bytes: Uint8Array, pos: number, recordCount: number, input: CallInput): number {
+    const scan = new RecordScan(bytes, pos, bytes.length);
+    const isFree = this.kind === "array_map";
+    const { baseTimestampMs, lastOffsetDelta = Number.POSITIVE_INFINITY } = input;
+    if (!isFree && recordCount > countOf(input.records)) {
+      throw this.failed(`it made ${recordCount} records of ${countOf(input.records)}`);
+    }
+    for (let i = 0; i < recordCount; i++) {
+      scan.next();
+      if (isFree) continue;
+      const { offsetDelta, timestampDelta } = scan;
+      if (offsetDelta < 0 || offsetDelta > lastOffsetDelta) {
+        throw this.failed(`record ${i} of its output has the offset delta ${offsetDelta}, which is not in the batch`);
+      }
+      if (!Number.isSafeInteger(baseTimestampMs + timestampDelta)) {
+        throw this.failed(`record ${i} of its output has the timestamp delta ${timestampDelta}, which is no time`);
+      }
+    }
+    return scan.pos;
   }
 
   private outputReader(): Reader {

@@ -1,6 +1,7 @@
 import { type BatchHeader, flvError, readBatchHeader, recordsSection } from "../../protocol/index.ts";
 import type { ProcessResult } from "../messages.ts";
 import type { RecordError } from "../types.ts";
+import type { CallInput } from "./abi.ts";
 import type { BatchWriter, SourceBatch } from "./batch-writer.ts";
 import type { ChainOutput } from "./chain-runner.ts";
 import { RecordScan, writeVarint } from "./record-scan.ts";
@@ -17,7 +18,7 @@ export interface Transform {
   readonly readsTimestamps?: boolean;
   /** Says which offsets the next run is about. */
   locate(firstOffset: number, lastOffset: number): void;
-  run(input: { records: Uint8Array; baseOffset: number; baseTimestampMs: number }): ChainOutput;
+  run(input: CallInput): ChainOutput;
   release(): void;
 }
 
@@ -53,6 +54,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
       records: section,
       baseOffset: source.baseOffset,
       baseTimestampMs: source.firstTimestampMs,
+      lastOffsetDelta: stored.header.lastOffsetDelta,
     });
     if (source.baseOffset === source.fromOffset && isUnchanged(output, section, source)) {
       writer.addWhole(source, stored.batch, output.recordCount);
