@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
@@ -8,6 +8,8 @@ import { useTestCli } from "../testing/cluster.ts";
 const cli = useTestCli();
 
 beforeAll(async () => {
+  // a folder of its own: where a SmartModule.toml is, there is a project
+  await mkdir(join(cli.dir, "pkg"));
   const modules = [
     "filter",
     "map",
@@ -50,14 +52,14 @@ describe("smartmodule create", () => {
 
   it("refuses a version of a package that is there, unless --replace; another version stands beside it", async () => {
     const toml = (version: string) => `[package]\nname = "twice"\ngroup = "acme"\nversion = "${version}"\n`;
-    const create = ["sm", "create", "twice", "--wasm-file", "filter.wasm", "--package", "."];
-    await cli.file("SmartModule.toml", toml("0.1.0"));
+    const create = ["sm", "create", "twice", "--wasm-file", "filter.wasm", "--package", "pkg"];
+    await cli.file("pkg/SmartModule.toml", toml("0.1.0"));
     await cli.ok(...create);
     const { exitCode, stderr } = await cli.run(create);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^SmartModule already exists: acme\/twice@0\.1\.0 .*Add --replace/);
     await cli.ok(...create, "--replace");
-    await cli.file("SmartModule.toml", toml("0.2.0"));
+    await cli.file("pkg/SmartModule.toml", toml("0.2.0"));
     await cli.ok(...create);
     expect(await cli.ok("sm", "list", "--filter", "twice")).toMatch(/twice@0\.1\.0 .*\n.*twice@0\.2\.0 /);
   });
@@ -92,15 +94,15 @@ describe("smartmodule create", () => {
 
   it("takes name and parameters from a package file", async () => {
     await cli.file(
-      "SmartModule.toml",
+      "pkg/SmartModule.toml",
       '[package]\nname = "packed"\ngroup = "acme"\nversion = "0.1.0"\napiVersion = "0.1.0"\n\n[params.needle]\ndescription = "what to find"\n',
     );
-    await cli.ok("sm", "create", "packed", "--wasm-file", "init.wasm", "--package", ".");
+    await cli.ok("sm", "create", "packed", "--wasm-file", "init.wasm", "--package", "pkg");
     expect(await cli.ok("sm", "list")).toMatch(/^ {3}acme\/packed@0\.1\.0 /m);
     expect(await cli.ok("sm", "describe", "acme/packed@0.1.0")).toMatch(/Parameter:needle what to find/);
-    await cli.file("SmartModule.toml", '[package]\nname = "packed"\n');
-    const { stderr } = await cli.run(["sm", "create", "p", "--wasm-file", "init.wasm", "--package", "."]);
-    expect(stderr).toContain('Invalid SmartModule package "SmartModule.toml": package.group');
+    await cli.file("pkg/SmartModule.toml", '[package]\nname = "packed"\n');
+    const { stderr } = await cli.run(["sm", "create", "p", "--wasm-file", "init.wasm", "--package", "pkg"]);
+    expect(stderr).toContain('Invalid SmartModule package "pkg/SmartModule.toml": package.group');
   });
 });
 
@@ -152,8 +154,8 @@ describe("modules that cannot run", () => {
 describe("smartmodule describe", () => {
   it("shows what the module is: kind, exports, imports, sizes, hash, package", async () => {
     const wasm = await buildAs("look-back");
-    await cli.file("SmartModule.toml", '[package]\nname = "known"\ngroup = "acme"\nversion = "1.2.3"\n');
-    await cli.ok("sm", "create", "known", "--wasm-file", "look-back.wasm", "--package", ".");
+    await cli.file("pkg/SmartModule.toml", '[package]\nname = "known"\ngroup = "acme"\nversion = "1.2.3"\n');
+    await cli.ok("sm", "create", "known", "--wasm-file", "look-back.wasm", "--package", "pkg");
     const details = await cli.ok("sm", "describe", "acme/known");
     for (const line of [
       "Name:acme/known@1.2.3",
