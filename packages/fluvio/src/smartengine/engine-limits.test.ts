@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
-import { createSmartEngine, type ProcessOutput, type SmartChain } from "./index.ts";
+import { createSmartEngine, type EngineLimits, type ProcessOutput, type SmartChain } from "./index.ts";
 import { makeBatch, valuesOf } from "./testing/batches.ts";
+import { puppetModule } from "./testing/puppet-module.ts";
 
 const MIB = 1 << 20;
 const engine = createSmartEngine({ limits: { memoryBytesMax: 64 * MIB, outputBytesMax: 16 * MIB } });
@@ -122,6 +123,93 @@ describe("other chains", () => {
       await using next = await chainOf("counter");
       expect(valuesOf((await feed(next, ["x"])).batches)).toEqual(["1"]);
     }
+  });
+});
+
+describe("limits of a step", () => {
+  async function limited(name: string, limits: Partial<EngineLimits>): Promise<SmartChain> {
+    return engine.chain([{ name, wasm: await buildAs(name), params: new Map(), limits }]);
+  }
+  const failuresOf = (name: string) => engine.totals().find((module) => module.name === name)?.failures ?? 0;
+
+  it("on its time are its own: the module without them goes on", async () => {
+    await using patient = await chainOf("counter");
+    await using hurried = await limited("kitchen", { batchTimeoutMs: 300 });
+    const before = failuresOf("kitchen");
+    await expect(feed(hurried, ["loop"])).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_TIME_LIMIT",
+      message: expect.stringContaining('"kitchen" worked on one batch for more than 300 ms'),
+      hint: expect.stringContaining("fluvio.time-limit"),
+      details: { module: "kitchen", batchTimeoutMs: 300, firstOffset: 0, lastOffset: 0 },
+    });
+    expect(failuresOf("kitchen")).toBe(before + 1);
+    expect(valuesOf((await feed(patient, ["x"])).batches)).toEqual(["1"]);
+  });
+
+  it("on its time hold for the step that sets them, not for the others of its chain", async () => {
+    const steps = [
+      { name: "patient", wasm: await buildAs("kitchen"), params: new Map<string, string>() },
+      { name: "hurried", wasm: await buildAs("keep-all"), params: new Map(), limits: { batchTimeoutMs: 100 } },
+    ];
+    await using chain = await impatient.chain(steps);
+    await expect(feed(chain, ["loop"])).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_TIME_LIMIT",
+      details: { module: "patient", batchTimeoutMs: 1000 },
+    });
+  });
+
+  it("on its memory stop it earlier than the engine's", async () => {
+    await using chain = await limited("kitchen", { memoryBytesMax: 8 * MIB });
+    const before = failuresOf("kitchen");
+    await expect(feed(chain, ["hog", "hog", "hog"])).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_MEMORY_LIMIT",
+      hint: expect.stringContaining("fluvio.memory-limit"),
+      details: { module: "kitchen", max: 8 * MIB },
+    });
+    expect(failuresOf("kitchen")).toBe(before + 1);
+    await using unlimited = await chainOf("kitchen");
+    expect((await feed(unlimited, ["hog", "hog", "hog"])).recordCount).toBe(3);
+  });
+
+  it("on its memory that it does not start with are refused", async () => {
+    const step = { name: "four pages", wasm: puppetModule("filter"), params: new Map<string, string>() };
+    await expect(engine.chain([{ ...step, limits: { memoryBytesMax: 3 * 65536 } }])).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_MEMORY_LIMIT",
+      message: 'SmartModule "four pages" asks for 262144 bytes of memory to start with, the limit is 196608',
+      hint: expect.stringContaining("fluvio.memory-limit"),
+    });
+    await using chain = await engine.chain([{ ...step, limits: { memoryBytesMax: 4 * 65536 } }]);
+    expect(await chain.state()).toEqual(new Map());
+  });
+
+  it("on its output stop it earlier than the engine's", async () => {
+    await using chain = await limited("keep-all", { outputBytesMax: 1000 });
+    expect((await feed(chain, ["x".repeat(900)])).recordCount).toBe(1);
+    const before = failuresOf("keep-all");
+    await expect(feed(chain, ["x".repeat(1000)], 1)).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      message: expect.stringMatching(/"keep-all" failed: its output of \d+ bytes is above the limit of 1000/),
+      hint: expect.stringContaining("fluvio.output-limit"),
+      details: { module: "keep-all", outputBytesMax: 1000, firstOffset: 1, lastOffset: 1 },
+    });
+    expect(failuresOf("keep-all")).toBe(before + 1);
+  });
+
+  it("on its output count what array_map makes of all records of a batch, with what each takes up", async () => {
+    await using chain = await limited("array-map", { outputBytesMax: 10_000 });
+    const small = `[${"1,".repeat(9)}1]`;
+    expect((await feed(chain, Array(10).fill(small))).recordCount).toBe(100);
+    await expect(feed(chain, Array(100).fill(small), 10)).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_RUNTIME",
+      details: { module: "array-map", outputBytesMax: 10_000 },
+    });
+  });
+
+  it("never raise those of the engine", async () => {
+    await using chain = await limited("kitchen", { outputBytesMax: 1 << 30, memoryBytesMax: 2 ** 31 });
+    await expect(feed(chain, ["bomb"])).rejects.toThrow("is above the limit of 16777216");
+    await using other = await limited("kitchen", { memoryBytesMax: 2 ** 31 });
+    await expect(feed(other, Array(40).fill("hog"))).rejects.toMatchObject({ details: { max: 64 * MIB } });
   });
 });
 
