@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly flush?: FlushMode;
   readonly limits?: Partial<SpuLimits>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Chains of SmartModules at the same time on one SPU. Default 256. */
+  readonly smartModuleChainsMax?: number;
   readonly retentionCheckMs?: number;
   readonly maxFrameBytes?: number;
   readonly tls?: NonNullable<ServeOptions["tls"]>;
@@ -132,7 +134,12 @@ async function start(
   closers.push(await lockDataDir(dataDir));
   const metadata = await openMetadataStore(dataDir);
   closers.push(async () => metadata[Symbol.asyncDispose]());
-  const engine = createSmartEngine({ logger: options.logger ?? silentLogger, limits: options.engineLimits ?? {} });
+  const { logger: engineLogger = silentLogger, engineLimits = {}, smartModuleChainsMax: chainsMax } = options;
+  const engine = createSmartEngine({
+    logger: engineLogger,
+    limits: engineLimits,
+    ...(chainsMax === undefined ? {} : { chainsMax }),
+  });
   closers.push(async () => engine[Symbol.asyncDispose]());
   const sc = await createSc({
     ...scOptions(options),
@@ -264,6 +271,7 @@ async function startChildren(
       ...{ id, host, port, dataDir: spuDirectory(options.dataDir, id) },
       ...spuSettings(options),
       ...(options.engineLimits === undefined ? {} : { engineLimits: options.engineLimits }),
+      ...(options.smartModuleChainsMax === undefined ? {} : { chainsMax: options.smartModuleChainsMax }),
       ...(options.spuLogLevel === undefined ? {} : { logLevel: options.spuLogLevel }),
     };
     children.push(new ChildSpu({ config, sc, clock, logger, output: options.spuOutput }));

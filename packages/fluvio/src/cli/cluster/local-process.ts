@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { flvError } from "../../protocol/index.ts";
 import type { DataDirHolder } from "../../server/index.ts";
 import type { Io } from "../io.ts";
+import { engineArguments } from "./engine-limits.ts";
 import { isRunning } from "./holder.ts";
 import { failureError, isStartMessage, type StartMessage } from "./messages.ts";
 import { type ClusterSettings, clusterLogPath, scAddress } from "./settings.ts";
@@ -73,6 +74,7 @@ function runArguments(settings: ClusterSettings): readonly string[] {
     ["--flush", settings.flush],
     ["--rust-log", settings.rust_log],
     ["--gateway-addr", settings.gateway_addr],
+    engineArguments(settings),
     tlsArguments(settings.tls),
   ].flat();
 }

@@ -4,6 +4,7 @@ import { flag, type InputOf, ValueError, value } from "../command.ts";
 import type { Io } from "../io.ts";
 import { integer, nonEmpty } from "../values.ts";
 import { endpoint } from "./endpoint.ts";
+import { engineOptions, engineSettings } from "./engine-limits.ts";
 import { type ClusterSettings, flushMode, GATEWAY_OFF } from "./settings.ts";
 import { tlsFiles, tlsOptions } from "./tls.ts";
 
@@ -59,6 +60,7 @@ export const settingsOptions = {
     summary: "Where /metrics and /healthz are served over HTTP (localhost:9080), or off",
     parse: gatewayAddr,
   }),
+  ...engineOptions,
   ...tlsOptions,
 };
 
@@ -123,6 +125,7 @@ export function withGiven(base: ClusterSettings, given: Given, io: Io): ClusterS
     flush: given.flush ?? base.flush,
     rust_log: given.rustLog ?? base.rust_log,
     gateway_addr: given.gatewayAddr ?? base.gateway_addr,
+    ...engineSettings(base, given, io),
     tls: tlsFiles(given, base.tls, io),
   };
 }

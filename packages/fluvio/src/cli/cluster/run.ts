@@ -7,6 +7,7 @@ import { type Gateway, startGateway } from "../../gateway/index.ts";
 import type { Logger } from "../../protocol/index.ts";
 import { type Cluster, startCluster } from "../../server/index.ts";
 import type { Io } from "../io.ts";
+import { engineLimits } from "./engine-limits.ts";
 import { failureMessage, tellStarter } from "./messages.ts";
 import { type ClusterSettings, flushMode, gatewayEndpoint, writeSettings } from "./settings.ts";
 import { profileTls, serverTls } from "./tls.ts";
@@ -89,6 +90,7 @@ async function open(settings: ClusterSettings, logger: Logger): Promise<Cluster>
     spuCount: settings.spus,
     spuBasePort: settings.spu_base_port,
     flush: flushMode(settings.flush),
+    ...engineLimits(settings),
     connectorHost,
     logger,
     spuLogLevel: logLevel(settings.rust_log),

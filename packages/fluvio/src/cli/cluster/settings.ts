@@ -5,10 +5,11 @@ import { parseDurationMs } from "../../client/index.ts";
 import { flvError, SC_PUBLIC_PORT_DEFAULT, SPU_PORT_STEP, SPU_PUBLIC_PORT_DEFAULT } from "../../protocol/index.ts";
 import type { Io } from "../io.ts";
 import { type Endpoint, endpoint } from "./endpoint.ts";
+import { ENGINE_SETTINGS, type EngineSettings } from "./engine-limits.ts";
 import { isTlsFiles, type TlsFiles } from "./tls.ts";
 
 /** How the local cluster was started last, kept in `local-config` so that the next start does the same. */
-export interface ClusterSettings {
+export interface ClusterSettings extends EngineSettings {
   /** Version of the program that started the cluster last. */
   readonly version: string;
   readonly data_dir: string;
@@ -79,6 +80,8 @@ function checked(file: Readonly<Record<string, unknown>>): ClusterSettings {
   if (typeof gateway_addr !== "string" || !isGatewayAddr(gateway_addr)) throw new Error("gateway_addr is no HOST:PORT");
   // releases before the gateway did not write it
   const settings = { ...file, gateway_addr } as unknown as ClusterSettings;
+  const limit = ENGINE_SETTINGS.find((key) => file[key] !== undefined && !(Number(file[key]) >= 1));
+  if (limit !== undefined) throw new Error(`${limit} is not at least 1`);
   if (settings.spus < 1) throw new Error("spus is not at least 1");
   return settings;
 }

@@ -1,6 +1,6 @@
-import type { ConsumerOptions, StartOffset } from "../../client/index.ts";
+import { type ConsumerOptions, parseDurationMs, type SmartModuleStep, type StartOffset } from "../../client/index.ts";
 import { flag, type InputOf, maybeValue, type OptionTable, value, valueOr, values } from "../command.ts";
-import { integer, isDigits, nonEmpty, oneOf, oneOfAnyCase, text } from "../values.ts";
+import { checked, integer, isDigits, nonEmpty, oneOf, oneOfAnyCase, text } from "../values.ts";
 import { smartmoduleOptions } from "./smartmodule-options.ts";
 
 const TAIL_DEFAULT = 10;
@@ -108,6 +108,41 @@ const kindOptions = {
   }),
 } satisfies OptionTable;
 
+/** Options with these need an aggregate: whether a stored module is one, the cluster knows. */
+const AGGREGATES = ["aggregate", "smartmodule", "smartmodulePath"];
+
+/** What an aggregate can do besides, in a stream. */
+const aggregateOptions = {
+  window: value({
+    long: "window",
+    value: "time",
+    summary: "Aggregate over windows of this length by record time, each emitted when it closes",
+    parse: checked(parseDurationMs),
+    requires: AGGREGATES,
+  }),
+  slide: value({
+    long: "slide",
+    value: "time",
+    summary: "Start a window each time this has passed [default: one behind the other]",
+    parse: checked(parseDurationMs),
+    requires: ["window"],
+  }),
+  grace: value({
+    long: "grace",
+    value: "time",
+    summary: "Wait this long, in record time, for records that come late [default: 0s]",
+    parse: checked(parseDurationMs),
+    requires: ["window"],
+  }),
+  state: value({
+    long: "state",
+    value: "name",
+    summary: "Keep the accumulator and the position in the cluster under this name, and go on from there",
+    parse: nonEmpty,
+    requires: AGGREGATES,
+  }),
+} satisfies OptionTable;
+
 export const consumeOptions = {
   partition: values({
     long: "partition",
@@ -190,9 +225,25 @@ export const consumeOptions = {
   strictOffset: flag({ long: "strict-offset", summary: "Fail when records were removed before they could be read" }),
   ...kindOptions,
   ...smartmoduleOptions,
+  ...aggregateOptions,
 } satisfies OptionTable;
 
 export type ConsumeFlags = InputOf<Record<never, never>, typeof consumeOptions>;
+
+/** The window and the state of an aggregate, as the client takes them. */
+export function aggregateSettings({
+  window,
+  slide,
+  grace,
+  state,
+}: ConsumeFlags): Pick<SmartModuleStep, "window" | "state"> {
+  const slideMs = slide === undefined ? {} : { slideMs: slide };
+  const graceMs = grace === undefined ? {} : { graceMs: grace };
+  return {
+    ...(window === undefined ? {} : { window: { sizeMs: window, ...slideMs, ...graceMs } }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
 
 /** Where to start, as the client takes it. */
 export function startOffset(flags: ConsumeFlags): StartOffset {

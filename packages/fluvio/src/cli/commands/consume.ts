@@ -7,7 +7,14 @@ import { arg, type Command, command } from "../command.ts";
 import type { Io } from "../io.ts";
 import { noSpinner, type Spinner, startSpinner } from "../output/spinner.ts";
 import { type GroupFormatter, groupFormatter } from "./consume-format.ts";
-import { type ConsumeFlags, consumeOptions, plainOptions, startOffset, statusLine } from "./consume-options.ts";
+import {
+  aggregateSettings,
+  type ConsumeFlags,
+  consumeOptions,
+  plainOptions,
+  startOffset,
+  statusLine,
+} from "./consume-options.ts";
 import { timeFormatter } from "./consume-time.ts";
 import { loadColumns, runFullTable } from "./full-table.ts";
 import { mirrorPartition } from "./mirror-partition.ts";
@@ -34,6 +41,10 @@ const consumeCommand = command({
     {
       command: "fluvio consume orders -B --filter my-filter",
       text: "a stored SmartModule, or the path of a wasm file",
+    },
+    {
+      command: "fluvio consume orders -B --aggregate sum --window 10s --state sums",
+      text: "a sum of every ten seconds, going on where it was",
     },
   ],
   check: checkFlags,
@@ -146,6 +157,11 @@ async function openConsumer(client: FluvioClient, flags: Flags, io: Io): Promise
 }
 
 async function chainOf(flags: Flags, io: Io): Promise<readonly SmartModuleStep[]> {
+  const settings = aggregateSettings(flags);
+  return (await plainChain(flags, io)).map((step) => ({ ...step, ...settings }));
+}
+
+async function plainChain(flags: Flags, io: Io): Promise<readonly SmartModuleStep[]> {
   const chosen = chosenKind(flags);
   if (chosen === undefined) return await smartmoduleSteps(flags, io);
   const initial = flags.initial === undefined ? flags.aggregateInitial : await initialValue(io, flags.initial);

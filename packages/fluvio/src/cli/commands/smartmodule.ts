@@ -16,6 +16,7 @@ import { inspectModule, readWasmFile } from "./smartmodule-options.ts";
 import { smartmodulePreview } from "./smartmodule-preview.ts";
 import { smartmodulePublish, smartmoduleSetPublic } from "./smartmodule-publish.ts";
 import { registerModule, registerOptions } from "./smartmodule-register.ts";
+import { smartmoduleStateCommands } from "./smartmodule-state.ts";
 import { smartmoduleStats } from "./smartmodule-stats.ts";
 import { smartmoduleTest } from "./smartmodule-test.ts";
 import {
@@ -245,6 +246,7 @@ export const smartmoduleCommands: readonly Command[] = [
   smartmoduleDelete,
   smartmoduleWatch,
   smartmoduleStats,
+  ...smartmoduleStateCommands,
   smartmoduleTest,
   smartmodulePreview,
   smartmoduleLoad,

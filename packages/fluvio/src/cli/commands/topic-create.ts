@@ -7,7 +7,8 @@ import type { Io } from "../io.ts";
 import { checked, integer, nonEmpty } from "../values.ts";
 import { parseRetentionSeconds, parseTopicCompression } from "./topic-values.ts";
 
-const DEDUPLICATION_FILTER = "fluvio/dedup-bloom-filter@0.1.0";
+/** The official module that `--dedup` uses. */
+const DEDUPLICATION_MODULE = "dedup";
 const ASSIGNED = ["partitions", "replication", "mirrorApply", "mirror"];
 const OTHERS = [
   "name",
@@ -178,7 +179,7 @@ async function topicOf(input: CreateFlags, io: Io): Promise<{ name: string; opti
   }
   return {
     name: input.name,
-    options: { ...(await replicasOf(input, io)), ...storageOf(input), ...deduplicationOf(input) },
+    options: { ...(await replicasOf(input, io)), ...storageOf(input), ...(await deduplicationOf(input, io)) },
   };
 }
 
@@ -216,9 +217,30 @@ export function storageOf(input: Pick<CreateFlags, "retention" | "segmentSize" |
   };
 }
 
-function deduplicationOf(input: CreateFlags): Pick<CreateTopicOptions, "deduplication"> {
+async function deduplicationOf(input: CreateFlags, io: Io): Promise<Pick<CreateTopicOptions, "deduplication">> {
   if (!input.dedup) return {};
-  return { deduplication: { count: input.dedupCount, ageMs: input.dedupAge, uses: DEDUPLICATION_FILTER } };
+  const uses = await deduplicationModule(io, input.dryRun);
+  return { deduplication: { count: input.dedupCount, ageMs: input.dedupAge, uses } };
+}
+
+/** Name of the module of this installation, which is stored in the cluster when it is not there. */
+async function deduplicationModule(io: Io, dryRun: boolean): Promise<string> {
+  const { libraryModules } = await import("../../smdk/index.ts");
+  const module = (await libraryModules()).find(({ name }) => name === DEDUPLICATION_MODULE);
+  if (module === undefined) {
+    throw flvError("FLV_FILE", `This installation lacks the SmartModule ${DEDUPLICATION_MODULE}`, {
+      hint: "Install fluvio again, or name another module in a file: see --config.",
+    });
+  }
+  const { packageId, registerModule } = await import("./smartmodule-register.ts");
+  const name = packageId(module.metadata);
+  const admin = (await io.connect()).admin();
+  const found = await admin.listSmartModules([name], { signal: io.signal });
+  if (found.length === 0 && !dryRun) {
+    io.stdout.print("deduplication filter not found, installing");
+    await registerModule(io, { name: module.name, wasm: module.wasm, meta: module.metadata, replace: false });
+  }
+  return name;
 }
 
 async function readJson(io: Io, path: string): Promise<unknown> {

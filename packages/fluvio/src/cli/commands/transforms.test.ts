@@ -19,6 +19,43 @@ async function read(text: string) {
 }
 
 describe("transforms file", () => {
+  it("gives windows, limits and the state of a step", async () => {
+    const steps = await read(`transforms:
+  - uses: sum
+    window: { size: 10s, slide: 5s, grace: 2s }
+    limits: { time: 100ms, memory: 16MiB, output: 4096 }
+    state: totals
+  - uses: count
+    window: 1m
+`);
+    expect(steps).toEqual([
+      {
+        name: "sum",
+        window: { sizeMs: 10_000, slideMs: 5000, graceMs: 2000 },
+        limits: { batchTimeoutMs: 100, memoryBytesMax: 16 * 1024 * 1024, outputBytesMax: 4096 },
+        state: "totals",
+      },
+      { name: "count", window: { sizeMs: 60_000 } },
+    ]);
+  });
+
+  it.each([
+    ["window: 10", "transforms[0].window: a map was expected"],
+    ["window: { slide: 1s }", "transforms[0].window: missing field `size`"],
+    [
+      "window: { size: 1s, slid: 1s }",
+      "transforms[0].window: unknown field `slid`, expected one of size, slide, grace",
+    ],
+    ["window: { size: 5 }", "transforms[0].window.size: a duration was expected, such as 10s"],
+    ["limits: { time: 5 }", "transforms[0].limits.time: a duration was expected, such as 10s"],
+    ["limits: { memory: 0 }", "transforms[0].limits.memory: a size was expected, such as 64MiB"],
+    ["limits: { cpu: 1 }", "transforms[0].limits: unknown field `cpu`"],
+    ["state: ''", "transforms[0].state: a name was expected"],
+    ["state: 3", "transforms[0].state: a name was expected"],
+  ])("refuses %s", async (line, reason) => {
+    await expect(read(`transforms:\n  - uses: sum\n    ${line}\n`)).rejects.toThrow(reason);
+  });
+
   it("gives its steps in order; lists and maps become JSON text, unknown keys are ignored", async () => {
     const steps = await read(`transforms:
   - uses: group/name@0.1.0

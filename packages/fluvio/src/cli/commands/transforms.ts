@@ -1,4 +1,4 @@
-import { parseDurationMs, type SmartModuleStep } from "../../client/index.ts";
+import { parseDurationMs, parseSizeBytes, type SmartModuleStep } from "../../client/index.ts";
 import { flvError, isFluvioError } from "../../protocol/index.ts";
 import { parseYamlText, readUserFile } from "../files.ts";
 import type { Io } from "../io.ts";
@@ -31,7 +31,7 @@ function argumentError(prefix: string, error: unknown) {
   return flvError("FLV_ARGUMENT", `${prefix}: ${reason}`, {
     cause: error,
     ...(isFluvioError(error) ? { details: error.details } : {}),
-    hint: 'A step is written { "uses": "name", "with": { "key": "value" }, "lookback": { "last": 10, "age": "1h" } }.',
+    hint: 'A step is written { "uses": "name", "with": { "key": "value" }, "lookback": { "last": 10, "age": "1h" }, "window": { "size": "10s" }, "state": "name" }.',
   });
 }
 
@@ -50,6 +50,7 @@ function parseStep(step: unknown, where: string): SmartModuleStep {
     ...(step.lookback === undefined || step.lookback === null
       ? {}
       : { lookback: parseLookback(step.lookback, `${where}.lookback`) }),
+    ...parseStepOptions(step, where),
   };
 }
 
@@ -59,6 +60,62 @@ function parseParams(given: unknown, where: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given).map(([key, param]) => [key, typeof param === "string" ? param : JSON.stringify(param)]),
   );
+}
+
+/** Keys of ours: `window: { size, slide, grace }` or `window: size`, `limits: { time, memory, output }`, `state`. */
+function parseStepOptions(
+  step: Readonly<Record<string, unknown>>,
+  where: string,
+): Pick<SmartModuleStep, "window" | "limits" | "state"> {
+  const { window, limits, state } = step;
+  const isGiven = (given: unknown) => given !== undefined && given !== null;
+  if (isGiven(state) && (typeof state !== "string" || state === "")) {
+    throw flvError("FLV_ARGUMENT", `${where}.state: a name was expected`);
+  }
+  return {
+    ...(isGiven(window) ? { window: parseWindow(window, `${where}.window`) } : {}),
+    ...(isGiven(limits) ? { limits: parseLimits(limits, `${where}.limits`) } : {}),
+    ...(isGiven(state) ? { state: state as string } : {}),
+  };
+}
+
+function parseWindow(given: unknown, where: string): NonNullable<SmartModuleStep["window"]> {
+  const fields = typeof given === "string" ? { size: given } : mapOf(given, ["size", "slide", "grace"], where);
+  const { size, slide, grace } = fields as Readonly<Record<string, unknown>>;
+  if (size === undefined) throw flvError("FLV_ARGUMENT", `${where}: missing field \`size\``);
+  return {
+    sizeMs: durationMs(size, `${where}.size`),
+    ...(slide === undefined ? {} : { slideMs: durationMs(slide, `${where}.slide`) }),
+    ...(grace === undefined ? {} : { graceMs: durationMs(grace, `${where}.grace`) }),
+  };
+}
+
+function parseLimits(given: unknown, where: string): NonNullable<SmartModuleStep["limits"]> {
+  const { time, memory, output } = mapOf(given, ["time", "memory", "output"], where);
+  return {
+    ...(time === undefined ? {} : { batchTimeoutMs: durationMs(time, `${where}.time`) }),
+    ...(memory === undefined ? {} : { memoryBytesMax: sizeBytes(memory, `${where}.memory`) }),
+    ...(output === undefined ? {} : { outputBytesMax: sizeBytes(output, `${where}.output`) }),
+  };
+}
+
+/** A key that is misspelt would change what is computed, without a word. */
+function mapOf(given: unknown, keys: readonly string[], where: string): Readonly<Record<string, unknown>> {
+  if (!isRecord(given)) throw flvError("FLV_ARGUMENT", `${where}: a map was expected`);
+  const unknown = Object.keys(given).find((key) => !keys.includes(key));
+  if (unknown === undefined) return given;
+  throw flvError("FLV_ARGUMENT", `${where}: unknown field \`${unknown}\`, expected one of ${keys.join(", ")}`);
+}
+
+function durationMs(given: unknown, where: string): number {
+  if (typeof given !== "string") throw flvError("FLV_ARGUMENT", `${where}: a duration was expected, such as 10s`);
+  return parseDurationMs(given);
+}
+
+function sizeBytes(given: unknown, where: string): number {
+  if (typeof given === "number" && Number.isInteger(given) && given > 0) return given;
+  if (typeof given !== "string") throw flvError("FLV_ARGUMENT", `${where}: a size was expected, such as 64MiB`);
+  return parseSizeBytes(given);
 }
 
 function parseLookback(given: unknown, where: string): { last: number; ageMs?: number } {

@@ -87,7 +87,7 @@ const REFUSED: readonly [what: string, name: string, spec: TopicSpecInput, code:
     "t",
     { ...computed(1), deduplication: { count: 5, age: undefined, uses: "f", with: new Map() } },
     "DeduplicationSmartModuleNotLoaded",
-    /^SmartModule f cannot deduplicate a topic: it is not stored\. Store it with `fluvio smartmodule create`/,
+    /^Deduplication SmartModule not found: f\. Store it with `fluvio smartmodule create`/,
   ],
   [
     "deduplication by no module",
@@ -168,7 +168,7 @@ test("deduplication: the refusal names the module; the SPU is told all of it onc
   // stored, and no module that could run
   await controller.createSmartModule("f");
   expect((await controller.createTopic("t", spec)).errorMessage).toMatch(
-    /^SmartModule f cannot dedup.*: it cannot run: /,
+    /^SmartModule f is invalid: it cannot deduplicate a topic, as it cannot run: /,
   );
   await controller.createSmartModule("f", gzipSync(await buildAs("dedup")));
   expect((await controller.createTopic("t", spec)).errorCode.name).toBe("None");

@@ -186,10 +186,13 @@ export class Topics {
       throw refusal({ name: "DeduplicationSmartModuleNameInvalid", message: sentence }, sentence);
     }
     const module = this.#parts.findSmartModule(uses);
-    const why = module === undefined ? "it is not stored" : module.problem && `it cannot run: ${module.problem.reason}`;
-    if (why === undefined) return;
-    const sentence = `SmartModule ${uses} cannot deduplicate a topic: ${why}. Store it with \`fluvio smartmodule create\` or \`fluvio smartmodule install\` first`;
-    throw refusal({ name: "DeduplicationSmartModuleNotLoaded" }, sentence, { name: uses });
+    if (module === undefined) {
+      const sentence = `Deduplication SmartModule not found: ${uses}. Store it with \`fluvio smartmodule create\` or \`fluvio smartmodule install\` first`;
+      throw refusal({ name: "DeduplicationSmartModuleNotLoaded" }, sentence, { name: uses });
+    }
+    if (module.problem === undefined) return;
+    const error = `it cannot deduplicate a topic, as it cannot run: ${module.problem.reason}`;
+    throw refusal({ name: "SmartModuleInvalid", error, smartmodule: uses }, `SmartModule ${uses} is invalid: ${error}`);
   }
 
   /** Leaders by partition index, counted as taken. */

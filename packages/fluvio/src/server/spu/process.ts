@@ -15,7 +15,11 @@ async function run(config: SpuProcessConfig, logger: Logger): Promise<void> {
   // Ctrl-C reaches the whole group: the parent decides when its SPUs end
   process.on("SIGINT", () => {});
   await using storage = await createLogEngine({ directory: config.dataDir, logger });
-  await using engine = createSmartEngine({ logger, limits: config.engineLimits ?? {} });
+  await using engine = createSmartEngine({
+    logger,
+    limits: config.engineLimits ?? {},
+    ...(config.chainsMax === undefined ? {} : { chainsMax: config.chainsMax }),
+  });
   await using spu = await createSpu({
     id: config.id,
     link,

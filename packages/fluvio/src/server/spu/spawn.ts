@@ -21,6 +21,8 @@ export interface SpuProcessConfig {
   readonly flush?: FlushMode;
   readonly limits?: Partial<SpuLimits>;
   readonly engineLimits?: Partial<EngineLimits>;
+  /** Chains of SmartModules at the same time. */
+  readonly chainsMax?: number;
   readonly retentionCheckMs?: number;
   readonly maxFrameBytes?: number;
   readonly tls?: NonNullable<SpuOptions["tls"]>;
