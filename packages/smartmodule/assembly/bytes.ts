@@ -167,9 +167,13 @@ export class Bytes {
     return problem.length === 0 ? null : problem;
   }
 
-  /** The object of a `@json` class (json-as) that the bytes describe. */
+  /**
+   * What the bytes describe as JSON: an object of a class marked `@json` (json-as), an array or `Map` of such. What is no
+   * JSON reports an error as `fail` does, and gives an object as it is when it is new. Members that are missing, or of
+   * another type, keep the values of a new object.
+   */
   json<T>(): T {
-    return parse<T>(this.toString());
+    return parse<T>(this.toString(), this.ptr, this.length);
   }
 
   /** A copy as `Uint8Array`. */

@@ -1,10 +1,10 @@
 /** Stands in for json-as in modules that do not use it: the builder puts `json-bridge-on.ts` in its place when they do. */
 
 export function stringify<T>(value: T): string {
-  ERROR("NOT_BYTES");
+  ERROR("this is neither text, bytes, an Output nor a class marked @json");
   return "";
 }
 
-export function parse<T>(text: string): T {
-  ERROR("NOT_JSON");
+export function parse<T>(json: string, ptr: usize, size: i32): T {
+  ERROR("a class has to be marked @json to be read from JSON");
 }

@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
-import { basename, relative } from "node:path";
+import { basename } from "node:path";
 import type * as Assembly from "assemblyscript";
 import { flvError } from "fluvio/protocol";
 import type { BuiltSmartModule } from "./compile.ts";
 import { Diagnostics } from "./diagnostics.ts";
-import { entrySource } from "./entry.ts";
+import { ENTRY_NAME, entrySource } from "./entry.ts";
 import { findFunctions } from "./exports.ts";
 import { SourceFiles } from "./files.ts";
+import { loadJsonTransform, usesJson, withoutTraps } from "./json.ts";
+import { compileTraced } from "./traced-compiler.ts";
 
 /** The compiler and what comes with it; loaded when something is built, since that takes a moment. */
 interface Toolchain {
@@ -15,10 +17,7 @@ interface Toolchain {
 }
 
 const RUNTIME = "rt/index-incremental";
-/** Where the entry that the builder writes stands; no file of the user has such a name. */
-const ENTRY_NAME = "~smartmodule-entry.ts";
 const BRIDGE = "~lib/@fluvio/smartmodule/json-bridge";
-const USES_JSON = /\bjson-as\b|@json\b|\.json\s*</;
 const OPTIMIZED = { speed: 3, size: 0 };
 const QUICK = { speed: 1, size: 0 };
 
@@ -36,10 +35,10 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   const { assembly } = toolchain;
   const level = optimize ? OPTIMIZED : QUICK;
   const program = assembly.newProgram(options(assembly, level));
-  let usesJson = false;
-  const files = new SourceFiles(folder, toolchain.library, () => usesJson);
+  let isJsonUsed = usesJson(text);
+  const files = new SourceFiles(folder, toolchain.library, () => isJsonUsed);
   const name = files.nameOf(entry);
-  const diagnostics = new Diagnostics(assembly, program, files);
+  const diagnostics = new Diagnostics(assembly, program, files, entry);
 
   for (const [path, source] of Object.entries(toolchain.library)) {
     // those in folders are read when something asks for them
@@ -47,7 +46,6 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   }
   assembly.parse(program, toolchain.library[RUNTIME] ?? null, `~lib/${RUNTIME}.ts`, true);
   assembly.parse(program, text, `${name}.ts`, false);
-  usesJson = USES_JSON.test(text);
   diagnostics.throwErrors();
   const source = program.sources.find((candidate) => candidate.normalizedPath === `${name}.ts`);
   if (source === undefined) throw new Error(`the compiler lost ${entry}`);
@@ -64,7 +62,7 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   );
   await parseImports();
   diagnostics.throwErrors();
-  const transform = usesJson ? await jsonTransform(program, folder) : undefined;
+  const transform = isJsonUsed ? await loadJsonTransform(program, folder) : undefined;
   transform?.afterParse(program.parser);
   await parseImports();
   diagnostics.throwErrors();
@@ -72,11 +70,12 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   assembly.initializeProgram(program);
   transform?.afterInitialize(program);
   diagnostics.throwErrors();
-  const module = assembly.compile(program);
-  diagnostics.throwErrors();
+  const { module, cause } = compileTraced(assembly, program);
+  diagnostics.throwErrors(cause);
   if (!assembly.validate(module)) throw new Error(`the compiler made invalid wasm of ${basename(entry)}`);
   assembly.optimize(module, level.speed, level.size);
   const wasm = module.toBinary(null).output;
+  diagnostics.checkImports(wasm);
   return { wasm, kind, warnings: diagnostics.warnings };
 
   /** Parses what is imported, until nothing is; the bridge to JSON last, when it is known whether JSON is used. */
@@ -93,8 +92,9 @@ export async function compileSources(folder: string, entry: string, optimize: bo
         continue;
       }
       const file = await files.find(path);
-      if (file !== undefined && !file.path.startsWith("~lib/")) usesJson ||= USES_JSON.test(file.text);
-      assembly.parse(program, file?.text ?? null, file?.path ?? `${path}.ts`, false);
+      if (file !== undefined && !file.path.startsWith("~lib/")) isJsonUsed ||= usesJson(file.text);
+      const source = file === undefined ? null : withoutTraps(file.path, file.text);
+      assembly.parse(program, source, file?.path ?? `${path}.ts`, false);
     }
   }
 }
@@ -113,16 +113,4 @@ function options(
   assembly.addGlobalAlias(made, "abort", "");
   assembly.setFeature(made, assembly.FEATURE_SIMD, true);
   return made;
-}
-
-/** What json-as does to a program: it gives each class marked `@json` the methods that read and write it. */
-interface JsonTransform {
-  afterParse(parser: Assembly.Parser): void;
-  afterInitialize(program: Assembly.Program): void;
-}
-
-async function jsonTransform(program: Assembly.Program, folder: string): Promise<JsonTransform> {
-  // named at run time: its types are sources in AssemblyScript
-  const { default: Transform } = (await import(String("json-as"))) as { readonly default: new () => JsonTransform };
-  return Object.assign(new Transform(), { program, baseDir: relative(process.cwd(), folder) });
 }

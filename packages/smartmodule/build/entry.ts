@@ -1,5 +1,8 @@
 import type { FunctionForm } from "./functions.ts";
 
+/** Name of the entry within the compiler; no file of the user has such a name. */
+export const ENTRY_NAME = "~smartmodule-entry.ts";
+
 const PARAMETERS = "ptr: usize, size: i32, version: i32";
 const OPEN = "(ptr, size, version)";
 const SDK = "@fluvio/smartmodule/abi";

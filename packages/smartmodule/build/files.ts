@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 
 const LIBRARY = "~lib/";
 const SDK_NAME = "@fluvio/smartmodule";
+/** Packages in AssemblyScript that come with the builder. */
+const OWN_PACKAGES = ["json-as", "xjb-as"];
 const SDK_FOLDER = fileURLToPath(new URL("../assembly", import.meta.url));
 
 /** A source that the compiler asked for. */
@@ -75,19 +77,21 @@ export class SourceFiles {
     return firstOf(`${LIBRARY}${packageName}/${file}`, join(folder, file));
   }
 
-  /** A package of the user's project, or one that the builder brings. */
+  /** A package of the user's project, or one that comes with the builder: json-as is always the builder's. */
   private packageFolder(name: string): string | undefined {
+    if (OWN_PACKAGES.includes(name)) return ownPackage(name);
     for (let folder = this.folder; ; folder = dirname(folder)) {
       const candidate = join(folder, "node_modules", name);
       if (existsSync(candidate)) return candidate;
       if (folder === dirname(folder)) break;
     }
-    try {
-      return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-    } catch {
-      return undefined;
-    }
+    return undefined;
   }
+}
+
+/** A package that the builder itself depends on, or a dependency of one. */
+function ownPackage(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 }
 
 /** A file, or the index of a folder. */

@@ -56,12 +56,14 @@ export function emitSome<T>(value: T): void {
 
 /** Writes a new record for each element; nothing when the function failed. */
 export function emitAll<T>(values: T): void {
+  if (!isArray<T>()) ERROR("it is no array");
   if (failed) return;
   const elements = values as valueof<T>[];
   for (let i = 0, count = elements.length; i < count; i++) emit<valueof<T>>(unchecked(elements[i]), true);
 }
 
 function emit<T>(value: T, isNew: bool): void {
+  if (isNullable<T>()) ERROR("it may be null; filterMap drops records");
   if (value instanceof Output) {
     const result = changetype<Output>(value);
     const bytes = result.value;
@@ -156,6 +158,7 @@ export function accumulator(): Bytes {
 
 /** Writes the record under way with the new accumulator as its value. */
 export function emitAccumulator<T>(value: T): void {
+  if (value instanceof Output) ERROR("an accumulator is text or bytes");
   if (failed) return;
   operand<T>(value);
   writeRecord(0, SAME_KEY, operandPtr, operandSize, false);

@@ -14,6 +14,7 @@ let scratchLiteral: usize = 0;
 
 /** Reads an operand: text, bytes of any kind, or an object that becomes JSON. */
 export function operand<T>(value: T): void {
+  if (isNullable<T>()) ERROR("this may be null: look first, as in if (x !== null)");
   if (isString<T>()) textOperand(changetype<string>(value));
   else if (isReference<T>()) {
     if (value instanceof Bytes) {
@@ -29,7 +30,7 @@ export function operand<T>(value: T): void {
       operandPtr = changetype<usize>(value);
       operandSize = changetype<StaticArray<u8>>(value).length;
     } else textOperand(stringify<T>(value));
-  } else ERROR("NOT_BYTES");
+  } else ERROR("this is neither text nor bytes, such as string, Bytes or Uint8Array");
 }
 
 function textOperand(text: string): void {
