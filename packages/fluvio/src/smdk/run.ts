@@ -1,5 +1,11 @@
 import { BatchBuilder, decodeRecords, encodeRecords, type SectionRecord } from "../protocol/index.ts";
-import { type ChainStep, createSmartEngine, type HistoryTaker, type RecordError } from "../smartengine/index.ts";
+import {
+  type ChainStep,
+  createSmartEngine,
+  type HistoryTaker,
+  type RecordError,
+  type WindowState,
+} from "../smartengine/index.ts";
 
 /** A record that is given to a module. */
 export interface RunRecord {
@@ -23,6 +29,8 @@ export interface RunResult {
   /** What came out, up to the record at which a module reported an error. */
   readonly records: readonly SectionRecord[];
   readonly error?: RecordError;
+  /** Windows of aggregates that have records and did not close. */
+  readonly openWindows: readonly WindowState[];
 }
 
 /**
@@ -46,7 +54,8 @@ export async function runModules(input: RunInput): Promise<RunResult> {
     }),
   );
   const { records: out, error } = await chain.processRecords(encodeRecords(section), baseMs);
-  return { records: decodeRecords(out), ...(error === undefined ? {} : { error }) };
+  const openWindows = [...(await chain.state()).values()].flatMap(({ windows }) => windows);
+  return { records: decodeRecords(out), openWindows, ...(error === undefined ? {} : { error }) };
 }
 
 /** Gives the stored records to every module that looks back. */

@@ -61,11 +61,21 @@ export interface OutputError {
   readonly kind: RecordError["kind"];
 }
 
+/** A window that has records and did not close. */
+export interface OpenWindow {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** The accumulator, as text. */
+  readonly value: string;
+  readonly recordCount: number;
+}
+
 export interface TestResult {
   readonly records: readonly OutputRecord[];
   /** The values of `records`, as text. */
   readonly values: readonly string[];
   readonly error: OutputError | undefined;
+  readonly openWindows: readonly OpenWindow[];
   /** Lines that the module printed. */
   readonly output: readonly string[];
 }
@@ -115,6 +125,12 @@ export async function testSmartModule(options: TestOptions): Promise<TestResult>
     records: made,
     values: made.map(({ value }) => value),
     error: error === undefined ? undefined : { message: error.hint, offset: error.offset, kind: error.kind },
+    openWindows: result.openWindows.map(({ startMs, endMs, accumulator, recordCount }) => ({
+      startMs,
+      endMs,
+      value: textOf(accumulator),
+      recordCount,
+    })),
     output,
   };
 }

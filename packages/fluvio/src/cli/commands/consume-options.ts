@@ -1,7 +1,8 @@
-import { type ConsumerOptions, parseDurationMs, type SmartModuleStep, type StartOffset } from "../../client/index.ts";
+import type { ConsumerOptions, SmartModuleStep, StartOffset } from "../../client/index.ts";
 import { flag, type InputOf, maybeValue, type OptionTable, value, valueOr, values } from "../command.ts";
-import { checked, integer, isDigits, nonEmpty, oneOf, oneOfAnyCase, text } from "../values.ts";
+import { integer, isDigits, nonEmpty, oneOf, oneOfAnyCase, text } from "../values.ts";
 import { smartmoduleOptions } from "./smartmodule-options.ts";
+import { AGGREGATE_SOURCES, windowOptions, windowSettings } from "./window-options.ts";
 
 const TAIL_DEFAULT = 10;
 const STARTS = ["beginning", "head", "tail", "start"];
@@ -108,38 +109,15 @@ const kindOptions = {
   }),
 } satisfies OptionTable;
 
-/** Options with these need an aggregate: whether a stored module is one, the cluster knows. */
-const AGGREGATES = ["aggregate", "smartmodule", "smartmodulePath"];
-
 /** What an aggregate can do besides, in a stream. */
 const aggregateOptions = {
-  window: value({
-    long: "window",
-    value: "time",
-    summary: "Aggregate over windows of this length by record time, each emitted when it closes",
-    parse: checked(parseDurationMs),
-    requires: AGGREGATES,
-  }),
-  slide: value({
-    long: "slide",
-    value: "time",
-    summary: "Start a window each time this has passed [default: one behind the other]",
-    parse: checked(parseDurationMs),
-    requires: ["window"],
-  }),
-  grace: value({
-    long: "grace",
-    value: "time",
-    summary: "Wait this long, in record time, for records that come late [default: 0s]",
-    parse: checked(parseDurationMs),
-    requires: ["window"],
-  }),
+  ...windowOptions,
   state: value({
     long: "state",
     value: "name",
     summary: "Keep the accumulator and the position in the cluster under this name, and go on from there",
     parse: nonEmpty,
-    requires: AGGREGATES,
+    requires: AGGREGATE_SOURCES,
   }),
 } satisfies OptionTable;
 
@@ -231,18 +209,8 @@ export const consumeOptions = {
 export type ConsumeFlags = InputOf<Record<never, never>, typeof consumeOptions>;
 
 /** The window and the state of an aggregate, as the client takes them. */
-export function aggregateSettings({
-  window,
-  slide,
-  grace,
-  state,
-}: ConsumeFlags): Pick<SmartModuleStep, "window" | "state"> {
-  const slideMs = slide === undefined ? {} : { slideMs: slide };
-  const graceMs = grace === undefined ? {} : { graceMs: grace };
-  return {
-    ...(window === undefined ? {} : { window: { sizeMs: window, ...slideMs, ...graceMs } }),
-    ...(state === undefined ? {} : { state }),
-  };
+export function aggregateSettings(flags: ConsumeFlags): Pick<SmartModuleStep, "window" | "state"> {
+  return { ...windowSettings(flags), ...(flags.state === undefined ? {} : { state: flags.state }) };
 }
 
 /** Where to start, as the client takes it. */

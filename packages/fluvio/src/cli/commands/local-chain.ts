@@ -6,6 +6,7 @@ import type { Io } from "../io.ts";
 import { nonEmpty } from "../values.ts";
 import { buildHere } from "./smartmodule-build.ts";
 import { readWasmFile, smartmoduleOptions, smartmoduleSteps, stepRest } from "./smartmodule-options.ts";
+import { windowOptions, windowSettings } from "./window-options.ts";
 
 const MODULES = ["smartmodule", "smartmodulePath", "transforms", "transformsLine"];
 
@@ -21,6 +22,8 @@ export const localChainOptions = {
   ...smartmoduleOptions,
   params: forProjects(smartmoduleOptions.params),
   aggregateInitial: forProjects(smartmoduleOptions.aggregateInitial),
+  ...windowOptions,
+  window: { ...forProjects(windowOptions.window), conflicts: ["transforms", "transformsLine"] },
 } satisfies OptionTable;
 
 /** Without a module on the line it is meant for the project's. */
@@ -55,12 +58,15 @@ export async function localChain(input: LocalChainInput, io: Io): Promise<readon
 }
 
 async function namedSteps(input: LocalChainInput, io: Io): Promise<readonly SmartModuleStep[]> {
-  const rest = stepRest(input.params, input.aggregateInitial);
+  const rest = { ...stepRest(input.params, input.aggregateInitial), ...windowSettings(input) };
   if (input.wasmFile !== undefined) {
     return [{ name: input.wasmFile, wasm: await readWasmFile(io, input.wasmFile), ...rest }];
   }
   if (input.name !== undefined) return [{ name: input.name, ...rest }];
-  if (namesModules(input)) return await smartmoduleSteps(input, io);
+  if (namesModules(input)) {
+    const steps = await smartmoduleSteps(input, io);
+    return steps.map((step) => ({ ...step, ...windowSettings(input) }));
+  }
   const { project, built } = await buildHere(io, io.cwd);
   return [{ name: project.metadata.package.name, wasm: built.wasm, ...rest }];
 }

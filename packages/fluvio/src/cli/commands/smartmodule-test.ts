@@ -97,7 +97,11 @@ async function testOnce(input: Input, stdin: Buffer | undefined, io: Io): Promis
   const steps = chain.map((step) =>
     step.lookback === undefined && lookbackLast > 0 ? { ...step, lookback: { last: lookbackLast } } : step,
   );
-  const { records: made, error } = await runModules({
+  const {
+    records: made,
+    error,
+    openWindows,
+  } = await runModules({
     steps,
     records,
     history: input.record.map((stored) => Buffer.from(stored)),
@@ -105,6 +109,9 @@ async function testOnce(input: Input, stdin: Buffer | undefined, io: Io): Promis
     onOutput: (module, line) => io.stderr.print(`[${module}] ${line}`),
   });
   await printRecords(made, input, io);
+  for (const { startMs, endMs, accumulator } of openWindows) {
+    io.stderr.print(`open window ${startMs}/${endMs}: ${decode(accumulator)}`);
+  }
   if (error !== undefined) throw recordError(error);
   return 0;
 }
