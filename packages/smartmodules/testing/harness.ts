@@ -83,6 +83,11 @@ export class ModuleUnderTest implements AsyncDisposable {
     }
   }
 
+  /** Linear memory of the chains of the module now. */
+  async memoryBytes(): Promise<number> {
+    return this.engine.totals().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine[Symbol.asyncDispose]();
   }

@@ -1,7 +1,7 @@
 import { Buffer } from "../buffer";
 import { Segment } from "./path";
 import { skipSpace } from "./syntax";
-import { isName, Members, valueEnd } from "./walk";
+import { isName, isSameName, Members, nameHash, valueEnd } from "./walk";
 
 /** A member of an object; the name without quotes and still escaped. */
 export class Member {
@@ -76,13 +76,17 @@ export class Tree {
 
   private takeApart(): void {
     const members = new Members(this.start, this.end);
+    const hashes = new Set<u32>();
     this.start = 0;
     while (members.next()) {
       const value = new Tree(members.start, members.end);
       const member = new Member(value);
       member.nameStart = members.nameStart;
       member.nameLength = members.nameLength;
-      const before = this.isObject ? this.sameName(member) : null;
+      // only a hash that was there before is worth a search: objects may have very many members
+      const hash = this.isObject ? nameHash(member.nameStart, member.nameLength) : 0;
+      const before = this.isObject && hashes.has(hash) ? this.sameName(member) : null;
+      if (this.isObject) hashes.add(hash);
       if (before === null) this.list.push(member);
       else before.value = value;
     }
@@ -91,9 +95,7 @@ export class Tree {
   private sameName(member: Member): Member | null {
     for (let i = 0; i < this.list.length; i++) {
       const other = this.list[i];
-      const same =
-        other.nameLength === member.nameLength &&
-        memory.compare(other.nameStart, member.nameStart, other.nameLength) === 0;
+      const same = isSameName(member.nameStart, member.nameLength, other.nameStart, other.nameLength);
       if (same) return other;
     }
     return null;

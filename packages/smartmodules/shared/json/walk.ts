@@ -108,7 +108,31 @@ export function isName(start: usize, length: i32, name: Buffer): bool {
   return unescaped(start, length, scratch.clear()).equals(name.ptr, name.length);
 }
 
+/** Whether two names in a text (still escaped) are the same. */
+export function isSameName(start: usize, length: i32, other: usize, otherLength: i32): bool {
+  if (length === otherLength && memory.compare(start, other, length) === 0) return true;
+  if (!hasEscape(start, length)) return hasEscape(other, otherLength) && isSameName(other, otherLength, start, length);
+  return isName(other, otherLength, unescaped(start, length, nameScratch.clear()));
+}
+
+/** The same number for the same name, however it is escaped. */
+export function nameHash(start: usize, length: i32): u32 {
+  if (hasEscape(start, length)) {
+    const name = unescaped(start, length, scratch.clear());
+    return nameHashOf(name.ptr, name.length);
+  }
+  return nameHashOf(start, length);
+}
+
+/** FNV-1a. */
+function nameHashOf(start: usize, length: i32): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (let i = 0; i < length; i++) hash = (hash ^ <u32>load<u8>(start + i)) * 0x01000193;
+  return hash;
+}
+
 const scratch = new Buffer();
+const nameScratch = new Buffer();
 
 export function hasEscape(start: usize, length: i32): bool {
   for (let i = 0; i < length; i++) if (load<u8>(start + i) === 0x5c) return true;
