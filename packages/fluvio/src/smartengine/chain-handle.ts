@@ -56,24 +56,16 @@ export class ChainHandle implements SmartChain {
 
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
-      this.keep(input.recycle);
       const batches = gathered(input.batches, this.spare);
       this.spare = undefined;
       const { fromOffset, maxOutputBytes } = input;
       const result = await worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [batches.buffer]);
-      this.keep(result.spare);
+      if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
         result.error,
       );
     });
-  }
-
-  /** Keeps a buffer for the next input; the larger one if there is one already. */
-  private keep(unused: Uint8Array | undefined): void {
-    const buffer = unused?.buffer;
-    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > SPARE_BYTES_MAX) return;
-    if (this.spare === undefined || this.spare.length < buffer.byteLength) this.spare = new Uint8Array(buffer);
   }
 
   processRecords(

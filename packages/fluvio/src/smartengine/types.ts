@@ -70,11 +70,6 @@ export interface ProcessInput {
    * least one input batch is always processed.
    */
   readonly maxOutputBytes: number;
-  /**
-   * Batches of an earlier output that nobody needs any more: their buffer is used again, which for large ones saves a
-   * good part of the host's time. It is given away with the call.
-   */
-  readonly recycle?: Uint8Array;
 }
 
 /** A user error on one record, as the module reported it (smartmodule-abi.md 2.5). */
