@@ -139,22 +139,18 @@ const different: Readonly<Record<string, { readonly why: string; check(ours: str
     check: (ours) =>
       expect(ours).toMatch(/^ {3}NAME {7}STATUS {13}SIZE *\n {3}my-filter {2}SmartModuleStatus {2}\d+ *\n$/),
   },
-  "cli-topic-create-dedup": {
-    why: "deduplication is refused with the reason until it is there",
-    check: (ours) => expect(ours).toMatch(/Deduplication is not supported yet.*\(FLV_TOPIC_INVALID\)/),
-  },
   "cli-smartmodule-delete-missing": {
     why: ERROR_LINE,
     check: (ours) =>
       expect(ours).toMatch(/^SmartModule (not found: nope|nope was not found) \(FLV_SMARTMODULE_NOT_FOUND\)/),
   },
   "cli-partition-list": {
-    why: "sizes and counts depend on what was stored before; there is no topic with deduplication",
+    why: "sizes and counts depend on what was stored before",
     check: (ours, theirs) => {
       const rest = (text: string) =>
         withoutNumbers(text)
           .split("\n")
-          .filter((line) => !/ (dedup-topic|fruits) /.test(line));
+          .filter((line) => !/ fruits /.test(line));
       expect(rest(ours)).toEqual(rest(theirs));
     },
   },
@@ -172,7 +168,7 @@ describe("recorded outputs", () => {
     await cli.file("tf.yaml", "name: people\ncolumns: [{ keyPath: name }]\n");
     await cli.file(
       "topic.yaml",
-      "meta: { name: dedup-topic }\ndeduplication:\n  bounds: { count: 10 }\n  filter: { transform: { uses: fluvio/dedup-bloom-filter@0.1.0 } }\n",
+      "meta: { name: dedup-topic }\ndeduplication:\n  bounds: { count: 5, age: 1m }\n  filter: { transform: { uses: my-filter } }\n",
     );
   });
 
