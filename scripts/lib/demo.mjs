@@ -74,7 +74,7 @@ async function walkThrough(root, shell, undo, signal) {
     await shell.run(["connector", "list"]);
     await shell.run(["consume", RAW, "-B", "--end", String(RECORDS_SHOWN - 1)]);
   });
-  await step("4 · A SmartModule takes the fact out of the JSON", () => ensureModule(root, shell, undo, folder));
+  await step("4 · A SmartModule takes the fact out of the JSON", () => ensureModule(root, shell, undo));
   await step("5 · The same connector with the SmartModule", async () => {
     await ensureTopic(shell, undo, MAPPED);
     await ensureConnector(shell, undo, connectors, { name: MAPPED, folder, port: api.port, map: MODULE });
@@ -137,14 +137,13 @@ ${map === undefined ? "" : `  map: "${map}"\n`}`;
   undo.push(() => shell.run(["connector", "delete", name]));
 }
 
-async function ensureModule(root, shell, undo, folder) {
-  const source = join(root, "examples/cat-facts/catfact-map.ts");
-  const wasm = join(folder, "catfact_map.wasm");
-  const options = ["--outFile", wasm, "--optimizeLevel", "3", "--use", "abort="];
-  commandLine(`npx asc ${relative(process.cwd(), source)} ${options.join(" ")}`);
-  await shell.program(join(root, "node_modules/assemblyscript/bin/asc.js"), [source, ...options]);
+async function ensureModule(root, shell, undo) {
+  const project = join(root, "examples/cat-facts/catfact-map");
+  const wasm = join(project, "target/catfact-map.wasm");
+  commandLine(`cd ${relative(process.cwd(), project)}`);
+  await shell.run(["smartmodule", "build"], { cwd: project });
   const known = (await existing(shell, "smartmodule")).has(MODULE);
-  await shell.run(["smartmodule", "create", MODULE, `--wasm-file=${wasm}`, ...(known ? ["--replace"] : [])]);
+  await shell.run(["smartmodule", "create", MODULE, `--wasm-file=${relative(process.cwd(), wasm)}`, ...(known ? ["--replace"] : [])]);
   if (!known) undo.push(() => shell.run(["smartmodule", "delete", MODULE]));
 }
 
@@ -176,10 +175,10 @@ function goOn() {
 /** Runs the checkout's own `fluvio`. */
 function commands(root) {
   const fluvio = join(root, "packages/fluvio/bin/fluvio.js");
-  const start = (script, args, inherit) =>
+  const start = (args, inherit, cwd) =>
     new Promise((resolve, reject) => {
       const output = inherit ? "inherit" : "pipe";
-      const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", output, "pipe"] });
+      const child = spawn(process.execPath, [fluvio, ...args], { cwd, stdio: ["ignore", output, "pipe"] });
       let text = "";
       child.stdout?.on("data", (data) => (text += data));
       child.stderr.on("data", (data) => {
@@ -195,12 +194,11 @@ function commands(root) {
   };
   return {
     /** With the command shown before its output. */
-    run: async (args, { announce = true, mayFail = false } = {}) => {
+    run: async (args, { announce = true, mayFail = false, cwd } = {}) => {
       if (announce) commandLine(`fluvio ${args.join(" ")}`);
-      const result = await start(fluvio, args, true);
+      const result = await start(args, true, cwd);
       return mayFail ? result : checked(result, `fluvio ${args.join(" ")}`);
     },
-    quiet: (args) => start(fluvio, args, false),
-    program: async (script, args) => checked(await start(script, args, true), relative(process.cwd(), script)),
+    quiet: (args) => start(args, false),
   };
 }

@@ -16,10 +16,10 @@ import {
   text,
   valuesOf,
 } from "../../packages/fluvio/src/smartengine/testing/batches.ts";
-import { compileAs } from "../fixtures/build-as.ts";
+import { compileSdk } from "../fixtures/build-sdk.ts";
 
 const MIB = 1 << 20;
-const CATFACT_SOURCE = fileURLToPath(new URL("../../examples/cat-facts/catfact-map.ts", import.meta.url));
+const CATFACT_SOURCE = fileURLToPath(new URL("../../examples/cat-facts/catfact-map/index.ts", import.meta.url));
 const VECTORS = readAbiVectors();
 const printed: string[] = [];
 const engine = createSmartEngine({
@@ -235,7 +235,7 @@ describe("the cat-fact map in AssemblyScript", () => {
       '"fact"',
       "12",
     ];
-    const steps = [{ name: "catfact-map", wasm: await compileAs(CATFACT_SOURCE), params: new Map() }];
+    const steps = [{ name: "catfact-map", wasm: await compileSdk(CATFACT_SOURCE), params: new Map() }];
     await using ours = await engine.chain(steps);
     await using seeds = await chainOf("seed_catfact_map");
     const output = await feed(ours, values);

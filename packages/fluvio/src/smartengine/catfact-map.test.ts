@@ -1,16 +1,16 @@
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileAs } from "../../../../tests/fixtures/build-as.ts";
+import { compileSdk } from "../../../../tests/fixtures/build-sdk.ts";
 import { createSmartEngine, type SmartChain } from "./index.ts";
 import { bytes, makeBatch, makeSection, recordsOf, text, valuesOf, wrapSection } from "./testing/batches.ts";
 
-const SOURCE = fileURLToPath(new URL("../../../../examples/cat-facts/catfact-map.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../../../examples/cat-facts/catfact-map/index.ts", import.meta.url));
 const engine = createSmartEngine();
 let chain: SmartChain;
 
 beforeAll(async () => {
-  chain = await engine.chain([{ name: "catfact-map", wasm: await compileAs(SOURCE), params: new Map() }]);
+  chain = await engine.chain([{ name: "catfact-map", wasm: await compileSdk(SOURCE), params: new Map() }]);
 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
@@ -24,7 +24,7 @@ async function mapOne(value: string): Promise<string> {
 
 describe("the cat-fact map", () => {
   it("imports nothing but copy_records", async () => {
-    expect(await engine.inspect("catfact-map", await compileAs(SOURCE))).toMatchObject({
+    expect(await engine.inspect("catfact-map", await compileSdk(SOURCE))).toMatchObject({
       kind: "map",
       imports: ["env.copy_records"],
     });

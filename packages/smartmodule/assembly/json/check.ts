@@ -158,7 +158,7 @@ function checkString(): bool {
 }
 
 /** Where the next quote, backslash or control character is, or `end`. */
-function findSpecial(ptr: usize, end: usize): usize {
+export function findSpecial(ptr: usize, end: usize): usize {
   const quote = i8x16.splat(QUOTE);
   const backslash = i8x16.splat(BACKSLASH);
   const space = i8x16.splat(0x20);

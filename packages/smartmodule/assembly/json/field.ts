@@ -3,7 +3,7 @@ import { operand, operandPtr, operandSize } from "../abi/operand";
 import { Bytes } from "../bytes";
 import { foundEnd, foundStart, JsonPath, pathOf } from "./path";
 import { findStringEnd, skipSpace, skipValue } from "./scan";
-import { escape, hasEscapes, unescape } from "./text";
+import { compactTo, escape, hasEscapes, unescape } from "./text";
 
 const QUOTE: u8 = 0x22;
 const COMMA: u8 = 0x2c;
@@ -27,7 +27,7 @@ const scratch = new Buffer();
 /**
  * A part of a JSON text, found without parsing the rest: `record.value.jsonField("order.items[0].price")`. It is a view, as
  * {@link Bytes} are: nothing is copied. What lies beside the path is not checked; {@link Bytes.jsonError} checks all. Of
- * several members of one name it is the first.
+ * several members of one name it is the last, as parsers have it.
  */
 @final
 export class JsonField {
@@ -79,6 +79,13 @@ export class JsonField {
   /** The text of a string; of anything else the JSON; of a missing field an empty text. */
   toString(): string {
     return this.text.toString();
+  }
+
+  /** The JSON without white space between its parts, copied. */
+  compact(): Bytes {
+    scratch.size = 0;
+    compactTo(this.raw.ptr, this.raw.length, scratch);
+    return new Bytes(scratch.ptr, <i32>scratch.size).copy();
   }
 
   /** The number, also of a string that is one; NaN when it is none. */

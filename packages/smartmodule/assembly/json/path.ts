@@ -97,25 +97,24 @@ export class JsonPath {
   }
 }
 
-/** Where the value of an object's first member of a name begins, or 0. */
+/** Where the value of an object's last member of a name begins, or 0: parsers take the last of several, too. */
 function findMember(at: usize, end: usize, key: usize, keySize: usize): usize {
-  if (at >= end || load<u8>(at) !== OPEN_BRACE) return 0;
-  at += 1;
-  while (true) {
-    at = skipSpace(at, end);
-    if (at >= end || load<u8>(at) !== QUOTE) return 0;
+  let found: usize = 0;
+  if (at >= end || load<u8>(at) !== OPEN_BRACE) return found;
+  do {
+    at = skipSpace(at + 1, end);
+    if (at >= end || load<u8>(at) !== QUOTE) break;
     at += 1;
     let isMatch = at + keySize < end && load<u8>(at + keySize) === QUOTE && same(at, key, keySize);
     const close = isMatch ? at + keySize : findStringEnd(at, end);
     if (!isMatch && hasEscapes(at, <i32>(close - at))) isMatch = isSameDecoded(at, close, key, keySize);
     at = skipSpace(close + 1, end);
-    if (at >= end || load<u8>(at) !== COLON) return 0;
+    if (at >= end || load<u8>(at) !== COLON) break;
     at = skipSpace(at + 1, end);
-    if (isMatch) return at;
+    if (isMatch) found = at;
     at = skipSpace(skipValue(at, end), end);
-    if (at >= end || load<u8>(at) !== COMMA) return 0;
-    at += 1;
-  }
+  } while (at < end && load<u8>(at) === COMMA);
+  return found;
 }
 
 function isSameDecoded(from: usize, to: usize, key: usize, keySize: usize): bool {

@@ -1,7 +1,8 @@
 /** Texts of JSON: their escapes undone and made. */
 import { Buffer } from "../abi/buffer";
 import { findByte } from "../abi/search";
-import { hexValue } from "./check";
+import { findSpecial, hexValue } from "./check";
+import { findStringEnd, isJsonSpace } from "./scan";
 
 const QUOTE: u8 = 0x22;
 const BACKSLASH: u8 = 0x5c;
@@ -75,10 +76,12 @@ function writeCodePoint(code: i32, target: Buffer): void {
 export function escape(ptr: usize, size: i32, target: Buffer): void {
   const end = ptr + <usize>size;
   target.u8(QUOTE);
-  while (ptr < end) {
-    const byte = load<u8>(ptr++);
-    if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) target.u8(byte);
-    else escapeByte(byte, target);
+  while (true) {
+    const special = findSpecial(ptr, end);
+    target.bytes(ptr, special - ptr);
+    if (special === end) break;
+    escapeByte(load<u8>(special), target);
+    ptr = special + 1;
   }
   target.u8(QUOTE);
 }
@@ -97,5 +100,21 @@ function escapeByte(byte: u8, target: Buffer): void {
     target.u8(0x30 + (byte >> 4));
     const low = byte & 15;
     target.u8(low < 10 ? 0x30 + low : 0x57 + low);
+  }
+}
+
+/** Writes JSON without the white space between its parts. */
+export function compactTo(ptr: usize, size: i32, target: Buffer): void {
+  const end = ptr + <usize>size;
+  while (ptr < end) {
+    const byte = load<u8>(ptr);
+    if (byte === QUOTE) {
+      const next = min(findStringEnd(ptr + 1, end) + 1, end);
+      target.bytes(ptr, next - ptr);
+      ptr = next;
+      continue;
+    }
+    if (!isJsonSpace(byte)) target.u8(byte);
+    ptr += 1;
   }
 }

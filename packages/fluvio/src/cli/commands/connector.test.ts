@@ -4,12 +4,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { buildAs, compileAs } from "../../../../../tests/fixtures/build-as.ts";
+import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
+import { compileSdk } from "../../../../../tests/fixtures/build-sdk.ts";
 import { freePort } from "../../../../../tests/free-port.ts";
 import { Program } from "../testing/program.ts";
 import { type CliResult, runCli } from "../testing/run.ts";
 
-const CATFACT_MAP = new URL("../../../../../examples/cat-facts/catfact-map.ts", import.meta.url).pathname;
+const CATFACT_MAP = new URL("../../../../../examples/cat-facts/catfact-map/index.ts", import.meta.url).pathname;
 
 /** Managed connectors in a real background cluster, against an HTTP server of the test. */
 let home: string;
@@ -93,7 +94,7 @@ describe("the seed's commands", () => {
   });
 
   test("a map by name, with producer options", async () => {
-    await file("catfact_map.wasm", await compileAs(CATFACT_MAP));
+    await file("catfact_map.wasm", await compileSdk(CATFACT_MAP));
     await ok("smartmodule", "create", "catfact-map", "--wasm-file=catfact_map.wasm");
     await create(
       "mapped",
@@ -105,7 +106,7 @@ describe("the seed's commands", () => {
   });
 
   test("a map by path", async () => {
-    await file("local-map.wasm", await compileAs(CATFACT_MAP));
+    await file("local-map.wasm", await compileSdk(CATFACT_MAP));
     await create("by-path", "  map: local-map.wasm\n");
     expect(await firstRecord("by-path")).toBe('"cats sleep"');
     await ok("connector", "delete", "by-path");
@@ -165,7 +166,7 @@ describe("what goes wrong is said", () => {
     expect(created.stderr).toContain('connector "late" is created, but does not run yet: ');
     expect(created.stderr).toContain("comes-later");
     expect(await ok("connector", "list")).toMatch(/ late +Failed \(.*comes-later.*\)/);
-    await file("later.wasm", await compileAs(CATFACT_MAP));
+    await file("later.wasm", await compileSdk(CATFACT_MAP));
     await ok("smartmodule", "create", "comes-later", "--wasm-file=later.wasm");
     await reaches("late", "Running");
     await ok("connector", "delete", "late");
