@@ -1,11 +1,11 @@
-import { fileURLToPath } from "node:url";
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { compileSmartModule } from "../packages/smartmodule/build/index.ts";
+import { compileLibrary } from "../scripts/lib/smartmodules.mjs";
 import { HALF, MillionRecords } from "./million-records.ts";
 
 test("the regex filter of the library goes through a million records, and no memory grows", async () => {
-  const entry = fileURLToPath(new URL("../packages/smartmodules/regex-filter/index.ts", import.meta.url));
-  const { wasm } = await compileSmartModule({ entry });
+  const files = await compileLibrary(["regex-filter"]);
+  const wasm = await readFile(files.get("regex-filter") as string);
   await using million = await MillionRecords.start();
   await million.fluvio.admin().createSmartModule("regex-filter", wasm);
   const { kept, moduleBytesMore, clusterBytesMore } = await million.read("regex-filter", { regex: HALF.regex });

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ChainStep, createSmartEngine } from "../../packages/fluvio/src/smartengine/index.ts";
 import { bytes, makeSection } from "../../packages/fluvio/src/smartengine/testing/batches.ts";
+import { compileLibrary, libraryNames } from "../../scripts/lib/smartmodules.mjs";
 import { buildAs } from "../fixtures/build-as.ts";
+import { buildSdk } from "../fixtures/build-sdk.ts";
 import { expectSame } from "./rust-engine/compare.ts";
 import { type RealBatch, RealEngine } from "./rust-engine/program.ts";
 import { randomBatch, randomSections } from "./rust-engine/random-batches.ts";
@@ -25,7 +27,7 @@ const HELPERS = ["abi", "env"];
 const RUNS_MAX = 25;
 const RUNS_MIN = 3;
 /** The original compiles a module anew for each chain, which takes a second for those with a regex engine in them. */
-const COMPILED_BYTES = 1_500_000;
+const COMPILED_BYTES = 500_000;
 
 /** Parameters with which a module works on what the random batches hold. */
 const PARAMS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -33,6 +35,39 @@ const PARAMS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   m_init: { needle: "a" },
   m_regex: { regex: "[a-m]{2}|^\\d+$" },
   m_json_filter: { path: "user.name", operator: "eq", value: "ann" },
+};
+
+/** Parameters of the official modules; each set is a comparison. */
+const LIBRARY: Readonly<Record<string, readonly Readonly<Record<string, string>>[]>> = {
+  "array-explode": [{}, { path: "items", "on-error": "drop" }, { strings: "text", "on-error": "keep" }],
+  counter: [{}],
+  dedup: [{ count: "3" }, { count: "5", of: "key", age: "20000" }],
+  "json-filter": [
+    { path: "user.name", value: "ann" },
+    { path: "user.age", operator: "gt", value: "0", "on-error": "drop" },
+    { path: "fact", operator: "matches", value: "[a-m]+", invert: "true", "on-error": "keep" },
+  ],
+  "json-map": [
+    { spec: '{"drop":["length"],"rename":{"fact":"truth"}}', "on-error": "keep" },
+    { spec: '[{"operation":"shift","spec":{"user":{"name":"who"}}}]' },
+  ],
+  "json-sql": [
+    {
+      mapping:
+        '{"table":"people","map-columns":{"name":{"json-key":"user.name","value":{"type":"text","default":"nobody"}}}}',
+      "on-error": "keep",
+    },
+  ],
+  "key-from-field": [{ path: "user.name" }, { path: "fact", "on-error": "no-key" }],
+  "line-splitter": [{}, { "empty-lines": "keep" }],
+  redact: [{ paths: "user.name" }, { fields: "fact,age", mask: "-", "on-error": "mask" }],
+  "regex-filter": [{ regex: "[a-m]{2}|^\\d+$" }, { regex: "a", of: "key", invert: "true", "ignore-case": "true" }],
+  sample: [{ "one-of": "2" }, { "per-second": "3" }],
+  "stats-by-key": [
+    { function: "count", "on-error": "skip" },
+    { function: "average", key: "user.name", value: "amount", "on-error": "skip" },
+    { function: "max" },
+  ],
 };
 
 function namesIn(folder: string, ending: string): readonly string[] {
@@ -46,6 +81,11 @@ function rust(name: string): Uint8Array {
   return readFileSync(new URL(`../fixtures/wasm/${name}.wasm`, import.meta.url));
 }
 
+async function official(name: string): Promise<Uint8Array> {
+  const files = await compileLibrary([name]);
+  return readFileSync(files.get(name) as string);
+}
+
 function stepOf(name: string, wasm: Uint8Array, more: Partial<ChainStep> = {}): ChainStep {
   return { name, wasm, params: new Map(Object.entries(PARAMS[name] ?? {})), lookback: { last: 10 }, ...more };
 }
@@ -54,7 +94,7 @@ function batchOf(values: readonly string[], baseOffset = 0): RealBatch {
   return { records: makeSection(values, ["k"]), baseOffset, baseTimestampMs: 1_700_000_000_000 };
 }
 
-async function compareOnRandomBatches(step: ChainStep, versions: readonly number[]): Promise<void> {
+async function compareOnRandomBatches(step: ChainStep, versions: readonly number[], share = 1): Promise<void> {
   const input = fc.record({
     batches: fc.array(randomBatch(), { maxLength: 10 }),
     history: randomSections(),
@@ -63,7 +103,7 @@ async function compareOnRandomBatches(step: ChainStep, versions: readonly number
   const property = fc.asyncProperty(input, async ({ version, ...rest }) => {
     await expectSame(ours, real, { steps: [step], ...rest }, version);
   });
-  const numRuns = Math.min(RUNS_MAX, Math.max(RUNS_MIN, Math.round(COMPILED_BYTES / step.wasm.length)));
+  const numRuns = Math.min(RUNS_MAX, Math.max(RUNS_MIN, Math.round(COMPILED_BYTES / share / step.wasm.length)));
   await fc.assert(property, { numRuns });
 }
 
@@ -71,6 +111,24 @@ describe("on the engine of the original, as on ours", () => {
   describe("a module written against the bare ABI in AssemblyScript gives the same records and errors", () => {
     it.each(namesIn("../fixtures/assembly/", ".ts"))("%s", async (name) => {
       await compareOnRandomBatches(stepOf(name, await buildAs(name)), [22, 25]);
+    });
+  });
+
+  describe("a module written with the SDK gives the same records and errors", () => {
+    it.each(namesIn("../fixtures/assembly-sdk/", ".ts"))("%s", async (name) => {
+      await compareOnRandomBatches(stepOf(name, await buildSdk(name)), [22, 25]);
+    });
+  });
+
+  describe("an official module gives the same records and errors", () => {
+    it.each(libraryNames())("%s", async (name) => {
+      const wasm = await official(name);
+      const sets = LIBRARY[name] ?? [];
+      expect(sets.length, `parameters for ${name} in this file`).toBeGreaterThan(0);
+      for (const params of sets) {
+        const step = stepOf(name, wasm, { params: new Map(Object.entries(params)) });
+        await compareOnRandomBatches(step, [22, 25], sets.length);
+      }
     });
   });
 
