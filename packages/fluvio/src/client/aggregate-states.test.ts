@@ -121,6 +121,29 @@ describe("a consumer whose aggregate keeps its state", () => {
     expect(values(await stored(topic, "again"))).toEqual(["5"]);
   });
 
+  it("goes on with new code of its module on request, on every SPU, with the accumulators it has", async () => {
+    const topic = await newTopic(2);
+    const code = await buildAs("aggregate");
+    await fluvio.admin().createSmartModule("switched", code);
+    await send(topic, [1], 0);
+    await send(topic, [10], 1);
+    const consumer = await fluvio.consumer(
+      options(topic, "switched", { smartmodules: [{ name: "switched", state: "s" }] }),
+    );
+    const records = consumer[Symbol.asyncIterator]();
+    const next = async () => text((await records.next()).value?.value);
+    expect([await next(), await next()].sort()).toEqual(["1", "10"]);
+    // an empty custom section makes it another module
+    const changed = Buffer.concat([code, Buffer.from([0, 2, 1, 0x78])]);
+    await fluvio.admin().createSmartModule("switched", changed, { replace: true });
+    expect(await fluvio.admin().switchSmartModule("switched")).toEqual({ streams: 2, connectors: 0, failures: [] });
+    await send(topic, [2], 0);
+    expect(await next()).toBe("3");
+    await send(topic, [20], 1);
+    expect(await next()).toBe("30");
+    await consumer.close();
+  });
+
   it("keeps open windows as well", async () => {
     const topic = await newTopic();
     const smartmodules = [{ name: "sum", state: "windows", window: { sizeMs: 1000 } }];

@@ -97,6 +97,20 @@ const REFUSED: readonly [what: string, name: string, spec: TopicSpecInput, code:
     /^Deduplication needs the name of a SmartModule$/,
   ],
   [
+    "deduplication with an option of streams",
+    "t",
+    { ...computed(1), deduplication: { count: 1, age: undefined, uses: "f", with: new Map([["fluvio.state", "s"]]) } },
+    "TopicInvalidConfiguration",
+    /^Deduplication cannot have a state$/,
+  ],
+  [
+    "deduplication with an option that is not known",
+    "t",
+    { ...computed(1), deduplication: { count: 1, age: undefined, uses: "f", with: new Map([["fluvio.x", "1"]]) } },
+    "TopicInvalidConfiguration",
+    /^Deduplication: the parameter fluvio\.x .* is not known$/,
+  ],
+  [
     "deduplication by nothing",
     "t",
     { ...computed(1), deduplication: { count: 0, age: undefined, uses: "f", with: new Map() } },

@@ -1,9 +1,11 @@
 import {
   AGGREGATE_STATE_TOPIC,
+  isFluvioError,
   type MetadataOf,
   parsePartitionName,
   partitionName,
   type StatusInput,
+  stepOptionsFromParams,
   type TopicSpec,
   topicNameProblem,
   type UpdateTopicAction,
@@ -176,7 +178,7 @@ export class Topics {
   }
 
   /** The module must be there, and able to run: else no record could ever be written. */
-  #validateDeduplication({ uses, count }: NonNullable<TopicSpec["deduplication"]>): void {
+  #validateDeduplication({ uses, count, with: params }: NonNullable<TopicSpec["deduplication"]>): void {
     if (count < 1) {
       const sentence = `Deduplication looks back on 1 record at least, not ${count}`;
       throw refusal({ name: "TopicInvalidConfiguration" }, sentence);
@@ -185,6 +187,8 @@ export class Topics {
       const sentence = "Deduplication needs the name of a SmartModule";
       throw refusal({ name: "DeduplicationSmartModuleNameInvalid", message: sentence }, sentence);
     }
+    const options = dedupOptionsProblem(params);
+    if (options !== undefined) throw refusal({ name: "TopicInvalidConfiguration" }, options);
     const module = this.#parts.findSmartModule(uses);
     if (module === undefined) {
       const sentence = `Deduplication SmartModule not found: ${uses}. Store it with \`fluvio smartmodule create\` or \`fluvio smartmodule install\` first`;
@@ -323,6 +327,18 @@ export class Topics {
       { name: "TopicNotProvisioned" },
       `Topic could not be provisioned: ${name}: ${why}. Check the SPUs with \`fluvio cluster spu list\``,
     );
+  }
+}
+
+/** Parameters of a deduplication may be options of its step, but those of a stream. */
+function dedupOptionsProblem(params: ReadonlyMap<string, string>): string | undefined {
+  try {
+    const { window, stateName } = stepOptionsFromParams(params);
+    const option = window === undefined ? stateName && "a state" : "a window";
+    return option === undefined ? undefined : `Deduplication cannot have ${option}`;
+  } catch (error) {
+    if (!isFluvioError(error)) throw error;
+    return `Deduplication: ${error.message}`;
   }
 }
 

@@ -3,14 +3,7 @@ import type { ChainState, HistoryTaker, Lookback, SmartChain, SmartEngine } from
 import type { PartitionLog } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ModuleSwitch } from "../link.ts";
-import {
-  type LoadedStep,
-  loadStep,
-  type PlannedStep,
-  planSteps,
-  refuseStreamOptions,
-  requestedName,
-} from "./chain-steps.ts";
+import { type LoadedStep, loadStep, type PlannedStep, planSteps, refuseStreamOptions } from "./chain-steps.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { ModuleCache } from "./module-cache.ts";
 import { RunningChain } from "./running-chain.ts";
@@ -36,7 +29,8 @@ export interface ChainRequest {
 /** Something that runs stored modules and can take over new code. */
 export interface Switchable {
   readonly label: string;
-  readonly plan: readonly PlannedStep[];
+  /** Names that it asks the cluster for. */
+  readonly requestedNames: readonly string[];
   /** Keys of the stored modules whose code it runs. */
   readonly storedNames: readonly string[];
   /** @throws why it goes on with the code it has */
@@ -145,9 +139,7 @@ export class ChainFactory {
   /** Whether it runs that module, or asks for a name that means it now. */
   private async uses(chain: Switchable, stored: string): Promise<boolean> {
     if (chain.storedNames.includes(stored)) return true;
-    for (const planned of chain.plan) {
-      const name = requestedName(planned);
-      if (name === undefined) continue;
+    for (const name of chain.requestedNames) {
       const found = await this.options.modules.module(name).catch(() => undefined);
       if (found?.name === stored) return true;
     }

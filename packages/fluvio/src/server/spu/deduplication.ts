@@ -9,7 +9,7 @@ import {
 import type { RecordError, SmartChain } from "../../smartengine/index.ts";
 import type { AppendResult, PartitionLog } from "../../storage/index.ts";
 import type { ReplicaAssignment } from "../link.ts";
-import { type PlannedStep, planSteps, refuseStreamOptions } from "./chain-steps.ts";
+import { planSteps, refuseStreamOptions } from "./chain-steps.ts";
 import type { ChainFactory, Switchable } from "./chains.ts";
 import { transformBatches } from "./produce-chain.ts";
 import type { Replica } from "./replica-manager.ts";
@@ -69,7 +69,7 @@ interface Parts {
  */
 export class Deduplication implements Switchable {
   readonly label: string;
-  readonly plan: readonly PlannedStep[];
+  private readonly invocations: readonly SmartModuleInvocation[];
   private readonly settings: Settings;
   private readonly parts: Parts;
   private working: Working | undefined;
@@ -83,7 +83,11 @@ export class Deduplication implements Switchable {
     this.label = `the deduplication of ${partition}`;
     this.settings = settings;
     this.parts = parts;
-    this.plan = planSteps([invocationOf(settings)]);
+    this.invocations = [invocationOf(settings)];
+  }
+
+  get requestedNames(): readonly string[] {
+    return [this.settings.uses];
   }
 
   get storedNames(): readonly string[] {
@@ -182,8 +186,9 @@ export class Deduplication implements Switchable {
   private async make(): Promise<Working> {
     const { chains, log } = this.parts;
     try {
-      refuseStreamOptions(this.plan);
-      return await chains.make(this.plan, log, log.logEndOffset);
+      const plan = planSteps(this.invocations);
+      refuseStreamOptions(plan);
+      return await chains.make(plan, log, log.logEndOffset);
     } catch (error) {
       throw this.explained(error);
     }

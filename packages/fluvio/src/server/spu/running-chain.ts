@@ -1,5 +1,5 @@
 import type { ChainState, ProcessInput, ProcessOutput, SmartChain } from "../../smartengine/index.ts";
-import type { LoadedStep, PlannedStep } from "./chain-steps.ts";
+import { type LoadedStep, type PlannedStep, requestedName } from "./chain-steps.ts";
 
 /** What is known of a chain besides its engine's part. */
 export interface RunningChainParts {
@@ -38,6 +38,11 @@ export class RunningChain implements AsyncDisposable {
 
   get plan(): readonly PlannedStep[] {
     return this.parts.plan;
+  }
+
+  /** Names that it asks the cluster for. */
+  get requestedNames(): readonly string[] {
+    return this.parts.plan.flatMap((planned) => requestedName(planned) ?? []);
   }
 
   /** Keys of the stored modules whose code it runs. */
