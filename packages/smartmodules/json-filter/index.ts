@@ -63,9 +63,9 @@ function holds(start: usize, end: usize): bool {
   if (operator === MATCHES) return matches(start, end);
   if (operator === IN) return isInList(start, end);
   const order = operand.order(start, end);
-  if (order === NO_ORDER) return operator === NOT_EQUAL;
   if (operator === EQUAL) return order === 0;
   if (operator === NOT_EQUAL) return order !== 0;
+  if (order === NO_ORDER || !operand.hasOrder(start)) return false;
   if (operator === BELOW) return order < 0;
   if (operator === AT_MOST) return order <= 0;
   if (operator === ABOVE) return order > 0;

@@ -31,6 +31,7 @@ describe("json-filter", () => {
     ["price", "lt", "10.5", [2]],
     ["price", "le", "10.5", [1, 2]],
     ["price", "gt", "9", [1]],
+    ["price", "ge", '"10"', [3]],
     ["price", "ge", "9", [1, 2]],
     ["user.name", "eq", "Ann", [1]],
     ["$.user.name", "eq", "Bob é", [2]],
@@ -147,9 +148,12 @@ function model(field: Json, operator: string, wanted: Json): boolean {
     return typeof field === "object" && field !== null && Object.hasOwn(field, name);
   }
   const found = order(field, wanted);
+  if (operator === "eq") return found === 0;
   if (operator === "ne") return found !== 0;
-  if (found === undefined) return false;
-  return { eq: found === 0, lt: found < 0, le: found <= 0, gt: found > 0, ge: found >= 0 }[operator] === true;
+  // texts have no order with a number, and words none at all
+  const ordered = typeof field === "string" ? typeof wanted !== "number" : typeof field === "number";
+  if (found === undefined || !ordered) return false;
+  return { lt: found < 0, le: found <= 0, gt: found > 0, ge: found >= 0 }[operator] === true;
 }
 
 function order(field: Json, wanted: Json): number | undefined {

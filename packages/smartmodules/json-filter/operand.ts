@@ -52,6 +52,12 @@ export class Operand {
     return isWord && !this.isQuoted && this.text.equals(start, length) ? 0 : NO_ORDER;
   }
 
+  /** Whether a field may be below or above this: a text that is to be above 10 is a mistake, not an order of letters. */
+  hasOrder(start: usize): bool {
+    const first = load<u8>(start);
+    return first === 0x22 ? !this.isNumber : first === 0x2d || first - 0x30 < 10;
+  }
+
   private orderOfText(start: usize, length: i32): i32 {
     const field = textOf(start, length);
     const common = min(field.length, this.text.length);
