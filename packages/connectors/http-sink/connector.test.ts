@@ -58,6 +58,7 @@ class Sink {
   readonly messages: RunnerMessage[] = [];
   readonly counters: RunCounters = { records: 0, recordErrors: 0 };
   readonly done: Promise<void>;
+  failure: unknown;
   readonly #stop = new AbortController();
   #heard: (() => void)[] = [];
 
@@ -85,10 +86,11 @@ class Sink {
       },
       this.counters,
     );
-    this.done.then(
-      () => this.#wake(),
-      () => this.#wake(),
-    );
+    const ended = (error?: unknown) => {
+      this.failure = error;
+      this.#wake();
+    };
+    this.done.then(() => ended(), ended);
     running.push(this);
   }
 
@@ -105,7 +107,10 @@ class Sink {
   /** Looked at after every line of the log and every report. */
   async until(holds: () => boolean): Promise<void> {
     const late = lateness(() => `only ${JSON.stringify(this.lines)}`);
-    while (!holds()) await Promise.race([late, new Promise<void>((resolve) => this.#heard.push(resolve))]);
+    while (!holds()) {
+      if (this.failure !== undefined) throw this.failure;
+      await Promise.race([late, new Promise<void>((resolve) => this.#heard.push(resolve))]);
+    }
   }
 
   stop(): Promise<void> {
@@ -481,5 +486,31 @@ describe("SmartModules before it", () => {
     await fluvio.admin().createSmartModule(String(own.parameters["filter-map"]), await buildAs("keep-all"));
     await target.until(() => target.taken.includes("6"));
     expect(target.taken).toEqual(["1", "2", "x", "6"]);
+  });
+
+  test("with a kept state go on where the target was last written", async () => {
+    const name = newName();
+    await fluvio.admin().createSmartModule(name, await buildAs("aggregate"));
+    const topic = await topicWith(["1", "2", "3"]);
+    const own = config(topic, {}, { transforms: [{ uses: name, with: {}, state: "totals" }] });
+    const first = new Sink(own);
+    await target.until(() => target.taken.length === 3);
+    await first.stop();
+    await produce(topic, ["4"]);
+    target.answer = () => status(500);
+    const second = new Sink(own);
+    await second.until(() => second.troubles.length > 0);
+    await second.stop();
+    target.answer = () => ok;
+    const third = new Sink(own);
+    await target.until(() => target.taken.length === 4);
+    expect(target.taken).toEqual(["1", "3", "6", "10"]);
+
+    await produce(topic, ["x"]);
+    await expect(third.done).rejects.toMatchObject({
+      code: "FLV_CONNECTOR_STOPPED",
+      message: expect.stringContaining("invalid digit found in string"),
+      hint: expect.stringContaining("cannot leave a record out"),
+    });
   });
 });

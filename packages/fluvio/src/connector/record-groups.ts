@@ -74,6 +74,18 @@ export class RecordGroups {
     }
   }
 
+  /**
+   * Says that everything given so far is worked off, where that is otherwise said by asking for more: the consumer can
+   * then be closed without its last chunk coming again.
+   */
+  async workedOff(): Promise<void> {
+    if (this.#options.mayReadAhead || this.#next < this.#chunk.length || this.#ended) return;
+    this.#pending ??= this.#chunks.next();
+    this.#pending.catch(() => {});
+    // The consumer takes note in this turn of the event loop; the chunk itself may never come.
+    await new Promise(setImmediate);
+  }
+
   /** Resolves when there is a chunk, the end, the stop or the deadline. */
   async #refill(deadline: Promise<"late"> | undefined): Promise<"late" | undefined> {
     this.#pending ??= this.#chunks.next();

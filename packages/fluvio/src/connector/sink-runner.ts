@@ -6,7 +6,7 @@ import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
 import type { SinkOptions } from "./sink-options.ts";
-import { SinkWriter } from "./sink-writer.ts";
+import { SinkWriter, stoppedAt } from "./sink-writer.ts";
 
 export interface SinkRunOptions {
   readonly client: FluvioClient;
@@ -24,6 +24,9 @@ export interface SinkRunOptions {
   readonly random: () => number;
 }
 
+/** What is kept with an accumulator moves on with it only: a record that a module refuses cannot be passed over. */
+const KEPT_STATE_HINT =
+  "a chain with a kept state cannot leave a record out: drop it with a filter before, or replace the module, and update the connector";
 /** How long the group in hand may take once the connector is told to stop. */
 const DRAIN_TIMEOUT_MS = 10_000;
 /** A cluster that is away comes back: a sink waits for it as long as it takes. */
@@ -98,14 +101,18 @@ export class SinkRunner implements AsyncDisposable {
   }
 
   async #consume(consumer: Consumer, flusher: OffsetFlusher, writer: SinkWriter, group: GroupOptions): Promise<void> {
-    const { stop, smartmodules } = this.#run;
-    // What is kept with an accumulator is stored with the acknowledgement of a reply: it waits for the write.
-    const mayReadAhead = !smartmodules.some(({ state }) => state !== undefined);
-    const groups = new RecordGroups(consumer.batches(), { group, mayReadAhead, stop });
+    const { stop } = this.#run;
+    // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
+    const groups = new RecordGroups(consumer.batches(), { group, mayReadAhead: !this.#keepsState, stop });
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
       await writer.write(next.records);
       flusher.workedOff(next.positions);
     }
+    await groups.workedOff();
+  }
+
+  get #keepsState(): boolean {
+    return this.#run.smartmodules.some(({ state }) => state !== undefined);
   }
 
   /** A record on which a SmartModule reports an error ends the stream; what `on_error` says happens to it, and reading goes on. */
@@ -119,11 +126,13 @@ export class SinkRunner implements AsyncDisposable {
     const { topic, options, stop } = this.#run;
     const failed = refusedByModule(error);
     if (failed === undefined || options.strategy === "none" || stop.aborted) throw error;
+    const letter = { topic, ...failed, stage: "smartmodule" as const };
+    if (this.#keepsState) throw stoppedAt(letter, KEPT_STATE_HINT);
     if (options.onError === "retry") {
       await writer.pause(attempt, error);
       return;
     }
-    await writer.handle({ topic, ...failed, stage: "smartmodule" });
+    await writer.handle(letter);
     consumer.offsetCommit({ topic, partition: failed.partition, offset: failed.offset });
     await flusher.now();
   }

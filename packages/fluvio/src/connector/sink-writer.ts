@@ -121,7 +121,9 @@ export class SinkWriter {
   async handle(letter: DeadLetter): Promise<void> {
     const { options, logger, counters, deadLetter } = this.#options;
     const { topic, partition, offset, key, value, reason } = letter;
-    if (options.onError === "stop") throw stoppedAt(letter);
+    if (options.onError === "stop") {
+      throw stoppedAt({ ...letter, reason: `and \`on-error\` is \`stop\`: ${reason}` }, STOPPED_HINT);
+    }
     if (options.onError === "dead-letter") await deadLetter(letter);
     else logger.error({ topic, partition, offset, key, value, reason }, "record skipped: it cannot be written");
     counters.recordErrors++;
@@ -143,10 +145,11 @@ export class SinkWriter {
   }
 }
 
-function stoppedAt({ topic, partition, offset, key, value, reason }: DeadLetter): Error {
-  const sentence = `Record ${offset} of ${topic}-${partition} cannot be written, and \`on-error\` is \`stop\`: ${reason}`;
-  return flvError("FLV_CONNECTOR_STOPPED", sentence, {
-    details: { topic, partition, offset, key, value },
-    hint: "put the target right and start the connector again with `fluvio connector update`, or choose another `on-error`",
-  });
+const STOPPED_HINT =
+  "put the target right and start the connector again with `fluvio connector update`, or choose another `on-error`";
+
+/** The error that ends a connector for good at a record. */
+export function stoppedAt({ topic, partition, offset, key, value, reason }: DeadLetter, hint: string): Error {
+  const sentence = `Record ${offset} of ${topic}-${partition} cannot be written, ${reason}`;
+  return flvError("FLV_CONNECTOR_STOPPED", sentence, { details: { topic, partition, offset, key, value }, hint });
 }

@@ -32,14 +32,14 @@ export class AggregateStates {
   /** Has the SPU that keeps the states answer. @throws FLV_AGGREGATE_STATE | FLV_SERVER with the SPU's words */
   async ask(request: AggregateStateRequest): Promise<unknown> {
     const { context, links, topics } = this.#parts;
-    let leader = this.#leader();
-    if (leader === undefined) {
+    if (this.#leader() === undefined) {
       // nothing was ever kept
       if (request.kind === "fetchAggregateState") return undefined;
       if (request.kind !== "commitAggregateState") return [];
-      await topics.ensureStatesTopic();
-      leader = this.#leader();
     }
+    // also of a topic that another request has just had made: its SPU may not have it open yet
+    await topics.ensureStatesTopic();
+    const leader = this.#leader();
     if (request.kind === "commitAggregateState") {
       const { topic } = request.commit;
       const found = context.stores.topics.get(topic);
