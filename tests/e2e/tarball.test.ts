@@ -1,10 +1,11 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../free-port.ts";
+import { blocksOf, followGuide } from "./guide.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
@@ -67,6 +68,62 @@ describe("the tarball", () => {
     expect((await fluvio(["produce", "hello"], "one\ntwo\nthree\n")).status).toBe(0);
     const consumed = await fluvio(["consume", "hello", "-B", "-d"]);
     expect(consumed).toEqual({ status: 0, stdout: "one\ntwo\nthree\n", stderr: "" });
+  });
+
+  describe("SmartModules", () => {
+    const guide = join(root, "docs/smartmodules.md");
+    let folder = "";
+    // Beside the installation, not in it: a project must find it without packages of its own.
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "fluvio-modules-"));
+    });
+    afterAll(async () => {
+      await rm(folder, { recursive: true, force: true });
+    });
+    const shell = () => ({
+      cwd: folder,
+      env: { ...environment, PATH: `${join(prefix, "node_modules/.bin")}:${process.env.PATH}` },
+    });
+
+    test("every command of docs/smartmodules.md does what it says there", async () => {
+      const blocks = await blocksOf(guide);
+      expect(blocks.filter(({ info }) => info === "sh").length).toBeGreaterThan(15);
+      await followGuide(blocks, shell());
+    }, 600_000);
+
+    test("every module of docs/smartmodules.md compiles", async () => {
+      const sources = (await blocksOf(guide)).filter(({ info }) => info === "ts");
+      expect(sources.length).toBeGreaterThan(3);
+      const script = join(prefix, "compile.mjs");
+      await writeFile(
+        script,
+        `import { compileSmartModule } from "fluvio/smartmodule";
+         for (const entry of process.argv.slice(2)) console.log((await compileSmartModule({ entry, optimize: false })).kind);`,
+      );
+      const entries = await Promise.all(
+        sources.map(async ({ text, line }) => {
+          const entry = join(folder, `line-${line}`, "index.ts");
+          await mkdir(dirname(entry));
+          await writeFile(entry, text);
+          return entry;
+        }),
+      );
+      const { stdout } = await run(process.execPath, [script, ...entries], shell());
+      expect(stdout.trim().split("\n")).toHaveLength(sources.length);
+    }, 120_000);
+
+    test.each(["filter", "map", "filter-map", "array-map", "aggregate"])(
+      "smdk generates projects of the kind %s that pass their tests",
+      async (kind) => {
+        for (const params of ["--with-params", "--no-params"]) {
+          const name = `${kind}-${params.slice(2)}`;
+          await run("smdk", ["generate", name, "--silent", "--sm-type", kind, params], shell());
+          const { stdout } = await run("smdk", ["test"], { ...shell(), cwd: join(folder, name) });
+          expect(stdout).toMatch(/pass [1-9]\d*\n.*fail 0\n/);
+        }
+      },
+      120_000,
+    );
   });
 
   test("version names the commit it was packed from", async () => {

@@ -50,7 +50,7 @@ const nouns: readonly Noun[] = [
   { name: "hub", summary: hub.summary, load: async () => [hub] },
 ];
 
-export const SMDK: Program = {
+const SMDK: Program = {
   name: "smdk",
   title: "smdk: the SmartModule kit, a second name of `fluvio smartmodule`",
   nouns,

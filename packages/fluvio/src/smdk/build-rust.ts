@@ -138,7 +138,7 @@ function buildFailed(target: string, { exitCode, text }: CargoResult) {
 }
 
 /** The command that installs what is missing, when that is what went wrong. */
-export function installHint(target: string, text: string): string | undefined {
+function installHint(target: string, text: string): string | undefined {
   const missing = /can't find crate for `(?:core|std)`/.test(text) || /target may not be installed/.test(text);
   if (missing) return `Install it with \`rustup target add ${target}\`.`;
   const unknown = /(?:could not find specification for target|error loading target specification)/i.test(text);

@@ -40,7 +40,7 @@ export async function buildTypeScript(
 }
 
 /** Changes whenever a build could give another result. */
-export async function sourcesHash(project: Project): Promise<string> {
+async function sourcesHash(project: Project): Promise<string> {
   // the compiler and the SDK are part of the same installation
   const { version } = await ownManifest();
   const hash = createHash("sha256").update(version).update(relative(project.dir, project.entry));

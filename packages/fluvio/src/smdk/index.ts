@@ -1,9 +1,9 @@
-export { type BuildOptions, type Built, buildProject } from "./build.ts";
-export { type RustBuildOptions, rustOptionsOf } from "./build-rust.ts";
-export { type GenerateOptions, generateProject } from "./generate.ts";
+export { type Built, buildProject } from "./build.ts";
+export { rustOptionsOf } from "./build-rust.ts";
+export { generateProject } from "./generate.ts";
 export { ownManifest, resolverUrl } from "./installation.ts";
 export { libraryModules } from "./library.ts";
-export { type NpmOptions, runNpm } from "./npm.ts";
+export { runNpm } from "./npm.ts";
 export type { OfferedModule } from "./offered.ts";
 export { noGroup, PACK_DIR, type Packed, packProject } from "./pack.ts";
 export { parsePackageFile, withVisibility } from "./package-file.ts";
@@ -12,10 +12,9 @@ export {
   findProject,
   PACKAGE_FILE,
   type Project,
-  type ProjectLanguage,
   readPackageFile,
   TARGET_DIR,
 } from "./project.ts";
 export { type Replayed, type ReplayRecord, type ReplayResult, type ReplayStatus, replay } from "./replay.ts";
-export { type RunInput, type RunRecord, type RunResult, runModules } from "./run.ts";
-export { GENERATED_KINDS, type GeneratedKind } from "./templates/answers.ts";
+export { type RunRecord, runModules } from "./run.ts";
+export type { GeneratedKind } from "./templates/answers.ts";

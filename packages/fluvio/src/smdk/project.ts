@@ -10,7 +10,7 @@ export const TARGET_DIR = "target";
 /** Files that a TypeScript module may begin in; the first that exists is taken. */
 const ENTRIES = ["src/index.ts", "assembly/index.ts", "index.ts"];
 
-export type ProjectLanguage = "typescript" | "rust";
+type ProjectLanguage = "typescript" | "rust";
 
 /** A SmartModule with its source: a folder with a SmartModule.toml. */
 export interface Project {

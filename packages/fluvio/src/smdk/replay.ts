@@ -23,7 +23,7 @@ export interface Replayed {
 }
 
 /** One call of the chain. */
-export interface ReplayBatch {
+interface ReplayBatch {
   readonly records: number;
   readonly out: number;
   readonly timeMs: number;

@@ -140,7 +140,7 @@ function timingOf(partitions: readonly PreviewedPartition[]): Timing {
 const BARS = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /** Numbers as a line of bars, at most `width` wide; each bar is the largest of its share. */
-export function sparkline(numbers: readonly number[], width: number, max = Math.max(...numbers)): string {
+function sparkline(numbers: readonly number[], width: number, max = Math.max(...numbers)): string {
   const share = Math.max(1, Math.ceil(numbers.length / width));
   const bars: string[] = [];
   for (let at = 0; at < numbers.length; at += share) {

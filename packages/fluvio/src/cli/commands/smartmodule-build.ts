@@ -79,7 +79,7 @@ export const smartmoduleBuild = command({
 });
 
 /** `target/my-filter.wasm: filter, 8342 bytes, built in 1.4 s`. */
-export function builtLine(io: Io, { path, wasm, inspection, fresh, timeMs }: Built): string {
+function builtLine(io: Io, { path, wasm, inspection, fresh, timeMs }: Built): string {
   const short = relative(io.cwd, path);
   const shown = short.startsWith("..") ? path : short;
   const kind = inspection.kind.replace("_", "-");

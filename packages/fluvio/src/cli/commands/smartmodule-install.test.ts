@@ -168,6 +168,32 @@ describe("smartmodule install", () => {
   });
 });
 
+describe("the official SmartModules", () => {
+  it("are listed with what they do", async () => {
+    const lines = (await cli.ok("sm", "install")).split("\n").map((line) => line.trim().split(/ {2,}/));
+    expect(lines[0]).toEqual(["NAME", "KIND", "DESCRIPTION"]);
+    expect(lines).toContainEqual(["regex-filter", "filter", "Keeps records that match a regular expression"]);
+    const json = JSON.parse(await cli.ok("sm", "install", "-O", "json"));
+    const counter = json.find(({ name }: { name: string }) => name === "counter");
+    expect(counter).toMatchObject({ kind: "aggregate", version: expect.stringMatching(/^\d/) });
+  });
+
+  it("are installed by their short name, in the version that is there", async () => {
+    expect(await cli.ok("sm", "install", "counter")).toMatch(
+      /^smartmodule "fluvio\/counter@[\d.]+" has been installed \(aggregate\)\.\n$/,
+    );
+    expect(await cli.ok("sm", "test", "counter", "--text", "x")).toBe("1\n");
+    const { exitCode, stderr } = await cli.run(["sm", "install", "counter@99.0.0"]);
+    expect(stderr).toMatch(/This installation carries counter@[\d.]+, not 99\.0\.0/);
+    expect(exitCode).toBe(1);
+  });
+
+  it("are suggested for a slip, after the registry was asked", async () => {
+    const { stderr } = await cli.run(["sm", "install", "regexfilter"], { env: npmEnv() });
+    expect(stderr).toContain("An official one with a similar name: regex-filter.");
+  }, 60_000);
+});
+
 describe("smartmodule load", () => {
   beforeAll(async () => {
     await mkdir(join(cli.dir, "project/src"), { recursive: true });

@@ -14,8 +14,7 @@ export interface Answers {
   readonly productVersion: string;
 }
 
-export const GENERATED_KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const;
-export type GeneratedKind = (typeof GENERATED_KINDS)[number];
+export type GeneratedKind = "filter" | "map" | "filter-map" | "array-map" | "aggregate";
 
 /** Text of a file by its path in the project. */
 export type ProjectFiles = ReadonlyMap<string, string>;
