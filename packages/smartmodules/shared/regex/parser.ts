@@ -1,5 +1,6 @@
 /** From the text of a regular expression to a tree of {@link Node}. */
-import { CharSet, CODE_POINT_MAX, digits, namedClass, spaces, wordCharacters } from "./char-set";
+import { CharSet, namedClass } from "./char-set";
+import { Cursor } from "./cursor";
 
 export const NODE_EMPTY: i32 = 0;
 export const NODE_CLASS: i32 = 1;
@@ -49,16 +50,12 @@ class Flags {
 }
 
 /** After {@link Parser.parse}: `error` is empty, or says what is wrong at which character (counted from 0). */
-export class Parser {
-  error: string = "";
-  errorAt: i32 = 0;
-  private at: i32 = 0;
+export class Parser extends Cursor {
   private depth: i32 = 0;
   private flags: Flags = new Flags();
-  private pattern: string;
 
   constructor(pattern: string, ignoreCase: bool) {
-    this.pattern = pattern;
+    super(pattern);
     this.flags.ignoreCase = ignoreCase;
   }
 
@@ -68,38 +65,9 @@ export class Parser {
     return node;
   }
 
-  private failed(): bool {
-    return this.error.length > 0;
-  }
-
-  private fail(what: string, at: i32): Node {
-    if (!this.failed()) {
-      this.error = what;
-      this.errorAt = at;
-    }
+  private wrong(what: string, at: i32): Node {
+    this.fail(what, at);
     return new Node(NODE_EMPTY);
-  }
-
-  private more(): bool {
-    return this.at < this.pattern.length && !this.failed();
-  }
-
-  /** The character here, without taking it; -1 at the end. */
-  private peek(ahead: i32 = 0): i32 {
-    const at = this.at + ahead;
-    return at < this.pattern.length ? this.pattern.charCodeAt(at) : -1;
-  }
-
-  private take(text: string): bool {
-    if (!this.pattern.startsWith(text, this.at)) return false;
-    this.at += text.length;
-    return true;
-  }
-
-  private takePoint(): u32 {
-    const point = <u32>this.pattern.codePointAt(this.at);
-    this.at += point > 0xffff ? 2 : 1;
-    return point;
   }
 
   private choice(): Node {
@@ -130,13 +98,13 @@ export class Parser {
     node.min = this.boundMin;
     node.max = this.boundMax;
     if (node.max !== REPEAT_FOREVER && node.max < node.min)
-      return this.fail("a repeat whose end is below its start", at);
-    if (max(node.min, node.max) > REPEAT_MAX) return this.fail(`a repeat above ${REPEAT_MAX}`, at);
+      return this.wrong("a repeat whose end is below its start", at);
+    if (max(node.min, node.max) > REPEAT_MAX) return this.wrong(`a repeat above ${REPEAT_MAX}`, at);
     node.children.push(item);
     // Which match is found first does not matter where only the existence of one counts.
     this.take("?");
     const again = this.at;
-    if (this.bounds()) return this.fail("nothing to repeat", again);
+    if (this.bounds()) return this.wrong("nothing to repeat", again);
     return node;
   }
 
@@ -169,23 +137,13 @@ export class Parser {
     return true;
   }
 
-  /** Decimal digits; -2 when there is none. */
-  private number(): i32 {
-    let value = -2;
-    while (this.peek() >= 0x30 && this.peek() <= 0x39) {
-      value = min(max(value, 0) * 10 + this.peek() - 0x30, REPEAT_MAX + 1);
-      this.at++;
-    }
-    return value;
-  }
-
   private item(): Node {
     const at = this.at;
     const char = this.peek();
     if (char === 0x28) return this.group();
     if (char === 0x5b) return this.bracket();
     if (char === 0x5c) return this.escape();
-    if (this.bounds()) return this.fail("nothing to repeat", at);
+    if (this.bounds()) return this.wrong("nothing to repeat", at);
     if (char === 0x5e || char === 0x24) {
       this.at++;
       const multiline = this.flags.multiline;
@@ -207,7 +165,7 @@ export class Parser {
 
   private group(): Node {
     const start = this.at++;
-    if (++this.depth > GROUP_DEPTH_MAX) return this.fail(`more than ${GROUP_DEPTH_MAX} groups in each other`, start);
+    if (++this.depth > GROUP_DEPTH_MAX) return this.wrong(`more than ${GROUP_DEPTH_MAX} groups in each other`, start);
     const outside = this.flags.copy();
     let open = true;
     if (this.take("?")) open = this.groupKind(start);
@@ -218,7 +176,7 @@ export class Parser {
       return new Node(NODE_EMPTY);
     }
     const node = this.choice();
-    if (!this.failed() && !this.take(")")) return this.fail("unclosed (", start);
+    if (!this.failed() && !this.take(")")) return this.wrong("unclosed (", start);
     this.depth--;
     this.flags = outside;
     // A group stays one item, so that a repeat after it means all of it.
@@ -260,7 +218,7 @@ export class Parser {
   private escape(): Node {
     const start = this.at++;
     const char = this.peek();
-    if (char === -1) return this.fail("a \\ at the end", start);
+    if (char === -1) return this.wrong("a \\ at the end", start);
     if (char === 0x62 || char === 0x42 || char === 0x41 || char === 0x7a) {
       this.at++;
       if (char === 0x41) return assertion(ASSERT_TEXT_START);
@@ -270,81 +228,10 @@ export class Parser {
     const set = this.escapedClass();
     if (set !== null) return classNode(set);
     if (char >= 0x31 && char <= 0x39) {
-      return this.fail("back references are not supported (matching takes linear time)", start);
+      return this.wrong("back references are not supported (matching takes linear time)", start);
     }
     const point = this.escapedPoint(start);
     return this.failed() ? new Node(NODE_EMPTY) : this.literal(point);
-  }
-
-  /** `\d`, `\w`, `\s` and their opposites, after the backslash; null when it is something else. */
-  private escapedClass(): CharSet | null {
-    const char = this.peek();
-    const small = char | 0x20;
-    if (small !== 0x64 && small !== 0x77 && small !== 0x73) return null;
-    this.at++;
-    const set = small === 0x64 ? digits() : small === 0x77 ? wordCharacters() : spaces();
-    return char === small ? set : set.negate();
-  }
-
-  /** One escaped character, after the backslash. */
-  private escapedPoint(start: i32): u32 {
-    const char = this.peek();
-    if (char === 0x78 || char === 0x75) {
-      this.at++;
-      return this.hexPoint(char === 0x78 ? 2 : 4, start);
-    }
-    const point = this.takePoint();
-    if (char === 0x6e) return 0x0a;
-    if (char === 0x74) return 0x09;
-    if (char === 0x72) return 0x0d;
-    if (char === 0x66) return 0x0c;
-    if (char === 0x76) return 0x0b;
-    if (char === 0x30) return 0x00;
-    if ((point | 0x20) - 0x61 < 26 || point - 0x30 < 10) {
-      const written = String.fromCodePoint(<i32>point);
-      this.fail(
-        `unknown escape \\${written}${point === 0x70 || point === 0x50 ? " (classes by Unicode property)" : ""}`,
-        start,
-      );
-    }
-    return point;
-  }
-
-  /** `HH`, `HHHH` or `{H…}`. A pair of surrogates, as JavaScript writes it, is one character. */
-  private hexPoint(length: i32, start: i32): u32 {
-    let end = this.at + length;
-    const braced = this.take("{");
-    if (braced) {
-      end = this.pattern.indexOf("}", this.at);
-      if (end <= this.at) end = this.pattern.length + 1;
-    }
-    const point = this.hex(this.at, end);
-    if (point < 0 || point > <i32>CODE_POINT_MAX) {
-      this.fail("not the number of a character", start);
-      return 0;
-    }
-    this.at = braced ? end + 1 : end;
-    if ((point & 0xfc00) === 0xd800 && this.pattern.startsWith("\\u", this.at)) {
-      const low = this.hex(this.at + 2, this.at + 6);
-      if ((low & 0xfc00) === 0xdc00) {
-        this.at += 6;
-        return 0x10000 + ((<u32>point & 0x3ff) << 10) + (<u32>low & 0x3ff);
-      }
-    }
-    return <u32>point;
-  }
-
-  private hex(from: i32, to: i32): i32 {
-    if (to > this.pattern.length || to - from > 6) return -1;
-    let value: i32 = 0;
-    for (let i = from; i < to; i++) {
-      const char = this.pattern.charCodeAt(i);
-      const letter = char | 0x20;
-      if (char >= 0x30 && char <= 0x39) value = (value << 4) | (char - 0x30);
-      else if (letter >= 0x61 && letter <= 0x66) value = (value << 4) | (letter - 0x57);
-      else return -1;
-    }
-    return value;
   }
 
   private bracket(): Node {
@@ -359,7 +246,7 @@ export class Parser {
       this.bracketItem(set);
     }
     if (this.failed()) return new Node(NODE_EMPTY);
-    if (!this.take("]")) return this.fail("unclosed [", start);
+    if (!this.take("]")) return this.wrong("unclosed [", start);
     if (this.flags.ignoreCase) set.foldCase();
     return classNode(negated ? set.negate() : set.normalize());
   }
