@@ -1,13 +1,12 @@
 import { flvError } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
-import { askAggregateStates } from "./aggregate-states.ts";
 import { Backoff, isConnectionError } from "./backoff.ts";
 import { type Cluster, withSignal } from "./cluster.ts";
 import { toInvocation } from "./invocation.ts";
 import { PartitionReader, type ReaderSettings } from "./partition-reader.ts";
+import { type Position, selections, startPositions, stateName } from "./positions.ts";
 import { RecordQueue } from "./record-queue.ts";
 import type { Session } from "./session.ts";
-import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
 import type {
   ConsumedPosition,
   Consumer,
@@ -15,7 +14,6 @@ import type {
   ConsumerRecord,
   OffsetStrategy,
   RetryPolicy,
-  TopicSelection,
 } from "./types.ts";
 
 const MAX_BYTES_DEFAULT = 1_048_588;
@@ -26,13 +24,6 @@ const RETRY_DEFAULT = { initialDelayMs: 100, maxDelayMs: 10_000, timeoutMs: 30 *
 /** How long closing may take to store the position: with a cluster that answers, and with one that is away. */
 const CLOSE_FLUSH_MS_MAX = 10_000;
 const CLOSE_RETRY_MS_MAX = 2000;
-
-interface Position {
-  readonly topic: string;
-  readonly partition: number;
-  readonly startOffset: number;
-  readonly endOffset: number | undefined;
-}
 
 /** Looks everything up, then starts reading. @throws FLV_ARGUMENT | FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND */
 export async function openConsumer(cluster: Cluster, options: ConsumerOptions): Promise<Consumer> {
@@ -71,63 +62,6 @@ function offsetStrategy(options: ConsumerOptions): OffsetStrategy {
     });
   }
   return strategy;
-}
-
-/** Steps with different names are refused by the cluster. */
-function stateName({ smartmodules = [] }: ConsumerOptions): string | undefined {
-  return smartmodules.find(({ state }) => state !== undefined)?.state;
-}
-
-async function startPositions(cluster: Cluster, options: ConsumerOptions): Promise<readonly Position[]> {
-  const abort = cluster.following(options);
-  const selected = await selectPartitions(cluster, options, abort);
-  const stored = options.consumerId === undefined ? [] : await fetchConsumerOffsets(cluster, options.consumerId, abort);
-  const name = stateName(options);
-  const states =
-    name === undefined ? [] : await askAggregateStates(cluster, { action: "list", name, contents: false }, abort);
-  return Promise.all(
-    selected.map(async ({ topic, partition }) => {
-      const offsets = await fetchPartitionOffsets(cluster, topic, partition, abort);
-      const endOffset = options.disableContinuous ? offsets.endOffset : undefined;
-      const state = states.find((entry) => entry.topic === topic && entry.partition === partition);
-      if (state !== undefined) return { topic, partition, startOffset: state.offset, endOffset };
-      const known = stored.find((entry) => entry.topic === topic && entry.partition === partition);
-      const startOffset = startingAt(
-        options.offset ?? "end",
-        offsets,
-        known === undefined ? undefined : known.offset + 1,
-      );
-      return { topic, partition, startOffset, endOffset };
-    }),
-  );
-}
-
-async function selectPartitions(
-  cluster: Cluster,
-  options: ConsumerOptions,
-  abort: AbortOptions,
-): Promise<readonly { topic: string; partition: number }[]> {
-  const selected: { topic: string; partition: number }[] = [];
-  for (const { topic, partitions } of selections(options)) {
-    const lookUp = async () => (await cluster.session(abort)).topic(topic, abort);
-    const { partitionCount } = await cluster.tryAgain(lookUp, abort);
-    const all = Array.from({ length: partitionCount }, (_, index) => index);
-    for (const partition of new Set(partitions ?? all)) selected.push({ topic, partition });
-  }
-  return selected;
-}
-
-function selections({ topic, partitions }: ConsumerOptions): readonly TopicSelection[] {
-  if (typeof topic === "string") {
-    if (partitions === undefined) return [{ topic }];
-    return [{ topic, partitions: typeof partitions === "number" ? [partitions] : partitions }];
-  }
-  if (partitions !== undefined) {
-    throw flvError("FLV_ARGUMENT", "partitions belong to one topic, and several are given", {
-      hint: "give them as { topic, partitions } in the list of topics",
-    });
-  }
-  return topic.map((entry) => (typeof entry === "string" ? { topic: entry } : entry));
 }
 
 interface ConsumerSettings {
@@ -394,8 +328,11 @@ class StreamConsumer implements Consumer {
     this.#stop.abort(flvError("FLV_ABORTED", "the consumer was closed"));
     this.#settleChunk?.(false);
     this.#queue.abandon();
-    const signal = AbortSignal.timeout(CLOSE_RETRY_MS_MAX);
-    await Promise.all(this.#readers.map((reader) => reader.release({ signal })));
+    const released = Promise.all(this.#readers.map((reader) => reader.release()));
+    if (!this.#reading.keepsState) return;
+    await withSignal(released, AbortSignal.timeout(CLOSE_RETRY_MS_MAX)).catch((error: unknown) => {
+      this.#cluster.settings.logger.warn({ error }, "kept states are free only when the cluster has noticed the end");
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

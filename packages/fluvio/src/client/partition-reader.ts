@@ -242,12 +242,11 @@ export class PartitionReader {
    * Frees what the server keeps for the stream; without this it would until the connection closes. Resolves when a kept
    * state is free for the next consumer.
    */
-  async release(options: AbortOptions): Promise<void> {
+  async release(): Promise<void> {
     const named = this.#namedStream();
     this.#stream = undefined;
     if (named === undefined) return;
-    const released = this.#acknowledge(named, named.streamId, ACKNOWLEDGE_END, options);
-    if (this.#settings.keepsState) await released;
+    await this.#acknowledge(named, named.streamId, ACKNOWLEDGE_END);
   }
 
   #enlarge(neededBytes: number): boolean {

@@ -180,7 +180,8 @@ describe("a SmartModule that goes wrong", () => {
   const faults = [
     ["loop", "worked on one batch for more than 500 ms"],
     ["trap", "it trapped in filter: unreachable"],
-    ["garbage", "its output cannot be read"],
+    // of a single record three were made, which is found first
+    ["garbage", /its output cannot be read|it made 3 records of 1/],
     ["out-of-bounds", "lies outside its memory"],
   ] as const;
 
@@ -210,7 +211,7 @@ describe("a SmartModule that goes wrong", () => {
       message: expect.stringMatching(/^SmartModule "kitchen" .* in the records from offset \d+ to 500/),
       details: expect.objectContaining({ topic: bad, partition: 0 }),
     });
-    expect(failure).toMatchObject({ message: expect.stringContaining(words) });
+    expect(failure).toMatchObject({ message: expect.stringMatching(words) });
     await healthy.close();
     expect(await consumed({ topic: bad })).toHaveLength(501);
   });
@@ -234,7 +235,7 @@ describe("a SmartModule that goes wrong", () => {
       const smartmodules = [{ wasm: await buildAs("kitchen"), name: "kitchen" }];
       const producer = await fluvio.topicProducer(topic, { smartmodules });
       const [output] = await producer.sendAll([{ value }]);
-      await expect(output?.wait()).rejects.toMatchObject({ message: expect.stringContaining(words) });
+      await expect(output?.wait()).rejects.toMatchObject({ message: expect.stringMatching(words) });
       await producer.close().catch(() => {});
       expect(await consumed({ topic })).toEqual([]);
     },

@@ -7,8 +7,9 @@ import { engineArguments, engineLimits, engineOptions, engineSettings } from "./
 const run = command({ noun: "run", summary: "", options: engineOptions, run: async () => 0 });
 
 function settings(words: readonly string[], env: Record<string, string> = {}, base = {}) {
-  const { input } = parseCommand(run, words);
-  return engineSettings(base, input as Parameters<typeof engineSettings>[1], { env } as unknown as Io);
+  const parsed = parseCommand(run, words);
+  if (parsed.kind !== "input") throw new Error(parsed.kind);
+  return engineSettings(base, parsed.input as Parameters<typeof engineSettings>[1], { env } as unknown as Io);
 }
 
 describe("limits of SmartModules in a cluster", () => {
