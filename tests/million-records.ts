@@ -7,7 +7,7 @@ import { Program } from "../packages/fluvio/src/cli/testing/program.ts";
 import { Fluvio } from "../packages/fluvio/src/client/index.ts";
 import { freePort } from "./free-port.ts";
 
-export const MILLION = 1_000_000;
+const MILLION = 1_000_000;
 /** A regular expression, and how many of the records it finds itself in. */
 export const HALF = { regex: "customer-\\d*[02468] x+$", kept: 500_512 };
 const RECORD_BYTES = 200;
