@@ -137,7 +137,7 @@ export class Put extends Operation {
 }
 
 /** Puts a value where a path leads from segment `depth` on, with objects on the way where nothing is; what is wrong, if anything. */
-export function place(tree: Tree, path: JsonPath, depth: i32, value: Tree, onlyMissing: bool): string {
+function place(tree: Tree, path: JsonPath, depth: i32, value: Tree, onlyMissing: bool): string {
   const segment = path.segments[depth];
   const isLast = depth + 1 === path.segments.length;
   if (segment.any) return placeInAll(tree, path, depth, value, onlyMissing);

@@ -1,7 +1,7 @@
 import { Buffer } from "./buffer";
 
 /** Digits that a sum may have; a number that would need more (such as 1e999999 + 1) is refused. */
-export const DIGITS_MAX: i64 = 1000;
+const DIGITS_MAX: i64 = 1000;
 /** Digits of a quotient that does not end before. */
 const QUOTIENT_DIGITS: i32 = 17;
 /** Exponents are counted up to here; what lies beyond is taken for it. */

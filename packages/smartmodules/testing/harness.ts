@@ -13,7 +13,7 @@ import { wrapSection } from "../../fluvio/src/smartengine/testing/batches.ts";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 /** Records are a millisecond apart from here, if they are not given a time. */
-export const FIRST_TIME_MS = 1_700_000_000_000;
+const FIRST_TIME_MS = 1_700_000_000_000;
 
 export interface TestRecord {
   readonly key?: string | Uint8Array;

@@ -1,7 +1,7 @@
 /** The grammar of JSON (RFC 8259) over bytes: is a text JSON, and if not, where does it go wrong. */
 
 /** More levels than this are refused, so that what reads a text later may call itself. */
-export const DEPTH_MAX: i32 = 512;
+const DEPTH_MAX: i32 = 512;
 
 const ONES: u64 = 0x0101010101010101;
 const TOPS: u64 = 0x8080808080808080;
@@ -31,7 +31,7 @@ export function malformed(ptr: usize, length: i32): string {
 }
 
 /** Whether the bytes are JSON; else `stoppedAt` says where not. */
-export function isJson(start: usize, end: usize): bool {
+function isJson(start: usize, end: usize): bool {
   let depth = 0;
   let at = start;
   while (true) {

@@ -8,7 +8,7 @@ const QUOTES: u64 = 0x2222222222222222;
 const BACKSLASHES: u64 = 0x5c5c5c5c5c5c5c5c;
 
 /** Past the closing quote of the string that begins at `start`, with its quote. */
-export function stringEnd(start: usize, end: usize): usize {
+function stringEnd(start: usize, end: usize): usize {
   let at = start + 1;
   while (at < end) {
     if (at + 8 <= end) {

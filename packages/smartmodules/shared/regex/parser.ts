@@ -2,7 +2,7 @@
 import { CharSet, namedClass } from "./char-set";
 import { Cursor } from "./cursor";
 
-export const NODE_EMPTY: i32 = 0;
+const NODE_EMPTY: i32 = 0;
 export const NODE_CLASS: i32 = 1;
 export const NODE_SEQUENCE: i32 = 2;
 export const NODE_CHOICE: i32 = 3;
