@@ -20,6 +20,8 @@ test("bash offers commands, their options, and those of aliases", async () => {
   expect(await offered("fluvio cluster spu ")).toEqual(expect.arrayContaining(["list", "register", "unregister"]));
   expect(await offered("fluvio -P p connector create --c")).toEqual(["--config"]);
   expect(await offered("fluvio smart-module cr")).toEqual(["create"]);
+  expect(await offered("fluvio sm ge")).toEqual(["generate"]);
+  expect(await offered("fluvio sm preview --to")).toEqual(["--topic"]);
 });
 
 test("every shell's script names every command, under another name if asked", async () => {
