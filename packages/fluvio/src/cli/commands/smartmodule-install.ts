@@ -133,15 +133,23 @@ async function listLibrary({ output }: Input, io: Io): Promise<number> {
   const { libraryModules } = await import("../../smdk/index.ts");
   const { createSmartEngine } = await import("../../smartengine/index.ts");
   await using engine = createSmartEngine();
-  const rows = await Promise.all(
-    (await libraryModules()).map(async ({ name, wasm, metadata }) => ({
+  const rows: {
+    readonly name: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly description: string;
+    readonly params: Readonly<Record<string, unknown>>;
+  }[] = [];
+  // One after the other: starting a second worker takes longer than looking at all of them.
+  for (const { name, wasm, metadata } of await libraryModules()) {
+    rows.push({
       name,
       version: metadata.package.version,
       kind: (await engine.inspect(name, wasm)).kind.replace("_", "-"),
       description: metadata.package.description ?? "",
       params: Object.fromEntries(metadata.params),
-    })),
-  );
+    });
+  }
   printListing(io.stdout, {
     format: output,
     plural: "smartmodules",
