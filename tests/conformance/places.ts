@@ -1,10 +1,10 @@
-import { z } from "zod";
 import type { TestCli } from "../../packages/fluvio/src/cli/testing/cluster.ts";
 import type { Fluvio, ProducerOptions, SmartModuleStep } from "../../packages/fluvio/src/client/index.ts";
 import type { ConnectorConfig, ParameterValue } from "../../packages/fluvio/src/connector/config.ts";
 import { type ConnectorDefinition, defineSink, defineSource } from "../../packages/fluvio/src/connector/define.ts";
 import { fileMarker } from "../../packages/fluvio/src/connector/first-positions.ts";
 import { runConnector } from "../../packages/fluvio/src/connector/runner.ts";
+import { noOptions } from "../../packages/fluvio/src/connector/testing/no-options.ts";
 import { silentLogger } from "../../packages/fluvio/src/protocol/index.ts";
 import type { CaseStep, ConformanceCase, Line, Place } from "./cases.ts";
 
@@ -101,7 +101,7 @@ function runAsConnector(stage: Stage, config: ConnectorConfig, definition: Conne
   );
 }
 
-const described = { name: "conformance", version: "0.0.0", summary: "for the conformance table", config: z.object({}) };
+const described = { name: "conformance", version: "0.0.0", summary: "for the conformance table", config: noOptions };
 
 async function throughSource(stage: Stage, one: ConformanceCase): Promise<readonly Line[]> {
   const topic = await stage.topic(one);

@@ -483,7 +483,8 @@ describe("SmartModules before it", () => {
     const own = await broken("retry");
     const sink = new Sink(own);
     await sink.until(() => sink.troubles.some((reason) => reason.includes("invalid digit found in string")));
-    await fluvio.admin().createSmartModule(String(own.parameters["filter-map"]), await buildAs("keep-all"));
+    const { parameters }: ConnectorConfig = own;
+    await fluvio.admin().createSmartModule(String(parameters["filter-map"]), await buildAs("keep-all"));
     await target.until(() => target.taken.includes("6"));
     expect(target.taken).toEqual(["1", "2", "x", "6"]);
   });

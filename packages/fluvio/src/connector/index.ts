@@ -30,6 +30,7 @@ export { describeConfig } from "./describe.ts";
 export * as field from "./fields.ts";
 export { loadConnectorFile } from "./load.ts";
 export { withLine } from "./located.ts";
+export { commonParameterTable, parameterTable } from "./parameter-table.ts";
 export { parseSecretsFile } from "./secrets.ts";
 export type { SupervisionLimits } from "./supervised-connector.ts";
 export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";

@@ -6,11 +6,11 @@ import { parseDuration } from "./durations.ts";
 import { canonicalKey, nearest, type ProblemPlace, problem, unknownKey } from "./problem.ts";
 
 /** What becomes of a record that cannot be written. */
-export const ON_ERROR = ["retry", "dead-letter", "skip", "stop"] as const;
-export type OnError = (typeof ON_ERROR)[number];
+const ON_ERROR = ["retry", "dead-letter", "skip", "stop"] as const;
+type OnError = (typeof ON_ERROR)[number];
 
 /** Pauses between the attempts of one write. */
-export interface SinkRetry {
+interface SinkRetry {
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   /** After so many, a passing trouble counts as one that stays. */
