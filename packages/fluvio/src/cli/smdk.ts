@@ -1,4 +1,5 @@
-import { type Command, command, type Noun, optionalArg, type Program } from "./command.ts";
+import { type Command, command, type Noun, type Option, optionalArg, type Program } from "./command.ts";
+import { globalOptions } from "./globals.ts";
 import type { IoParts } from "./io.ts";
 import { main } from "./main.ts";
 
@@ -57,7 +58,42 @@ const SMDK: Program = {
   plugins: false,
 };
 
+/** Commands that talk to a cluster. The first smdk had the options of the cluster behind them, ours before them too. */
+const CLUSTER_VERBS = ["load", "test"];
+
+/** Puts the options that name a cluster before the command. */
+function hoistClusterOptions(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((word) => CLUSTER_VERBS.includes(word));
+  if (at < 0) return argv;
+  const hoisted: string[] = [];
+  const rest: string[] = [];
+  const words = argv.slice(at + 1);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? "";
+    if (word === "--") {
+      rest.push(...words.slice(index));
+      break;
+    }
+    const option = clusterOption(word);
+    if (option === undefined) rest.push(word);
+    else {
+      hoisted.push(word);
+      const takesNext = option.value !== undefined && !word.includes("=");
+      if (takesNext) hoisted.push(...words.slice(++index, index + 1));
+    }
+  }
+  return [...argv.slice(0, at), ...hoisted, argv[at] ?? "", ...rest];
+}
+
+function clusterOption(word: string): Option<unknown> | undefined {
+  const { verbose: _, ...clusterOptions } = globalOptions;
+  const [name] = word.split("=");
+  return Object.values(clusterOptions).find((option: Option<unknown>) => {
+    return name === `--${option.long}` || (option.short !== undefined && name === `-${option.short}`);
+  });
+}
+
 /** Runs one command line of `smdk`; otherwise as {@link main}. */
 export async function smdk(argv: readonly string[], parts: Partial<IoParts> = {}): Promise<number> {
-  return await main(argv, parts, SMDK);
+  return await main(hoistClusterOptions(argv), parts, SMDK);
 }

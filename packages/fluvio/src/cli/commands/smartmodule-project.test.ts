@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
+import { freePort } from "../../../../../tests/free-port.ts";
 import { modulesOfRegistry, modulesOfTarball } from "../../smdk/index.ts";
 import { smdk } from "../smdk.ts";
 import { startRegistry } from "../testing/registry.ts";
@@ -323,6 +325,21 @@ describe("a project in Rust", () => {
 });
 
 describe("outside of a project", () => {
+  it("--window shows the windows that are open at the end", async () => {
+    await writeFile(join(dir, "aggregate.wasm"), await buildAs("aggregate"));
+    const args = ["sm", "test", "--wasm-file", "aggregate.wasm", "--stdin", "--window", "10s"];
+    const { stdout, stderr } = await run(args, { input: "1\n2\n", now: () => 25_000 });
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^open window 20000\/30000: ./);
+  });
+
+  it("--watch needs something to watch", async () => {
+    const empty = await mkdtemp(join(dir, "empty-"));
+    const { exitCode, stderr } = await run(["sm", "test", "stored", "--text", "x", "--watch"], { cwd: empty });
+    expect(stderr).toContain("There is nothing to watch");
+    expect(exitCode).toBe(1);
+  });
+
   it.each(["build", "load", "publish", "clean", "set-public"])("%s says so", async (verb) => {
     const empty = await mkdtemp(join(dir, "empty-"));
     const { exitCode, stderr } = await run(["sm", verb], { cwd: empty });
@@ -350,6 +367,19 @@ describe("smdk", () => {
     expect((await kit(["generate", "from-smdk", "--sm-type", "map"])).exitCode).toBe(0);
     expect(existsSync(join(dir, "from-smdk/SmartModule.toml"))).toBe(true);
     expect((await kit(["version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("takes the options of a cluster before and behind a command", async () => {
+    await writeFile(join(dir, "aggregate.wasm"), await buildAs("aggregate"));
+    const absent = `127.0.0.1:${await freePort()}`;
+    const load = ["load", "--package-path", "plain", "--wasm-file", "aggregate.wasm"];
+    for (const words of [
+      ["-c", absent, ...load],
+      [...load, "--cluster", absent],
+      [...load, `--cluster=${absent}`],
+    ]) {
+      expect((await kit(words)).stderr).toContain(`can't connect to ${absent}`);
+    }
   });
 
   it("answers a slip with the nearest command, exit 2", async () => {

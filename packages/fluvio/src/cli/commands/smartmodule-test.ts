@@ -148,6 +148,11 @@ async function testAtEverySave(input: Input, stdin: Buffer | undefined, io: Io):
   const dirs = namesModules(input) ? [] : [(await findProject(io.cwd)).dir];
   const given = [input.file, input.wasmFile, input.smartmodulePath, input.transforms];
   const files = given.filter((path) => path !== undefined).map((path) => resolve(io.cwd, path));
+  if (dirs.length + files.length === 0) {
+    throw flvError("FLV_ARGUMENT", "There is nothing to watch: no project and no file is named", {
+      hint: "Change into a project's folder, or give --wasm-file, --transforms or --file.",
+    });
+  }
   while (!io.signal.aborted) {
     const watching = await watchFiles({ dirs, files }, io.signal);
     try {
