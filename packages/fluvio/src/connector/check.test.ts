@@ -176,6 +176,15 @@ describe("SmartModules of a connector", () => {
     );
   });
 
+  test("options of the engine among their parameters are checked too", () => {
+    const given = (name: string, value: string) => ({ map: "m", "smartmodule-parameters": { [name]: value } });
+    expect(refused(() => references(given("fluvio.window", "soon"))).message).toContain("fluvio.window");
+    expect(refused(() => references(given("fluvio.windows", "1"))).message).toContain("fluvio.windows");
+    expect(refused(() => references(given("fluvio.window", "1000"))).message).toContain("belong to sinks");
+    expect(references(given("fluvio.window", "1000"), "sink")).toHaveLength(1);
+    expect(references(given("fluvio.time-limit", "1000"))).toHaveLength(1);
+  });
+
   test("transforms come after, by name only", () => {
     const withTransforms = {
       ...config({ map: "m" }),

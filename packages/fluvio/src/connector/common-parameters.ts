@@ -1,4 +1,5 @@
 import { parseSizeBytes } from "../client/index.ts";
+import { stepOptionsFromParams } from "../protocol/index.ts";
 import type { ConnectorConfig, ParameterValue, TransformStep } from "./config.ts";
 import { parseDuration } from "./durations.ts";
 import { canonicalKey, problem } from "./problem.ts";
@@ -95,7 +96,24 @@ export function moduleReferences(
     });
   }
   if (initialText !== undefined) checkInitial(initialText, named, direction, file);
-  return [...named, ...config.transforms.map((step, index) => listedModule(step, index, direction, file))];
+  const listed = config.transforms.map((step, index) => listedModule(step, index, direction, file));
+  const references = [...named, ...listed];
+  for (const reference of references) checkReserved(reference, direction, file);
+  return references;
+}
+
+/** Options of the engine may also stand among the parameters of a module, as `fluvio.window` and the like. */
+function checkReserved({ uses, params }: ModuleReference, direction: "source" | "sink", file: string): void {
+  let options: ReturnType<typeof stepOptionsFromParams>;
+  try {
+    options = stepOptionsFromParams(new Map(Object.entries(params)));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw problem({ file }, `the parameters of SmartModule ${uses} are not valid: ${reason}`, "Correct the parameter");
+  }
+  if (direction === "sink" || (options.window === undefined && options.stateName === undefined)) return;
+  const sentence = `windows and kept states of SmartModule ${uses} belong to sinks`;
+  throw problem({ file }, sentence, "Remove them, and apply them where the topic is read");
 }
 
 const INITIAL_TAKERS = ["aggregate", "smartmodule", "smart-module"];

@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import type { ConsumerRecord } from "../client/index.ts";
+import type { GroupOptions } from "./define.ts";
+import { RecordGroups } from "./record-groups.ts";
+
+const record = (offset: number, value = "v", partition = 0): ConsumerRecord => ({
+  topic: "t",
+  partition,
+  offset,
+  timestampMs: 0,
+  key: undefined,
+  value: new TextEncoder().encode(value),
+});
+
+interface Source {
+  readonly chunks: AsyncIterator<readonly ConsumerRecord[]>;
+  /** Chunks that were asked for. */
+  asked: number;
+}
+
+/** Gives the chunks, then the error or, without one, nothing more for ever. */
+function source(chunks: readonly (readonly ConsumerRecord[])[], end?: Error | "end"): Source {
+  const made: Source = {
+    asked: 0,
+    chunks: {
+      next: () => {
+        const chunk = chunks[made.asked++];
+        if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+        if (end === "end") return Promise.resolve({ done: true, value: undefined });
+        return end === undefined ? new Promise(() => {}) : Promise.reject(end);
+      },
+    },
+  };
+  return made;
+}
+
+const groupsOf = ({ chunks }: Source, group: GroupOptions, stop = new AbortController().signal, mayReadAhead = true) =>
+  new RecordGroups(chunks, { group, stop, mayReadAhead });
+
+async function offsets(groups: RecordGroups): Promise<number[] | undefined> {
+  return (await groups.next())?.records.map(({ offset }) => offset);
+}
+
+test("hold as many records as they may, over the chunks of the consumer", async () => {
+  const from = source([[record(0), record(1), record(2)], [record(3)], [record(4)]], "end");
+  const groups = groupsOf(from, { recordsMax: 2, lingerMs: 3_600_000 });
+  expect(await offsets(groups)).toEqual([0, 1]);
+  expect(await offsets(groups)).toEqual([2, 3]);
+  expect(await offsets(groups)).toEqual([4]);
+  expect(await groups.next()).toBeUndefined();
+});
+
+test("hold as many bytes as they may, and one record whatever its size", async () => {
+  const groups = groupsOf(source([[record(0, "12345"), record(1, "12"), record(2, "34"), record(3, "5")]], "end"), {
+    recordsMax: 10,
+    sizeBytesMax: 4,
+  });
+  expect(await offsets(groups)).toEqual([0]);
+  expect(await offsets(groups)).toEqual([1, 2]);
+  expect(await offsets(groups)).toEqual([3]);
+});
+
+test("without linger take what is there; with it what comes in time", async () => {
+  const chunks = [[record(0)], [record(1)]];
+  const quick = groupsOf(source(chunks), { recordsMax: 9 });
+  expect(await offsets(quick)).toEqual([0]);
+  expect(await offsets(quick)).toEqual([1]);
+  expect(await offsets(groupsOf(source(chunks), { recordsMax: 9, lingerMs: 1 }))).toEqual([0, 1]);
+});
+
+test("tell the last offset that is whole, for each partition", async () => {
+  const chunk = [record(0), record(1), record(1), record(2)];
+  const groups = groupsOf(source([chunk, [record(7, "v", 1)]]), { recordsMax: 2, lingerMs: 1 });
+  // offset 1 goes on in the next group: an array_map made two of it
+  expect((await groups.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 0 }]);
+  expect((await groups.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 2 }]);
+  expect((await groups.next())?.positions).toEqual([{ topic: "t", partition: 1, offset: 7 }]);
+});
+
+test("give what came before a failure, then the failure", async () => {
+  const groups = groupsOf(source([[record(0)]], new Error("gone")), { recordsMax: 9, lingerMs: 3_600_000 });
+  expect(await offsets(groups)).toEqual([0]);
+  await expect(groups.next()).rejects.toThrow("gone");
+});
+
+test("end with the stop: one that has begun is given, and no other", async () => {
+  const stop = new AbortController();
+  const groups = groupsOf(source([[record(0)]]), { recordsMax: 9, lingerMs: 3_600_000 }, stop.signal);
+  const begun = offsets(groups);
+  setImmediate(() => stop.abort());
+  expect(await begun).toEqual([0]);
+  expect(await groups.next()).toBeUndefined();
+});
+
+test("are not read ahead when asking for more says that all is worked off", async () => {
+  const from = source([[record(0), record(1)], [record(2)]]);
+  const groups = groupsOf(from, { recordsMax: 2, lingerMs: 3_600_000 }, new AbortController().signal, false);
+  expect(await offsets(groups)).toEqual([0, 1]);
+  expect(from.asked).toBe(1);
+  await groups.workedOff();
+  expect(from.asked).toBe(2);
+  expect(await offsets(groups)).toEqual([2]);
+});
