@@ -11,11 +11,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FIXTURES_CACHE:-$HOME/.cache/fluvio-fixtures}
 
 say() { printf 'rust engine: %s\n' "$*"; }
+die() { say "$*" >&2; exit 1; }
 
 hash=$(cd "$here" && find src Cargo.toml Cargo.lock -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 kept=$cache/rust-engine/$hash
 
 if [ ! -x "$kept" ]; then
+  command -v cargo >/dev/null || die "install Rust first (tests/fixtures/build-rust.sh does, as root)"
+  command -v cc >/dev/null || die "install a C compiler first (apt-get install gcc)"
   say "building (several minutes the first time)"
   export CARGO_TARGET_DIR=$cache/rust-engine-target
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
