@@ -78,7 +78,7 @@ describe("smartmodule install", () => {
     await cli.ok(...args, "--replace");
   });
 
-  it.each(["@acme/keep-a", "@acme/keep-a@1.2.0", "@acme/keep-a@^1.0.0", "@acme/keep-a@latest"])(
+  it.each(["@acme/keep-a", "@acme/keep-a@^1.0.0"])(
     "fetches %s with npm from the registry that npm is set up for",
     async (spec) => {
       const { exitCode, stdout, stderr } = await cli.run(["sm", "install", spec, "--replace"], { env: npmEnv() });
