@@ -125,6 +125,56 @@ describe("the seed's commands", () => {
   });
 });
 
+describe("a sink", () => {
+  test("takes what a source brings, with a SmartModule on the way, and says what is in its way", async () => {
+    const received: string[] = [];
+    const port = await freePort();
+    const target = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += String(chunk);
+      received.push(body);
+      response.end();
+    });
+    await file("catfact_map.wasm", await compileSdk(CATFACT_MAP));
+    await ok("smartmodule", "create", "to-sink", "--wasm-file=catfact_map.wasm");
+    await create("brought");
+    const out = await file(
+      "taken.yml",
+      `version: 0.3.0\nname: taken\ntype: http\ntopic: brought\ndirection: sink\n` +
+        `parameters:\n  endpoint: http://127.0.0.1:${port}/\n  map: to-sink\n  retry: { initial-delay: 20ms }\n`,
+    );
+    await ok("connector", "create", `--config=${out}`);
+    await vi.waitFor(
+      async () => {
+        const list = await ok("connector", "list");
+        expect(list).toMatch(/ taken +Running \(cannot write, trying again: http:.*ECONNREFUSED/);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    target.listen(port, "127.0.0.1");
+    await vi.waitFor(() => expect(received).toContain('"cats sleep"'), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(async () => expect(await ok("connector", "list")).toMatch(/ taken +Running *\n/), {
+      timeout: 20_000,
+      interval: 50,
+    });
+    expect(await ok("connector", "describe", "taken")).toContain("direction: sink");
+    expect(await ok("consumer", "list")).toMatch(/taken +brought +0/);
+    await ok("connector", "delete", "taken", "brought");
+    target.closeAllConnections();
+    target.close();
+  });
+
+  test("with a policy that does not exist is refused with the line", async () => {
+    const path = await file(
+      "bad-sink.yml",
+      `name: bad-sink\ntype: http-sink\ntopic: t\nparameters:\n  endpoint: ${url}\n  on_error: panic\n`,
+    );
+    expect((await fluvio("connector", "create", "-c", path)).stderr).toContain(
+      'Invalid connector config ./bad-sink.yml:6: `parameters.on-error` is "panic": unknown variant',
+    );
+  });
+});
+
 describe("what goes wrong is said", () => {
   test("a bad file, before anything is created", async () => {
     const path = await file("bad.yml", yaml("bad", "  intervall: 1s\n"));
