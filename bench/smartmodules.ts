@@ -37,9 +37,9 @@ interface Case {
 }
 
 const logLine = (index: number) =>
-  `2026-11-22 ${index % 2 === 0 ? "ERROR" : "INFO"} request=${index} path=/api/v1/things/${index} status=200 duration=12ms `;
+  `2026-11-22 ${index < RECORDS / 2 ? "ERROR" : "INFO"} request=${index} path=/api/v1/things/${index} status=200 duration=12ms `;
 const json = (index: number) =>
-  `{"device":{"id":${index},"name":"sensor ${index % 50}"},"tags":["one","two"],"level":${index % 2 === 0 ? 900 : 100},"note":"`;
+  `{"device":{"id":${index},"name":"sensor ${index % 50}"},"tags":["one","two"],"level":${index < RECORDS / 2 ? 900 : 100},"note":"`;
 
 const level = { path: "level", operator: "gt", value: "500" };
 const CASES: readonly Case[] = [

@@ -3,7 +3,7 @@
  * that went into it, so that only what changed is compiled again.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -13,6 +13,8 @@ const library = join(root, "packages/smartmodules");
 const builder = join(root, "packages/fluvio/dist/smartmodule");
 const cache = join(root, "node_modules/.cache/fluvio-smartmodules");
 const worker = new URL("./smartmodules-worker.mjs", import.meta.url);
+const HASH_DIGITS = 20;
+const RESULTS_KEPT = 4;
 
 /** Names of the official SmartModules: folders with a package file. */
 export function libraryNames() {
@@ -34,10 +36,17 @@ export async function compileLibrary(names, onProgress = () => {}) {
   ]);
   const wanted = names.map((name) => {
     const hash = hashOf(filesBelow(join(library, name), ".ts"), common);
-    return { name, entry: join(library, name, "index.ts"), target: join(cache, `${name}-${hash.slice(0, 20)}.wasm`) };
+    return {
+      name,
+      entry: join(library, name, "index.ts"),
+      target: join(cache, `${name}-${hash.slice(0, HASH_DIGITS)}.wasm`),
+    };
   });
   const missing = wanted.filter(({ target }) => !existsSync(target));
-  if (missing.length > 0) await compileAll(missing, onProgress);
+  if (missing.length > 0) {
+    await compileAll(missing, onProgress);
+    for (const { name } of missing) forgetOld(name);
+  }
   return new Map(wanted.map(({ name, target }) => [name, target]));
 }
 
@@ -59,6 +68,15 @@ async function compileAll(missing, onProgress) {
     }
   });
   await Promise.all(lanes);
+}
+
+/** Keeps the newest few results of a module: several checkouts of the sources may take turns. */
+function forgetOld(name) {
+  const kept = readdirSync(cache)
+    .filter((file) => file.startsWith(`${name}-`) && file.length === name.length + "-.wasm".length + HASH_DIGITS)
+    .map((file) => ({ path: join(cache, file), timeMs: statSync(join(cache, file)).mtimeMs }))
+    .sort((one, other) => other.timeMs - one.timeMs);
+  for (const { path } of kept.slice(RESULTS_KEPT)) rmSync(path, { force: true });
 }
 
 /** Has a worker compile one module. */
