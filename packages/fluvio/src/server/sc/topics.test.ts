@@ -42,6 +42,7 @@ const REFUSED: readonly [what: string, name: string, spec: TopicSpecInput, code:
   ["no name", "", computed(1), "TopicInvalidName", /^Invalid Topic name/],
   ["a leading hyphen", "-a", computed(1), "TopicInvalidName", /neither start nor end with '-'/],
   ["a trailing hyphen", "a-", computed(1), "TopicInvalidName", /neither start nor end with '-'/],
+  ["the name of a system topic", "aggregate-state", computed(1), "TopicInvalidName", /keeps the states of aggregates/],
   ["a slash", "../etc", computed(1), "TopicInvalidName", /^Invalid Topic name/],
   ["64 characters", "a".repeat(64), computed(1), "TopicInvalidName", /Name exceeds max characters allowed 63/],
   ["no partitions", "t", computed(0), "TopicError", /1 to 1024, not 0/],

@@ -81,7 +81,9 @@ export class Topics {
   async ensureStatesTopic(): Promise<void> {
     const { stores } = this.#parts.context;
     await this.#mutex.run(AGGREGATE_STATE_TOPIC, async () => {
-      if (stores.topics.has(AGGREGATE_STATE_TOPIC)) return;
+      const found = stores.topics.get(AGGREGATE_STATE_TOPIC);
+      if (found?.spec.system === false) throw notOurTopic();
+      if (found !== undefined) return;
       // beside the consumer offsets: what is kept for a topic then goes with it in one place
       const beside = stores.partitions.get(partitionName(OFFSETS_TOPIC, OFFSETS_PARTITION))?.spec.leader;
       const leader = beside ?? this.#parts.spus.placeable.online[0];
@@ -164,6 +166,10 @@ export class Topics {
   #validate(name: string, spec: TopicSpec): void {
     const nameProblem = topicNameProblem(name);
     if (nameProblem !== undefined) throw refusal({ name: "TopicInvalidName" }, nameProblem);
+    if (name === AGGREGATE_STATE_TOPIC) {
+      const sentence = `Invalid Topic name ${name}. The cluster keeps the states of aggregates under it`;
+      throw refusal({ name: "TopicInvalidName" }, sentence);
+    }
     if (this.#parts.context.stores.topics.has(name)) {
       throw refusal(
         { name: "TopicAlreadyExists" },
@@ -340,6 +346,12 @@ function dedupOptionsProblem(params: ReadonlyMap<string, string>): string | unde
     if (!isFluvioError(error)) throw error;
     return `Deduplication: ${error.message}`;
   }
+}
+
+/** Made before the name was the cluster's own. */
+function notOurTopic(): Error {
+  const sentence = `States of aggregates cannot be kept: the topic ${AGGREGATE_STATE_TOPIC} is in the way. Copy its records to another topic and delete it`;
+  return refusal({ name: "TopicAlreadyExists" }, sentence);
 }
 
 function stillBeingDeleted(name: string): Error {

@@ -68,8 +68,8 @@ export class AggregateStateStore {
     return this.entries.checkpoint();
   }
 
-  get size(): number {
-    return this.entries.size;
+  get writtenSinceMs(): number | undefined {
+    return this.entries.writtenSinceMs;
   }
 }
 

@@ -56,8 +56,8 @@ export class ConsumerOffsetStore {
     return this.entries.checkpoint();
   }
 
-  get size(): number {
-    return this.entries.size;
+  get writtenSinceMs(): number | undefined {
+    return this.entries.writtenSinceMs;
   }
 }
 

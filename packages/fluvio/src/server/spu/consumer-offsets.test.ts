@@ -171,6 +171,26 @@ describe("consumer offsets", () => {
     expect((await list()).map(({ consumerId, offset }) => [consumerId, offset])).toEqual([["c1", 0]]);
   });
 
+  it("outlive the retention of their topic also when others are changed all the time", async () => {
+    await spu[Symbol.asyncDispose]();
+    spu = await startSpu({ clock, retentionCheckMs: 5 });
+    await spu.sc.assign("hello");
+    // a few batches a segment, so that what is old goes
+    await spu.sc.assign(CONSUMER_OFFSET_TOPIC, 1, { retentionSeconds: 3600, segmentSizeBytes: 1024 });
+    connection = await spu.connect();
+    await produceTo(connection, { topic: "hello", entries: [batchOf(["a", "b", "c"])] });
+    await update(await stream("idle"), 0);
+    const busy = await stream("busy");
+    for (let n = 0; n < 40; n++) {
+      nowMs += 0.1 * HOUR_MS;
+      expect((await update(busy, n)).errorCode.name).toBe("None");
+    }
+    const status = () => spu.sc.statuses.get(`${CONSUMER_OFFSET_TOPIC}/0`);
+    await spu.sc.until(() => (status()?.logStartOffset ?? 0) > 1, "what is old is gone");
+    await restart();
+    expect((await list()).map(({ consumerId }) => consumerId)).toEqual(["busy", "idle"]);
+  });
+
   it("are loaded as far as they are intact", async () => {
     const [first, second] = [await stream("c1"), await stream("c2")];
     await update(first, 0);

@@ -76,6 +76,7 @@ export class KeyedLog<Key extends { readonly topic: string }, Entry extends Key>
   private checkpointWanted = false;
   private changesSinceCheckpoint = 0;
   private bytesSinceCheckpoint = 0;
+  private oldestMs: number | undefined;
 
   private constructor(log: PartitionLog, records: KeyedRecords<Entry, Key>, options: KeyedLogOptions) {
     this.log = log;
@@ -117,8 +118,9 @@ export class KeyedLog<Key extends { readonly topic: string }, Entry extends Key>
     for (const { entry } of this.kept.values()) yield entry;
   }
 
-  get size(): number {
-    return this.kept.size;
+  /** No entry is in a record from before this time; `undefined` when there are none. */
+  get writtenSinceMs(): number | undefined {
+    return this.kept.size === 0 ? undefined : this.oldestMs;
   }
 
   /**
@@ -235,7 +237,9 @@ export class KeyedLog<Key extends { readonly topic: string }, Entry extends Key>
     const isWhole = this.keptBytes <= CHECKPOINT_BYTES_MAX;
     const mark = isWhole ? [this.records.encode({ type: "checkpoint" })] : [];
     try {
+      const nowMs = this.options.clock.nowMs();
       await this.append([...mark, ...updates]);
+      this.oldestMs = nowMs;
       this.changesSinceCheckpoint = 0;
       this.bytesSinceCheckpoint = 0;
     } catch (error) {
@@ -255,17 +259,20 @@ export class KeyedLog<Key extends { readonly topic: string }, Entry extends Key>
     }
     batches.push(builder.build());
     await this.log.append(batches);
+    this.oldestMs ??= nowMs;
   }
 
   private replay(batches: Uint8Array): void {
     for (const batch of splitBatches(batches).batches) {
-      for (const { value } of decodeBatch(batch)) this.replayRecord(value);
+      for (const { value, timestampMs } of decodeBatch(batch)) this.replayRecord(value, timestampMs);
     }
   }
 
-  private replayRecord(record: Uint8Array): void {
+  private replayRecord(record: Uint8Array, timestampMs: number): void {
     const change = this.records.decode(record);
+    this.oldestMs ??= timestampMs;
     if (change.type === "checkpoint") {
+      this.oldestMs = timestampMs;
       this.kept.clear();
       this.keptBytes = 0;
       this.changesSinceCheckpoint = 0;

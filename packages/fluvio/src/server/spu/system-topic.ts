@@ -6,7 +6,8 @@ import type { Replica } from "./replica-manager.ts";
 
 /** What is kept in a system topic, by topics of users. */
 export interface TopicEntries {
-  readonly size: number;
+  /** No entry is in a record from before this time; `undefined` when there are none. */
+  readonly writtenSinceMs: number | undefined;
   checkpoint(): Promise<void>;
   deleteTopic(topic: string): Promise<void>;
 }
@@ -57,13 +58,13 @@ export class SystemTopic<Store extends TopicEntries> {
     this.forget(topic);
   }
 
-  /** Keeps retention from dropping entries that nobody changes. */
-  async beforeRetention({ id, log, assignment }: Replica): Promise<void> {
-    if (!this.isPartition(id) || this.local === undefined || this.local.size === 0) return;
+  /** Keeps retention from dropping entries that nobody changes, whatever happens to others. */
+  async beforeRetention({ id, assignment }: Replica): Promise<void> {
+    if (!this.isPartition(id)) return;
     const { retentionSeconds } = assignment;
-    if (retentionSeconds === undefined || log.lastTimestampMs === undefined) return;
-    const ageMs = this.options.clock.nowMs() - log.lastTimestampMs;
-    if (ageMs > (retentionSeconds * 1000) / 2) await this.local.checkpoint();
+    const sinceMs = this.local?.writtenSinceMs;
+    if (retentionSeconds === undefined || sinceMs === undefined) return;
+    if (this.options.clock.nowMs() - sinceMs > (retentionSeconds * 1000) / 2) await this.local?.checkpoint();
   }
 
   private forget(topic: string): void {
