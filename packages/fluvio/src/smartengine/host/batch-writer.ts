@@ -25,6 +25,8 @@ export interface SourceBatch {
   readonly maxTimestampMs: number;
 }
 
+/** Room for headers beyond the input, before the buffer has to grow. */
+const SLACK_BYTES = 4096;
 /** A kept buffer that grew past this is given up. */
 const KEPT_BYTES_MAX = 8 << 20;
 
@@ -48,15 +50,18 @@ export class BatchWriter {
   private untouched = false;
   /** Offset after everything accounted for. */
   private nextOffset = 0;
+  /** While the output is the beginning of the input: that input. Nothing was copied then. */
+  private verbatim: Uint8Array | undefined;
   private readonly segment: RecordSegment = { start: 0, end: 0, patchCount: 0, positions: [], deltas: [] };
   recordCount = 0;
 
-  /** Begins an output. */
-  start(sizeHint: number, fromOffset: number): void {
-    if (this.bytes.length > KEPT_BYTES_MAX || this.bytes.length < sizeHint) this.resize(sizeHint);
+  /** Begins an output of batches from `input`, which must not change until it is finished. */
+  start(input: Uint8Array, fromOffset: number): void {
+    if (this.bytes.length > KEPT_BYTES_MAX) this.resize(0);
     this.used = 0;
     this.isOpen = false;
     this.untouched = false;
+    this.verbatim = input;
     this.nextOffset = fromOffset;
     this.recordCount = 0;
   }
@@ -70,15 +75,33 @@ export class BatchWriter {
   addWhole(source: SourceBatch, batch: Uint8Array, recordCount: number): void {
     this.cover(source.fromOffset, source);
     this.close();
-    this.room(batch.length);
     this.openStart = this.used;
-    this.bytes.set(batch, this.used);
+    if (!this.continuesInput(batch)) {
+      this.room(batch.length);
+      this.bytes.set(batch, this.used);
+    }
     this.used += batch.length;
     this.recordCount += recordCount;
     this.openBatch(source, source.fromOffset, source.endOffset - source.fromOffset - 1, source.compression);
     this.open.maxTimestampMs = source.maxTimestampMs;
     this.nextOffset = source.endOffset;
     this.untouched = true;
+  }
+
+  private continuesInput(batch: Uint8Array): boolean {
+    const { verbatim, used } = this;
+    return verbatim?.buffer === batch.buffer && verbatim.byteOffset + used === batch.byteOffset;
+  }
+
+  /** Copies what was taken from the input as it is, before anything else is written. */
+  private leaveInput(): void {
+    const { verbatim, used } = this;
+    if (verbatim === undefined) return;
+    this.verbatim = undefined;
+    // survivors are seldom larger than what they came from
+    const sizeBytes = verbatim.length + SLACK_BYTES;
+    if (this.bytes.length < sizeBytes) this.resize(sizeBytes);
+    this.bytes.set(verbatim.subarray(0, used));
   }
 
   /**
@@ -238,27 +261,31 @@ export class BatchWriter {
   }
 
   private close(): void {
-    if (this.isOpen && !this.untouched) writeBatchHeaderAt(this.target, this.openStart, this.used, this.open);
+    if (this.isOpen && !this.untouched) {
+      this.leaveInput();
+      writeBatchHeaderAt(this.target, this.openStart, this.used, this.open);
+    }
     this.isOpen = false;
     this.untouched = false;
   }
 
   private room(count: number): void {
+    this.leaveInput();
     if (this.used + count > this.bytes.length) this.resize(Math.max(this.used + count, this.bytes.length * 2));
   }
 
   private resize(sizeBytes: number): void {
     const grown = new Uint8Array(sizeBytes);
-    grown.set(this.bytes.subarray(0, Math.min(this.used, sizeBytes)));
+    if (this.verbatim === undefined) grown.set(this.bytes.subarray(0, Math.min(this.used, sizeBytes)));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
     this.target = { bytes: this.bytes, view: this.view };
   }
 
-  /** The batches: a view, valid until the writer starts again. */
+  /** The batches: a view of the input when they are its beginning, else one that is valid until the writer starts again. */
   finish(): Uint8Array {
     this.close();
-    return this.bytes.subarray(0, this.used);
+    return (this.verbatim ?? this.bytes).subarray(0, this.used);
   }
 }
 

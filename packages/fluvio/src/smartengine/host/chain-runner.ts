@@ -15,6 +15,8 @@ export interface ChainOutput {
   readonly recordCount: number;
   /** Records may share an offset: they were made of the same one. */
   readonly sharesOffsets?: boolean;
+  /** The records are the very bytes that went in. */
+  readonly isUnchanged?: boolean;
   readonly error: RecordError | undefined;
 }
 
@@ -105,8 +107,10 @@ export class ChainRunner {
     let { records } = input;
     let recordCount = countOf(records);
     let error: RecordError | undefined;
+    let isUnchanged = true;
     for (const [index, step] of this.steps.entries()) {
       const output = this.apply(index, step, { ...input, records });
+      isUnchanged &&= output.isUnchanged === true;
       // the records were copied into this step's memory, so the step before may reuse its own
       this.release();
       this.pendingOutput = step.instance;
@@ -116,7 +120,7 @@ export class ChainRunner {
       // a later step sees only what came before the error of an earlier one
       if (output.error !== undefined) error = { module: step.instance.name, ...output.error };
     }
-    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, error };
+    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, isUnchanged, error };
   }
 
   /** As {@link run} for plain records, but those with a user error are left out and the others go on. */

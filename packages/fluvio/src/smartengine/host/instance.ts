@@ -31,6 +31,8 @@ export interface TransformOutput {
   /** Records section: i32 count + records. */
   readonly section: Uint8Array;
   readonly recordCount: number;
+  /** The section is that of the input. */
+  readonly isUnchanged?: boolean;
   readonly error: TransformError | undefined;
   readonly accumulator: Uint8Array | undefined;
 }
@@ -233,12 +235,14 @@ export class ModuleInstance {
     const { bytes, pos: start } = reader;
     const recordCount = Math.max(0, reader.i32());
     const end = this.checkRecords(bytes, reader.pos, recordCount, input);
+    const section = bytes.subarray(start, end);
     reader.pos = end;
     const error = readTransformError(reader, this.kind);
     const accumulator = this.kind === "aggregate" ? reader.raw(Math.max(0, reader.i32()), "accumulator") : undefined;
     return {
-      section: bytes.subarray(start, end),
+      section,
       recordCount,
+      isUnchanged: section.length === input.records.length && Buffer.compare(section, input.records) === 0,
       error,
       accumulator: accumulator?.slice(),
     };

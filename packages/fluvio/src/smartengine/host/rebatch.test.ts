@@ -42,7 +42,9 @@ function filtering(keeps: (value: string) => boolean): Transform {
 }
 
 const keepAll: Transform = {
-  run: ({ records }) => ({ section: records, recordCount: decodeRecords(records).length, error: undefined }),
+  run: ({ records }) => {
+    return { section: records, recordCount: decodeRecords(records).length, isUnchanged: true, error: undefined };
+  },
   locate: () => {},
   release: () => {},
 };

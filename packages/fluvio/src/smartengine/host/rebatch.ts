@@ -9,8 +9,6 @@ import { countOf } from "./window-section.ts";
 
 const COUNT_BYTES = 4;
 const INT32_MAX = 0x7fffffff;
-/** Room for headers beyond the input, before the buffer has to grow. */
-const SLACK_BYTES = 4096;
 
 /** The part of {@link ChainRunner} that rebatching needs. */
 export interface Transform {
@@ -31,7 +29,7 @@ export interface RebatchInput {
 
 /**
  * Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout.
- * @returns batches as a view of the writer's buffer
+ * @returns batches as a view of the writer's buffer, or of the input when they are its beginning
  */
 export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWriter): ProcessResult {
   const { batches, fromOffset, maxOutputBytes } = input;
@@ -46,7 +44,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     const source = sourceOf(stored, fromOffset);
     const section = recordsFrom(stored, fromOffset, chain.readsTimestamps === true);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
-    if (isFirst) writer.start(Math.min(batches.length, maxOutputBytes) + SLACK_BYTES, source.fromOffset);
+    if (isFirst) writer.start(batches, source.fromOffset);
     else if (writer.sizeBytes + section.length > maxOutputBytes) break;
     isFirst = false;
     chain.locate(source.fromOffset, source.endOffset - 1);
@@ -56,7 +54,8 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
       baseTimestampMs: source.firstTimestampMs,
       lastOffsetDelta: stored.header.lastOffsetDelta,
     });
-    if (source.baseOffset === source.fromOffset && isUnchanged(output, section, source)) {
+    // the chain gave back the very bytes it got, and every offset of the batch has its record
+    if (source.baseOffset === source.fromOffset && output.isUnchanged === true && hasAllOffsets(output, source)) {
       writer.addWhole(source, stored.batch, output.recordCount);
     } else {
       writer.addSection(source, output.section, output.recordCount, output.sharesOffsets);
@@ -65,7 +64,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     nextOffset = stored.endOffset;
     error = output.error;
   }
-  if (isFirst) writer.start(0, fromOffset);
+  if (isFirst) writer.start(batches, fromOffset);
   return { batches: writer.finish(), recordCount: writer.recordCount, nextOffset, error };
 }
 
@@ -121,13 +120,9 @@ function sourceOf({ header, endOffset }: StoredBatch, fromOffset: number): Sourc
   };
 }
 
-/** True when the chain gave back the very bytes it got, and every offset of the batch has its record. */
-function isUnchanged(output: ChainOutput, section: Uint8Array, source: SourceBatch): boolean {
-  return (
-    output.recordCount === source.endOffset - source.fromOffset &&
-    output.section.length === section.length &&
-    Buffer.compare(output.section, section) === 0
-  );
+/** True when every offset of the batch has its record. */
+function hasAllOffsets(output: ChainOutput, source: SourceBatch): boolean {
+  return output.recordCount === source.endOffset - source.fromOffset;
 }
 
 /** The uncompressed records section without the records below `fromOffset`. */

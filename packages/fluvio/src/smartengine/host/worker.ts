@@ -111,6 +111,7 @@ class ChainThread {
  */
 function placed(result: ProcessResult, input: Uint8Array): ProcessResult {
   const { batches } = result;
+  if (batches.buffer === input.buffer && batches.length >= input.length / 2) return result;
   const capacity = input.buffer.byteLength;
   if (batches.length > capacity || batches.length < capacity / 2) {
     return { ...result, batches: batches.slice(), spare: new Uint8Array(input.buffer) };
