@@ -77,6 +77,14 @@ test("tell the last offset that is whole, for each partition", async () => {
   expect((await groups.next())?.positions).toEqual([{ topic: "t", partition: 1, offset: 7 }]);
 });
 
+test("tell positions also of partitions that alternate", async () => {
+  const chunks = [[record(0)], [record(5, "v", 1)], [record(1)], [record(6, "v", 1)]];
+  expect((await groupsOf(source(chunks), { recordsMax: 4, lingerMs: 3_600_000 }).next())?.positions).toEqual([
+    { topic: "t", partition: 0, offset: 1 },
+    { topic: "t", partition: 1, offset: 6 },
+  ]);
+});
+
 test("give what came before a failure, then the failure", async () => {
   const groups = groupsOf(source([[record(0)]], new Error("gone")), { recordsMax: 9, lingerMs: 3_600_000 });
   expect(await offsets(groups)).toEqual([0]);

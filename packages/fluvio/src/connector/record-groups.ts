@@ -137,18 +137,30 @@ class OpenGroup {
   }
 }
 
-/** The last offset of each partition of which nothing follows: what array_map makes of one record shares its offset. */
+/**
+ * The last offset of each partition of which nothing follows: what array_map makes of one record shares its offset.
+ * Looked for from the end, so that most records are passed with one comparison.
+ */
 function positionsOf(
   records: readonly ConsumerRecord[],
   following: ConsumerRecord | undefined,
 ): readonly ConsumedPosition[] {
-  const last = new Map<string, ConsumedPosition>();
-  for (const { topic, partition, offset } of records) {
-    const isOpen = following?.offset === offset && following.partition === partition && following.topic === topic;
-    if (!isOpen) last.set(`${topic}-${partition}`, { topic, partition, offset });
+  const found: ConsumedPosition[] = [];
+  let last: ConsumedPosition | undefined;
+  for (let at = records.length - 1; at >= 0; at--) {
+    const record = records[at] as ConsumerRecord;
+    if (last !== undefined && isSamePartition(record, last)) continue;
+    if (following !== undefined && following.offset === record.offset && isSamePartition(record, following)) continue;
+    const { topic, partition, offset } = record;
+    const known = found.find((position) => isSamePartition(record, position));
+    last = known ?? { topic, partition, offset };
+    if (known === undefined) found.push(last);
   }
-  return [...last.values()];
+  return found.reverse();
 }
+
+type InPartition = Pick<ConsumerRecord, "topic" | "partition">;
+const isSamePartition = (a: InPartition, b: InPartition) => a.partition === b.partition && a.topic === b.topic;
 
 function after(delayMs: number, cancelled: AbortSignal): Promise<"late"> {
   return new Promise((resolve) => {
