@@ -1,6 +1,7 @@
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { create as createTar } from "tar";
+import { gzipSync } from "node:zlib";
+import { create as createTar, Header } from "tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { useTestCli } from "../testing/cluster.ts";
@@ -157,6 +158,15 @@ describe("smartmodule install", () => {
     await symlink(join(folder, "keep-a.wasm"), join(dir, "keep-a.wasm"));
     expect((await cli.run(["sm", "install", dir])).stderr).toContain("names a file outside of itself");
     expect((await cli.run(["sm", "install", await tarballOf(dir)])).stderr).toContain("there is no keep-a.wasm");
+  });
+
+  it("is not filled up by a small tarball that claims to be large", async () => {
+    const header = new Header({ path: "package/zeros", size: 300 * 1024 * 1024, type: "File", mode: 0o644 });
+    header.encode();
+    await cli.file("bomb.tgz", gzipSync(header.block ?? new Uint8Array()));
+    const { exitCode, stderr } = await cli.run(["sm", "install", "./bomb.tgz"]);
+    expect(stderr).toContain('"./bomb.tgz" is too large to be a package of SmartModules (FLV_PACKAGE)');
+    expect(exitCode).toBe(1);
   });
 
   it("refuses what is no package at all", async () => {
