@@ -40,6 +40,13 @@ export interface ConnectorConfig {
     readonly "segment-size"?: string;
     readonly "max-partition-size"?: string;
     readonly compression?: string;
+    /** Drops records that repeat one of the last ones. */
+    readonly deduplication?: {
+      readonly count: string;
+      readonly age?: string;
+      readonly uses: string;
+      readonly with?: Readonly<Record<string, string>>;
+    };
   };
   /** The connector's own options and the common ones, in the order of the file. */
   readonly parameters: Readonly<Record<string, ParameterValue>>;

@@ -1,6 +1,7 @@
 import type { ConnectorConfig } from "./config.ts";
+import { moduleParameter } from "./load-transforms.ts";
 import { type ProblemPlace, problem } from "./problem.ts";
-import { measured, name, type Section, section } from "./section.ts";
+import { measured, name, required, type Section, section } from "./section.ts";
 import { mapOf, type YamlEntry } from "./yaml-source.ts";
 
 type TopicOptions = NonNullable<ConnectorConfig["topic-options"]>;
@@ -11,11 +12,16 @@ const TOPIC_OPTION_KEYS = [
   "segment-size",
   "max-partition-size",
   "compression",
+  "deduplication",
 ];
 
 /** The topic's options as {@link loadConnectorFile} itself wrote them. */
 export function topicOptionTexts(entry: YamlEntry, place: ProblemPlace): TopicOptions {
   const keys = section(mapOf(entry.value, "topic-options", place), "topic-options", TOPIC_OPTION_KEYS, place);
+  const found = keys.get("deduplication");
+  const path = "topic-options.deduplication";
+  const deduplication =
+    found === undefined ? undefined : section(mapOf(found.value, path, place), path, DEDUPLICATION_KEYS, place);
   return topicOptions({
     partitions: keys.text("partitions"),
     replication: keys.text("replication"),
@@ -23,7 +29,34 @@ export function topicOptionTexts(entry: YamlEntry, place: ProblemPlace): TopicOp
     "segment-size": measured(keys, "segment-size", "size", place),
     "max-partition-size": measured(keys, "max-partition-size", "size", place),
     compression: keys.text("compression"),
+    deduplication: deduplication === undefined ? undefined : deduplicationOptions(deduplication, deduplication, place),
   });
+}
+
+const DEDUPLICATION_KEYS = ["count", "age", "uses", "with"];
+
+/** @param bounds has `count` and `age` @param module has `uses` and `with` */
+function deduplicationOptions(
+  bounds: Section,
+  module: Section,
+  place: ProblemPlace,
+): NonNullable<TopicOptions["deduplication"]> {
+  const count = required(bounds, "count", place);
+  if (!/^[1-9]\d{0,8}$/.test(count)) {
+    const sentence = `\`${bounds.path}.count\` ${JSON.stringify(count)} is not a number from 1 on`;
+    throw problem({ ...place, line: bounds.get("count")?.line }, sentence, "Write `count: 100`");
+  }
+  const age = measured(bounds, "age", "duration", place);
+  const params = module.get("with");
+  const entries = params === undefined ? [] : mapOf(params.value, `${module.path}.with`, place).entries;
+  return {
+    count,
+    ...(age === undefined ? {} : { age }),
+    uses: required(module, "uses", place),
+    ...(entries.length === 0
+      ? {}
+      : { with: Object.fromEntries(entries.map((one) => [one.key, moduleParameter(one.value)])) }),
+  };
 }
 
 const TOPIC_FILE_KEYS = ["version", "meta", "partition", "retention", "compression", "deduplication"];
@@ -45,11 +78,10 @@ export function topicFileOptions(entry: YamlEntry, place: ProblemPlace): TopicOp
     const map = found === undefined ? { kind: "map" as const, entries: [], line: entry.line } : found.value;
     return section(mapOf(map, `${path}.${key}`, place), `${path}.${key}`, valid, place);
   };
-  const deduplication = keys.get("deduplication");
-  if (deduplication !== undefined) {
-    const at = { ...place, line: deduplication.line };
-    throw problem(at, `\`${path}.deduplication\` is not supported yet`, "Remove it");
-  }
+  const deduplication =
+    keys.get("deduplication") === undefined
+      ? undefined
+      : topicFileDeduplication(sub("deduplication", ["bounds", "filter"]), place);
   const partition = sub("partition", ["count", "replication", "max-size", "ignore-rack-assignment"]);
   const retention = sub("retention", ["time", "segment-size"]);
   return topicOptions({
@@ -59,9 +91,22 @@ export function topicFileOptions(entry: YamlEntry, place: ProblemPlace): TopicOp
     "segment-size": measured(retention, "segment-size", "size", place),
     "max-partition-size": measured(partition, "max-size", "size", place),
     compression: sub("compression", ["type"]).text("type")?.toLowerCase(),
+    deduplication,
   });
 }
 
-function topicOptions(given: { readonly [K in keyof TopicOptions]-?: string | undefined }): TopicOptions {
+function topicFileDeduplication(keys: Section, place: ProblemPlace): TopicOptions["deduplication"] {
+  const inner = (outer: Section, key: string, valid: readonly string[]): Section => {
+    const found = outer.get(key);
+    const full = `${outer.path}.${key}`;
+    if (found !== undefined) return section(mapOf(found.value, full, place), full, valid, place);
+    throw problem(place, `missing field \`${full}\``, `Write \`${key}:\` below \`${outer.path}:\``, { key: full });
+  };
+  const bounds = inner(keys, "bounds", ["count", "age"]);
+  const transform = inner(inner(keys, "filter", ["transform"]), "transform", ["uses", "with"]);
+  return deduplicationOptions(bounds, transform, { ...place, line: keys.get("bounds")?.line ?? place.line });
+}
+
+function topicOptions(given: { readonly [K in keyof TopicOptions]-?: TopicOptions[K] | undefined }): TopicOptions {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

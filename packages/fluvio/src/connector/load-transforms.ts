@@ -40,7 +40,7 @@ function transformStep(item: YamlValue, path: string, place: ProblemPlace): Tran
 }
 
 /** Lists and maps reach a module as JSON text. */
-function moduleParameter(value: YamlValue): string {
+export function moduleParameter(value: YamlValue): string {
   return value.kind === "text" ? value.text : JSON.stringify(plain(value));
 }
 

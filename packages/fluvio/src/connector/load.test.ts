@@ -130,6 +130,22 @@ transforms:
     });
   });
 
+  test("a topic that drops what repeats", () => {
+    const config = load(
+      "apiVersion: 0.2.0\nmeta:\n  name: s\n  type: http-source\n  version: 0.4.0\n  topic:\n    meta: { name: t }\n" +
+        "    deduplication:\n      bounds: { count: 100, age: 1m }\n" +
+        "      filter:\n        transform: { uses: dedup, with: { by: key } }\nhttp:\n  endpoint: http://x/\n",
+    );
+    const deduplication = { count: "100", age: "1m", uses: "dedup", with: { by: "key" } };
+    expect(config["topic-options"]).toEqual({ deduplication });
+    expect(load(new TextDecoder().decode(encodeConfig(config)))).toEqual(config);
+    expect(load(describeConfig(config))).toEqual(config);
+    const bad = (lines: string) =>
+      refused(`meta:\n  name: s\n  type: x\n  topic:\n    meta: { name: t }\n    deduplication:\n${lines}`).message;
+    expect(bad("      bounds: { count: 1 }\n")).toContain("missing field `meta.topic.deduplication.filter`");
+    expect(bad("      bounds: { count: 0 }\n      filter: { transform: { uses: d } }\n")).toContain("number from 1 on");
+  });
+
   test("the consumer section of a sink, in both forms", () => {
     const section =
       "consumer:\n  partition: [0, 2]\n  max_bytes: 1 MB\n  id: my.Sink_1\n" +

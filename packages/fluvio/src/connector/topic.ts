@@ -8,7 +8,7 @@ export async function ensureTopic(client: FluvioClient, config: ConnectorConfig,
   const admin = client.admin();
   if ((await admin.findTopic(config.topic)) !== undefined) return;
   const options = config["topic-options"] ?? {};
-  const { partitions, replication, retention, compression } = options;
+  const { partitions, replication, retention, compression, deduplication } = options;
   const segmentSize = options["segment-size"];
   const maxPartitionSize = options["max-partition-size"];
   try {
@@ -19,10 +19,25 @@ export async function ensureTopic(client: FluvioClient, config: ConnectorConfig,
       ...(segmentSize === undefined ? {} : { segmentSizeBytes: parseSizeBytes(segmentSize) }),
       ...(maxPartitionSize === undefined ? {} : { maxPartitionSizeBytes: parseSizeBytes(maxPartitionSize) }),
       ...(compression === undefined ? {} : { compression: compression as "any" }),
+      ...(deduplication === undefined ? {} : { deduplication: deduplicationOf(deduplication) }),
     });
     logger.info({ topic: config.topic }, "created topic");
   } catch (error) {
     // Two connectors may begin at once with the same topic.
     if (!isFluvioError(error) || error.code !== "FLV_TOPIC_ALREADY_EXISTS") throw error;
   }
+}
+
+function deduplicationOf({
+  count,
+  age,
+  uses,
+  with: params,
+}: NonNullable<NonNullable<ConnectorConfig["topic-options"]>["deduplication"]>) {
+  return {
+    count: Number(count),
+    uses,
+    ...(age === undefined ? {} : { ageMs: parseDuration(age) }),
+    ...(params === undefined ? {} : { with: params }),
+  };
 }
