@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
+  AggregateStatesResponse,
+  aggregateStatesApi,
   decode,
   encode,
   InspectSmartModulesResponse,
@@ -104,8 +106,38 @@ describe("bytes of the extensions", () => {
     expect(decode(SwitchSmartModuleResponse, bytes, 0)).toEqual(response);
   });
 
+  it("AggregateStates", () => {
+    const request = { action: "reset", name: "s", topic: undefined, contents: true } as const;
+    expect(toHex(encode(aggregateStatesApi.request, request, 0))).toBe(["01", "01000173", "00", "01"].join(""));
+    const windows = [{ startMs: 1, endMs: 2, recordCount: 3, accumulator: Buffer.from("a") }];
+    const modules = [{ step: 0, module: "m", accumulator: Buffer.from("b"), watermarkMs: 4, windows }];
+    const state = {
+      name: "s",
+      topic: "t",
+      partition: 1,
+      offset: 2,
+      highWatermark: 3,
+      sizeBytes: 4,
+      modifiedTimeMs: 5,
+      modules,
+    };
+    const bytes = encode(AggregateStatesResponse, { error: { name: "None" }, states: [state] }, 0);
+    const i64 = (value: number) => value.toString(16).padStart(16, "0");
+    expect(toHex(bytes)).toBe(
+      [
+        ["0000", "00000001", "000173", "000174", "00000001", i64(2), "01", i64(3), "00000004", i64(5)],
+        ["00000001", "00000000", "00016d", "0000000162", "01", i64(4)],
+        ["00000001", i64(1), i64(2), i64(3), "0000000161"],
+      ]
+        .flat()
+        .join(""),
+    );
+  });
+
   it("are keys that no API of the original has, and never change", () => {
-    const keys = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi].map(({ key }) => key);
-    expect(keys).toEqual([30002, 30003, 30004]);
+    const keys = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi, aggregateStatesApi].map(
+      ({ key }) => key,
+    );
+    expect(keys).toEqual([30002, 30003, 30004, 30005]);
   });
 });

@@ -11,7 +11,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Connection } from "../../transport/index.ts";
 import type { AggregateStateCommit, AggregateStateEntry, LinkReply } from "../link.ts";
-import { chainStateOf } from "./aggregate-state-record.ts";
+import { AGGREGATE_STATE_RECORDS, chainStateOf, encodeModules } from "./aggregate-state-record.ts";
 import { batchOf, nextReply, produceTo, recordsOf, startSpu, streamFrom, type TestSpu } from "./testing/harness.ts";
 
 const TOPIC = "numbers";
@@ -194,6 +194,11 @@ describe("the state of an aggregate that has a name", () => {
       smartmodules: () => [sum("one"), sum("two")],
       message: /One chain keeps one state, and one, two are given/,
     },
+    {
+      name: "a name that is too long",
+      smartmodules: () => [sum("n".repeat(256))],
+      message: /at most 255 characters, and 256/,
+    },
     { name: "an empty name", smartmodules: () => [sum("")], message: /fluvio.state cannot be ""/ },
     {
       name: "an option that does not exist",
@@ -316,5 +321,23 @@ describe("the state of an aggregate that has a name", () => {
     // changes, and at least one checkpoint with its mark
     expect(spu.sc.statuses.get(`${AGGREGATE_STATE_TOPIC}/0`)?.logEndOffset).toBeGreaterThanOrEqual(logEndOffset);
     expect(spu.sc.statuses.get(`${AGGREGATE_STATE_TOPIC}/0`)?.logEndOffset).toBe(132);
+  });
+
+  it("has a record layout that stays as it is", () => {
+    const { encode, decode } = AGGREGATE_STATE_RECORDS;
+    const state = new Map([[1, { accumulator: Buffer.from("a"), windows: [], watermarkMs: undefined }]]);
+    const modules = encodeModules(state, ["first", "sum"]);
+    expect(Buffer.from(modules).toString("hex")).toBe("0000000100000001000373756d0000000161" + "00" + "00000000");
+    const entry = { name: "s", topic: "t", partition: 2, offset: 3, modifiedTimeMs: 4, modules };
+    const update = encode({ type: "update", entry });
+    const key = "00017300017400000002";
+    expect(Buffer.from(update).toString("hex")).toBe(
+      `00${key}00000000000000030000000000000004${"00000017"}${Buffer.from(modules).toString("hex")}`,
+    );
+    expect(decode(update)).toEqual({ type: "update", entry });
+    const removal = encode({ type: "delete", key: { name: "s", topic: "t", partition: 2 } });
+    expect(Buffer.from(removal).toString("hex")).toBe(`01${key}`);
+    expect(Buffer.from(encode({ type: "checkpoint" })).toString("hex")).toBe("02");
+    expect(TEXT.decode(chainStateOf(modules).get(1)?.accumulator)).toBe("a");
   });
 });
