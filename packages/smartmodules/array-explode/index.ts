@@ -2,7 +2,6 @@ import { Bytes, fail, Params, SmartRecord } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed } from "../shared/json/syntax";
 import { Members } from "../shared/json/walk";
 import { ON_ERROR, Options } from "../shared/options";
 
@@ -21,9 +20,9 @@ export function init(params: Params): void {
 /** A record for each element of the array, with the key of the record. */
 export function arrayMap(record: SmartRecord): Bytes[] {
   const value = record.value;
-  const problem = malformed(value.ptr, value.length);
+  const problem = path.search(value.ptr, value.length);
   if (problem.length > 0) return failed(problem, value);
-  if (!path.find(value.ptr, value.length)) return failed(`no ${path.text} in the record`, value);
+  if (path.start === 0) return failed(`no ${path.text} in the record`, value);
   if (load<u8>(path.start) !== 0x5b)
     return failed(path.segments.length > 0 ? `${path.text} is no array` : "not an array", value);
   const elements: Bytes[] = [];

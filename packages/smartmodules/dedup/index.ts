@@ -2,7 +2,6 @@ import { Bytes, fail, Params, SmartRecord } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed } from "../shared/json/syntax";
 import { ON_ERROR, Options } from "../shared/options";
 import { hash, hashHigh, hashLow } from "./hash";
 import { BEFORE_START, Window } from "./window";
@@ -74,9 +73,9 @@ function identify(record: SmartRecord): bool {
   identityPtr = bytes.ptr;
   identityLength = bytes.length;
   if (!hasPath) return true;
-  problem = malformed(bytes.ptr, bytes.length);
+  problem = path.search(bytes.ptr, bytes.length);
   if (problem.length > 0) return false;
-  if (!path.find(bytes.ptr, bytes.length)) {
+  if (path.start === 0) {
     problem = `no ${path.text} in the record`;
     return false;
   }

@@ -1,7 +1,6 @@
 import { fail, Params, SmartRecord } from "@fluvio/smartmodule";
 import { listOf } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed } from "../shared/json/syntax";
 import { Members } from "../shared/json/walk";
 import { ON_ERROR, Options } from "../shared/options";
 import { Regex } from "../shared/regex/regex";
@@ -51,9 +50,9 @@ export function init(params: Params): void {
 /** Keeps records whose field stands in the wanted relation to the value. */
 export function filter(record: SmartRecord): bool {
   const value = record.value;
-  const problem = malformed(value.ptr, value.length);
+  const problem = path.search(value.ptr, value.length);
   if (problem.length > 0) return onError === "fail" ? fail<bool>(problem) : onError === "keep";
-  const found = path.find(value.ptr, value.length) ? holds(path.start, path.end) : operator === NOT_EQUAL;
+  const found = path.start !== 0 ? holds(path.start, path.end) : operator === NOT_EQUAL;
   return found !== invert;
 }
 

@@ -1,11 +1,14 @@
 import { Bytes } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { Decimal } from "../shared/decimal";
-import { malformed, skipSpace } from "../shared/json/syntax";
-import { hasEscape, unescaped, valueEnd } from "../shared/json/walk";
+import { malformed } from "../shared/json/syntax";
+import { hasEscape, skipSpace, unescaped } from "../shared/json/text";
+import { valueEnd } from "../shared/json/walk";
 
 /** What two values give that have no order, such as a text and a number. */
 export const NO_ORDER: i32 = i32.MIN_VALUE;
+
+const NOT_WHOLE: i64 = i64.MIN_VALUE;
 
 const fieldText = new Buffer();
 const fieldNumber = new Decimal();
@@ -21,6 +24,8 @@ export class Operand {
   private number: Decimal = new Decimal();
   private isNumber: bool = false;
   private isQuoted: bool = false;
+  /** The number, if it is a whole one of few digits. */
+  private whole: i64 = NOT_WHOLE;
 
   constructor(given: string) {
     const written = new Buffer().text(given);
@@ -35,6 +40,7 @@ export class Operand {
       this.isNumber =
         malformed(written.ptr, written.length).length === 0 && this.number.read(written.ptr, written.length);
     }
+    if (this.isNumber) this.whole = wholeNumber(this.text.ptr, this.text.length);
     this.view = new Bytes(this.text.ptr, this.text.length);
   }
 
@@ -44,8 +50,10 @@ export class Operand {
     const length = <i32>(end - start);
     if (first === 0x22) return this.orderOfText(start + 1, length - 2);
     if (first === 0x2d || first - 0x30 < 10) {
-      if (!this.isNumber || !fieldNumber.read(start, length)) return NO_ORDER;
-      return fieldNumber.compare(this.number);
+      if (!this.isNumber) return NO_ORDER;
+      const whole = wholeNumber(start, length);
+      if (this.whole !== NOT_WHOLE && whole !== NOT_WHOLE) return whole < this.whole ? -1 : <i32>(whole > this.whole);
+      return fieldNumber.read(start, length) ? fieldNumber.compare(this.number) : NO_ORDER;
     }
     // true, false and null are equal to themselves; what is in brackets has no order
     const isWord = first === 0x74 || first === 0x66 || first === 0x6e;
@@ -82,4 +90,18 @@ export function textOf(start: usize, length: i32): Bytes {
   if (!hasEscape(start, length)) return new Bytes(start, length);
   unescaped(start, length, fieldText.clear());
   return new Bytes(fieldText.ptr, fieldText.length);
+}
+
+/** A number of digits alone, or NOT_WHOLE: most are, and need no exact decimals to be compared. */
+function wholeNumber(start: usize, length: i32): i64 {
+  if (length > 18) return NOT_WHOLE;
+  const end = start + <usize>length;
+  const isNegative = load<u8>(start) === 0x2d;
+  let value: i64 = 0;
+  for (let at = isNegative ? start + 1 : start; at < end; at++) {
+    const digit = load<u8>(at) - 0x30;
+    if (digit > 9) return NOT_WHOLE;
+    value = value * 10 + <i64>digit;
+  }
+  return isNegative ? -value : value;
 }

@@ -1,7 +1,8 @@
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed, skipSpace } from "../shared/json/syntax";
+import { malformed } from "../shared/json/syntax";
+import { skipSpace } from "../shared/json/text";
 import { Members } from "../shared/json/walk";
 import { Defaults, Removal, Rules, Shift } from "./jolt";
 import { Drop, Operation, Pick, Put, Rename } from "./operations";

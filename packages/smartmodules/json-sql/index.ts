@@ -1,7 +1,8 @@
 import { Bytes, fail, Params, SmartRecord } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { malformed } from "../shared/json/syntax";
-import { minified, quoted, unescaped } from "../shared/json/walk";
+import { quoted, unescaped } from "../shared/json/text";
+import { minified } from "../shared/json/walk";
 import { ON_ERROR, Options } from "../shared/options";
 import { Column, Mapping } from "./mapping";
 

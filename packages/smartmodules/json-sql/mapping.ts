@@ -1,8 +1,9 @@
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed, skipSpace } from "../shared/json/syntax";
-import { Members, quoted } from "../shared/json/walk";
+import { malformed } from "../shared/json/syntax";
+import { quoted, skipSpace } from "../shared/json/text";
+import { Members } from "../shared/json/walk";
 
 /** The types of the SQL model by the names that a mapping may use for them. */
 const TYPE_NAMES: string[] = [

@@ -2,7 +2,6 @@ import { Bytes, fail, Output, Params, SmartRecord } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed } from "../shared/json/syntax";
 import { ON_ERROR, Options } from "../shared/options";
 
 let path: JsonPath = new JsonPath("$");
@@ -20,10 +19,9 @@ export function init(params: Params): void {
 /** The record with the field as its key: a text without its quotes, everything else as it is written. */
 export function map(record: SmartRecord): Output {
   const value = record.value;
-  const problem = malformed(value.ptr, value.length);
+  const problem = path.search(value.ptr, value.length);
   if (problem.length > 0) return failed(problem, value);
-  const found = path.find(value.ptr, value.length);
-  if (!found || load<u8>(path.start) === 0x6e) return failed(`no ${path.text} in the record`, value);
+  if (path.start === 0 || load<u8>(path.start) === 0x6e) return failed(`no ${path.text} in the record`, value);
   plainText(path.start, path.end, key.clear());
   return new Output(value).withKey(new Bytes(key.ptr, key.length));
 }

@@ -1,8 +1,9 @@
 import { Bytes, fail, Params, SmartRecord } from "@fluvio/smartmodule";
 import { Buffer } from "../shared/buffer";
 import { JsonPath } from "../shared/json/path";
-import { malformed, skipSpace } from "../shared/json/syntax";
-import { isName, Members, quoted } from "../shared/json/walk";
+import { malformed } from "../shared/json/syntax";
+import { isName, quoted, skipSpace } from "../shared/json/text";
+import { Members } from "../shared/json/walk";
 import { ON_ERROR, Options } from "../shared/options";
 
 const paths: Array<JsonPath> = [];

@@ -3,8 +3,9 @@ import { Buffer } from "../shared/buffer";
 import { Decimal } from "../shared/decimal";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
-import { malformed, skipSpace } from "../shared/json/syntax";
-import { isName, Members, quoted } from "../shared/json/walk";
+import { malformed } from "../shared/json/syntax";
+import { isName, quoted, skipSpace } from "../shared/json/text";
+import { Members } from "../shared/json/walk";
 import { ON_ERROR, Options } from "../shared/options";
 import { Entry } from "./entry";
 

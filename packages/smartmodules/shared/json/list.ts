@@ -1,6 +1,7 @@
 import { Buffer } from "../buffer";
-import { malformed, skipSpace } from "./syntax";
-import { Members, unescaped } from "./walk";
+import { malformed } from "./syntax";
+import { skipSpace, unescaped } from "./text";
+import { Members } from "./walk";
 
 /** The texts of a JSON array (of others than strings, their JSON), or those that commas separate; without white space around. */
 export function listOf(given: string): string[] {

@@ -1,28 +1,7 @@
-import { Buffer } from "../buffer";
-import { skipSpace } from "./syntax";
-import { isName, Members, quoted, valueEnd } from "./walk";
-
-/** One step of a path: a member by name, or an element by number, as what is there has it. */
-export class Segment {
-  name: Buffer = new Buffer();
-  /** The name as it is written in JSON, with quotes. */
-  quotedName: Buffer = new Buffer();
-  /** Number of the element, -1 when the segment is no number. */
-  index: i32 = -1;
-  /** Every member, every element. */
-  any: bool = false;
-
-  constructor(text: string) {
-    this.name.text(text);
-    quoted(this.name.ptr, this.name.length, this.quotedName);
-    let index = text.length === 0 || text.length > 9 ? -1 : 0;
-    for (let i = 0; i < text.length && index >= 0; i++) {
-      const digit = text.charCodeAt(i) - 0x30;
-      index = digit >= 0 && digit <= 9 ? index * 10 + digit : -1;
-    }
-    this.index = index;
-  }
-}
+import { Segment } from "./segment";
+import { foundEnd, foundStart, search } from "./syntax";
+import { isName, skipSpace } from "./text";
+import { Members, valueEnd } from "./walk";
 
 /**
  * A place in JSON: `a.b[0].c`. Accepted are also `$` (all of it), `$.a.b`, `.a.b`, `a.0` for `a[0]`, and names in brackets,
@@ -96,6 +75,14 @@ export class JsonPath {
     this.push(inside, any);
     if (!any && this.segments[this.segments.length - 1].index < 0) return this.wrong(text, start + 1);
     return close + 1;
+  }
+
+  /** Whether a text is JSON, as `malformed`, and where in it the value is: `start` is 0 when it is not there. */
+  search(ptr: usize, length: i32): string {
+    const problem = search(ptr, length, this.segments);
+    this.start = foundStart;
+    this.end = foundEnd;
+    return problem;
   }
 
   /**

@@ -1,5 +1,8 @@
 /** The grammar of JSON (RFC 8259) over bytes: is a text JSON, and if not, where does it go wrong. */
 
+import { Segment } from "./segment";
+import { isName, skipSpace, utf8Length } from "./text";
+
 /** More levels than this are refused, so that what reads a text later may call itself. */
 const DEPTH_MAX: i32 = 512;
 
@@ -12,15 +15,31 @@ const BACKSLASHES: u64 = 0x5c5c5c5c5c5c5c5c;
 /** One bit per open bracket: set for an object. */
 const stack = memory.data(DEPTH_MAX / 8);
 
+/** The value that {@link search} found; `foundStart` is 0 for none. */
+export let foundStart: usize = 0;
+export let foundEnd: usize = 0;
+/** The name that was read last, between its quotes. */
+let nameStart: usize = 0;
+let nameLength: i32 = 0;
+/** Elements that were read of the open arrays, by depth. */
+const places = new StaticArray<i32>(DEPTH_MAX + 1);
+const NOWHERE: Array<Segment> = [];
+
 /** Where the text stops to be JSON. */
 let stoppedAt: usize = 0;
 let tooDeep: bool = false;
 
 /** Empty if the bytes are one JSON value with nothing but white space around it; else what is wrong and at which byte. */
 export function malformed(ptr: usize, length: i32): string {
+  return search(ptr, length, NOWHERE);
+}
+
+/** As {@link malformed}; after it `foundStart` and `foundEnd` say where the value is that the segments lead to. */
+export function search(ptr: usize, length: i32, segments: Array<Segment>): string {
   const end = ptr + <usize>length;
   tooDeep = false;
-  if (isJson(ptr, end)) return "";
+  foundStart = 0;
+  if (isJson(ptr, end, segments)) return "";
   const at = `at byte ${stoppedAt - ptr}`;
   if (stoppedAt >= end) return length === 0 ? "an empty value is no JSON" : `JSON ends too early ${at}`;
   if (tooDeep) return `JSON with more than ${DEPTH_MAX} levels ${at}`;
@@ -30,14 +49,26 @@ export function malformed(ptr: usize, length: i32): string {
   return `malformed JSON ${at}: unexpected ${shown}`;
 }
 
-/** Whether the bytes are JSON; else `stoppedAt` says where not. */
-function isJson(start: usize, end: usize): bool {
+/** Whether the bytes are JSON; else `stoppedAt` says where not. On the way it finds what the segments lead to. */
+function isJson(start: usize, end: usize, segments: Array<Segment>): bool {
+  const count = segments.length;
   let depth = 0;
   let at = start;
+  /** What comes next is what is looked for, or (if it is in brackets) leads to it. */
+  let isTarget = count === 0;
+  let leads = !isTarget;
+  /** Containers that lead to it: those at depths from 1 to here. */
+  let onPath = 0;
+  /** The depth at which what is looked for has begun and not ended. */
+  let targetDepth = -1;
   while (true) {
     // a value
-    at = skipSpace(at, end);
+    at = spaceEnd(at, end);
     if (at >= end) return stop(end);
+    if (isTarget) {
+      foundStart = at;
+      targetDepth = depth;
+    }
     const byte = load<u8>(at);
     let opened = false;
     if (byte === 0x22) at = afterString(at + 1, end);
@@ -47,28 +78,57 @@ function isJson(start: usize, end: usize): bool {
         return stop(at);
       }
       setBit(depth++, byte === 0x7b);
-      at = skipSpace(at + 1, end);
+      at = spaceEnd(at + 1, end);
       if (at >= end) return stop(end);
       if (load<u8>(at) === byte + 2) {
         depth--;
         at++;
-      } else opened = true;
+      } else {
+        opened = true;
+        if (leads) {
+          onPath = depth;
+          places[depth] = 0;
+        }
+      }
     } else at = afterScalar(byte, at, end);
     if (at === 0) return false;
     if (!opened) {
+      if (depth === targetDepth) {
+        foundEnd = at;
+        targetDepth = -1;
+      }
       // what may follow a value: the ends of what is open, then a comma or the end
-      at = skipSpace(at, end);
+      at = spaceEnd(at, end);
       while (depth > 0 && at < end && load<u8>(at) === (isObject(depth - 1) ? 0x7d : 0x5d)) {
-        depth--;
-        at = skipSpace(at + 1, end);
+        if (onPath === depth) onPath--;
+        at++;
+        if (--depth === targetDepth) {
+          foundEnd = at;
+          targetDepth = -1;
+        }
+        at = spaceEnd(at, end);
       }
       if (depth === 0) return at === end || stop(at);
       if (at >= end || load<u8>(at) !== 0x2c) return stop(at);
       at++;
     }
+    isTarget = false;
+    leads = false;
+    let isWanted = false;
     if (isObject(depth - 1)) {
       at = afterName(at, end);
       if (at === 0) return false;
+      if (depth === onPath) isWanted = isName(nameStart, nameLength, unchecked(segments[depth - 1]).name);
+    } else if (depth === onPath) {
+      const place = places[depth];
+      isWanted = place === unchecked(segments[depth - 1]).index;
+      places[depth] = place + 1;
+    }
+    if (isWanted) {
+      // of members with the same name the last counts
+      foundStart = 0;
+      isTarget = depth === count;
+      leads = !isTarget;
     }
   }
 }
@@ -77,6 +137,11 @@ function isJson(start: usize, end: usize): bool {
 function stop(at: usize): bool {
   stoppedAt = at;
   return false;
+}
+
+/** As `skipSpace`, quick where there is none. */
+function spaceEnd(at: usize, end: usize): usize {
+  return at < end && load<u8>(at) <= 0x20 ? skipSpace(at, end) : at;
 }
 
 function setBit(index: i32, on: bool): void {
@@ -89,26 +154,18 @@ function isObject(index: i32): bool {
   return (load<u8>(stack + (index >> 3)) & (1 << (index & 7))) !== 0;
 }
 
-export function skipSpace(start: usize, end: usize): usize {
-  let at = start;
-  while (at < end) {
-    const byte = load<u8>(at);
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
-    at++;
-  }
-  return at;
-}
-
 /** Past the name of a member and its colon; 0 when there is none. */
 function afterName(start: usize, end: usize): usize {
-  let at = skipSpace(start, end);
+  let at = spaceEnd(start, end);
   if (at >= end || load<u8>(at) !== 0x22) {
     stoppedAt = at;
     return 0;
   }
-  at = afterString(at + 1, end);
+  nameStart = at + 1;
+  at = afterString(nameStart, end);
   if (at === 0) return 0;
-  at = skipSpace(at, end);
+  nameLength = <i32>(at - nameStart) - 1;
+  at = spaceEnd(at, end);
   if (at < end && load<u8>(at) === 0x3a) return at + 1;
   stoppedAt = at;
   return 0;
@@ -212,18 +269,4 @@ function escapeLength(at: usize, end: usize): usize {
 
 function isHex(byte: u8): bool {
   return byte - 0x30 < 10 || (byte | 0x20) - 0x61 < 6;
-}
-
-/** Length of the UTF-8 sequence at `at`, 0 when it is none. */
-export function utf8Length(at: usize, end: usize): usize {
-  const first = load<u8>(at);
-  if (first < 0xc2 || first > 0xf4) return 0;
-  const length: usize = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  if (at + length > end) return 0;
-  const second = load<u8>(at + 1);
-  const low: u8 = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
-  const high: u8 = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
-  if (second < low || second > high) return 0;
-  for (let i: usize = 2; i < length; i++) if ((load<u8>(at + i) & 0xc0) !== 0x80) return 0;
-  return length;
 }

@@ -1,7 +1,7 @@
 import { Buffer } from "../buffer";
-import { Segment } from "./path";
-import { skipSpace } from "./syntax";
-import { isName, isSameName, Members, nameHash, valueEnd } from "./walk";
+import { Segment } from "./segment";
+import { isName, isSameName, nameHash, skipSpace } from "./text";
+import { Members, valueEnd } from "./walk";
 
 /** A member of an object; the name without quotes and still escaped. */
 export class Member {
