@@ -140,8 +140,8 @@ ${map === undefined ? "" : `  map: "${map}"\n`}`;
 async function ensureModule(root, shell, undo) {
   const project = join(root, "examples/cat-facts/catfact-map");
   const wasm = join(project, "target/catfact-map.wasm");
-  commandLine(`cd ${relative(process.cwd(), project)}`);
-  await shell.run(["smartmodule", "build"], { cwd: project });
+  commandLine(`(cd ${relative(process.cwd(), project)} && fluvio smartmodule build)`);
+  await shell.run(["smartmodule", "build"], { cwd: project, announce: false });
   const known = (await existing(shell, "smartmodule")).has(MODULE);
   await shell.run(["smartmodule", "create", MODULE, `--wasm-file=${relative(process.cwd(), wasm)}`, ...(known ? ["--replace"] : [])]);
   if (!known) undo.push(() => shell.run(["smartmodule", "delete", MODULE]));

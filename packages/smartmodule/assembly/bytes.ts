@@ -38,6 +38,8 @@ export class Bytes {
   }
 
   /** The byte at `index`, counted from 0; a trap outside the bytes, which ends the batch with an error. */
+  // @ts-ignore: decorator
+  @inline
   @operator("[]")
   private at(index: i32): u8 {
     if (<u32>index >= <u32>this.length) throw new RangeError("index out of range");
@@ -86,7 +88,10 @@ export class Bytes {
     return i64Problem(this.ptr, this.length) === null;
   }
 
-  /** The decimal number that the text is, with or without an exponent; NaN for another text. */
+  /**
+   * The decimal number that the text is, with or without an exponent; NaN for another text. Up to 15 digits it is exact, with
+   * more the last binary digits may differ.
+   */
   toF64(): f64 {
     return readF64(this.ptr, this.length);
   }
@@ -158,7 +163,7 @@ export class Bytes {
    * be read only once, a `JsonPath`.
    */
   jsonField<T>(path: T): JsonField {
-    return fieldAt<T>(this.ptr, this.length, path);
+    return fieldAt<T>(this.ptr, this.length, this.owner, path);
   }
 
   /** What keeps the bytes from being JSON, and where, or null. */

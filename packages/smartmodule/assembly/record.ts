@@ -6,6 +6,7 @@ const valueView = new Bytes(0, 0);
 const keyView = new Bytes(0, 0);
 
 /** The record that a function is called with. It is one object for all records: keep its bytes with `copy()`. */
+@unmanaged
 @final
 export class SmartRecord {
   /** The value. */

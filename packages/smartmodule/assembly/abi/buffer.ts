@@ -1,4 +1,5 @@
 /** Bytes outside the garbage collector that grow and are kept over the calls: what a module allocates stays bounded. */
+@unmanaged
 @final
 export class Buffer {
   ptr: usize = 0;

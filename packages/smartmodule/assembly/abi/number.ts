@@ -1,16 +1,17 @@
 /** Numbers that are written as text. */
 import { fail } from "../failure";
-import { decodeUtf8 } from "./utf8";
 
 const PLUS: u8 = 0x2b;
 const MINUS: u8 = 0x2d;
 const DOT: u8 = 0x2e;
 const MAX: u64 = 0x7fff_ffff_ffff_ffff;
 const INVALID_DIGIT = "invalid digit found in string";
-/** Digits whose number a 64-bit float has exactly, and powers of ten that it has exactly. */
-const EXACT_DIGITS = 15;
-const EXACT_POWER = 22;
-
+/** Mantissas below it have room for one more digit. */
+const MANTISSA_MAX: u64 = 1_000_000_000_000_000_000;
+/** Beyond it there is only 0 and infinity, also for a mantissa of many zeros behind its dot. */
+const EXPONENT_MAX = 100_000;
+const POWER_MAX = 22;
+/** Powers of ten that a 64-bit float has exactly. */
 const powers: StaticArray<f64> = [
   1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
   1e21, 1e22,
@@ -51,38 +52,60 @@ export function i64Problem(ptr: usize, size: i32): string | null {
 
 /** A decimal number, or NaN. */
 export function readF64(ptr: usize, size: i32): f64 {
-  const start = ptr;
   const end = ptr + <usize>size;
   let isNegative = false;
   if (ptr < end && (load<u8>(ptr) === MINUS || load<u8>(ptr) === PLUS)) isNegative = load<u8>(ptr++) === MINUS;
   let mantissa: u64 = 0;
-  let digits = 0;
-  let fraction = 0;
+  let hasDigits = false;
   let isBehindDot = false;
+  /** Power of ten that the mantissa still lacks. */
+  let power = 0;
   for (; ptr < end; ptr++) {
     const byte = load<u8>(ptr);
     const digit = <u8>(byte - 0x30);
     if (digit < 10) {
-      mantissa = mantissa * 10 + digit;
-      digits += 1;
-      fraction += <i32>isBehindDot;
+      hasDigits = true;
+      // what a mantissa of 64 bits has no room for is too small to count
+      if (mantissa < MANTISSA_MAX) {
+        mantissa = mantissa * 10 + digit;
+        power -= <i32>isBehindDot;
+      } else power += <i32>!isBehindDot;
     } else if (byte === DOT && !isBehindDot) isBehindDot = true;
     else break;
   }
-  if (digits === 0) return NaN;
-  if (ptr === end && digits <= EXACT_DIGITS && fraction <= EXACT_POWER) {
-    const value = <f64>mantissa / unchecked(powers[fraction]);
-    return isNegative ? -value : value;
+  if (!hasDigits) return NaN;
+  if (ptr < end) {
+    if ((load<u8>(ptr++) | 0x20) !== 0x65 || !readExponent(ptr, end)) return NaN;
+    power += exponent;
   }
-  return ptr === end || isExponent(ptr, end) ? parseFloat(decodeUtf8(start, size)) : NaN;
+  const value = scale(mantissa, power);
+  return isNegative ? -value : value;
 }
 
-function isExponent(ptr: usize, end: usize): bool {
-  if ((load<u8>(ptr++) | 0x20) !== 0x65) return false;
-  if (ptr < end && (load<u8>(ptr) === MINUS || load<u8>(ptr) === PLUS)) ptr += 1;
+/** The exponent that was read last, as far as it counts. */
+let exponent = 0;
+
+function readExponent(ptr: usize, end: usize): bool {
+  let isNegative = false;
+  if (ptr < end && (load<u8>(ptr) === MINUS || load<u8>(ptr) === PLUS)) isNegative = load<u8>(ptr++) === MINUS;
   if (ptr === end) return false;
+  exponent = 0;
   for (; ptr < end; ptr++) {
-    if (<u8>(load<u8>(ptr) - 0x30) > 9) return false;
+    const digit = <u8>(load<u8>(ptr) - 0x30);
+    if (digit > 9) return false;
+    exponent = min(exponent * 10 + digit, EXPONENT_MAX);
   }
+  if (isNegative) exponent = -exponent;
   return true;
+}
+
+/** A mantissa times a power of ten: exact for up to 15 digits and small powers, else right but for the last bits. */
+function scale(mantissa: u64, power: i32): f64 {
+  let value = <f64>mantissa;
+  if (mantissa === 0) return value;
+  const isNegative = power < 0;
+  let left = min(abs(power), EXPONENT_MAX);
+  for (; left > POWER_MAX; left -= POWER_MAX) value = isNegative ? value / 1e22 : value * 1e22;
+  const rest = unchecked(powers[left]);
+  return isNegative ? value / rest : value * rest;
 }

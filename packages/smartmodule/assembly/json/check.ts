@@ -2,8 +2,9 @@
  * Whether bytes are JSON, and if not, what is wrong and where: in the words of Rust's serde_json, so that a module says the
  * same whichever language it is written in. Columns count bytes.
  */
-import { isDigit, skipSpace } from "./scan";
+import { readF64 } from "../abi/number";
 import { utf8ValidUpTo } from "../abi/utf8";
+import { isDigit, skipSpace } from "./scan";
 
 /** Arrays and objects within each other; one more is refused. */
 const DEPTH_MAX = 127;
@@ -271,5 +272,5 @@ function skipDigits(): void {
 function isFinite(first: usize): bool {
   let isShort = at - first < 300;
   for (let place = first; isShort && place < at; place++) isShort = (load<u8>(place) | 0x20) !== 0x65;
-  return isShort || Math.abs(parseFloat(String.UTF8.decodeUnsafe(first, at - first))) <= f64.MAX_VALUE;
+  return isShort || readF64(first, <i32>(at - first)) <= f64.MAX_VALUE;
 }

@@ -1,5 +1,8 @@
 import { Buffer } from "../abi/buffer";
+import { readF64, readI64 } from "../abi/number";
 import { operand, operandPtr, operandSize } from "../abi/operand";
+import { same } from "../abi/search";
+import { decodeUtf8 } from "../abi/utf8";
 import { Bytes } from "../bytes";
 import { foundEnd, foundStart, JsonPath, pathOf } from "./path";
 import { findStringEnd, skipSpace, skipValue } from "./scan";
@@ -22,7 +25,13 @@ export enum JsonType {
   Object,
 }
 
+/** The word true, the lowest byte first. */
+const TRUE: u32 = 0x65757274;
+
 const scratch = new Buffer();
+/** The text that was read last. */
+let textPtr: usize = 0;
+let textSize: i32 = 0;
 
 /**
  * A part of a JSON text, found without parsing the rest: `record.value.jsonField("order.items[0].price")`. It is a view, as
@@ -31,17 +40,27 @@ const scratch = new Buffer();
  */
 @final
 export class JsonField {
-  /** The JSON as it stands there; of a string with its quotes, of a missing field nothing. */
-  readonly raw: Bytes;
+  private readonly ptr: usize;
+  private readonly size: i32;
+  /** What the JSON belongs to, so that it lives as long as it is looked at. */
+  private readonly owner: ArrayBuffer | null;
 
-  constructor(raw: Bytes) {
-    this.raw = raw;
+  /** Made by `jsonField`. */
+  constructor(ptr: usize, size: i32, owner: ArrayBuffer | null) {
+    this.ptr = ptr;
+    this.size = size;
+    this.owner = owner;
+  }
+
+  /** The JSON as it stands there; of a string with its quotes, of a missing field nothing. */
+  get raw(): Bytes {
+    return new Bytes(this.ptr, this.size, this.owner);
   }
 
   /** What it is. */
   get type(): JsonType {
-    if (this.raw.length === 0) return JsonType.Missing;
-    const first = load<u8>(this.raw.ptr);
+    if (this.size === 0) return JsonType.Missing;
+    const first = load<u8>(this.ptr);
     if (first === QUOTE) return JsonType.String;
     if (first === OPEN_BRACE) return JsonType.Object;
     if (first === OPEN_BRACKET) return JsonType.Array;
@@ -51,7 +70,7 @@ export class JsonField {
 
   /** Whether there is something at the path; null counts. */
   get exists(): bool {
-    return this.raw.length > 0;
+    return this.size > 0;
   }
 
   get isString(): bool {
@@ -68,63 +87,63 @@ export class JsonField {
 
   /** The text of a string as UTF-8, without quotes and escapes; of anything else the JSON. Only escapes make a copy. */
   get text(): Bytes {
-    if (!this.isString) return this.raw;
-    const content = this.raw.slice(1, max(1, this.raw.length - 1));
-    if (!hasEscapes(content.ptr, content.length)) return content;
-    scratch.size = 0;
-    unescape(content.ptr, content.length, scratch);
-    return new Bytes(scratch.ptr, <i32>scratch.size).copy();
+    this.readText();
+    const bytes = new Bytes(textPtr, textSize, this.owner);
+    return textPtr === scratch.ptr ? bytes.copy() : bytes;
   }
 
   /** The text of a string; of anything else the JSON; of a missing field an empty text. */
   toString(): string {
-    return this.text.toString();
+    this.readText();
+    return decodeUtf8(textPtr, textSize);
   }
 
   /** The JSON without white space between its parts, copied. */
   compact(): Bytes {
     scratch.size = 0;
-    compactTo(this.raw.ptr, this.raw.length, scratch);
+    compactTo(this.ptr, this.size, scratch);
     return new Bytes(scratch.ptr, <i32>scratch.size).copy();
   }
 
   /** The number, also of a string that is one; NaN when it is none. */
   toF64(): f64 {
-    const text = this.text;
-    return text.length === 0 ? NaN : text.toF64();
+    this.readText();
+    return readF64(textPtr, textSize);
   }
 
-  /** The whole number; anything else reports an error as `fail` does, and gives 0. */
+  /** The whole number, also of a string that is one; anything else reports an error as `fail` does, and gives 0. */
   toI64(): i64 {
-    return this.text.toI64();
+    this.readText();
+    return readI64(textPtr, textSize);
   }
 
   /** Whether it is `true`. */
   toBool(): bool {
-    return this.raw.equals("true");
+    return this.size === 4 && load<u32>(this.ptr) === TRUE;
   }
 
   /** Whether it is a string of exactly this text, or, for anything else, whether it stands there as this text. */
   equals<T>(text: T): bool {
-    return this.text.equals<T>(text);
+    this.readText();
+    operand<T>(text);
+    return textSize === operandSize && same(textPtr, operandPtr, textSize);
   }
 
   /** What is at a path from here. */
   at<T>(path: T): JsonField {
-    return fieldAt<T>(this.raw.ptr, this.raw.length, path);
+    return fieldAt<T>(this.ptr, this.size, this.owner, path);
   }
 
   /** The elements of an array, in order; of anything else none. */
   elements(): JsonField[] {
     const found: JsonField[] = [];
-    const end = this.raw.ptr + <usize>this.raw.length;
-    let at = this.raw.ptr;
     if (this.type !== JsonType.Array) return found;
-    at = skipSpace(at + 1, end);
-    while (at + 1 < end) {
+    const end = this.ptr + <usize>this.size;
+    let at = skipSpace(this.ptr + 1, end);
+    while (at < end) {
       const next = skipValue(at, end);
       if (next === at) break;
-      found.push(new JsonField(this.part(at, next)));
+      found.push(this.part(at, next));
       at = skipSpace(next, end);
       if (at >= end || load<u8>(at) !== COMMA) break;
       at = skipSpace(at + 1, end);
@@ -135,14 +154,14 @@ export class JsonField {
   /** The members of an object, in order; of anything else none. */
   members(): JsonMember[] {
     const found: JsonMember[] = [];
-    const end = this.raw.ptr + <usize>this.raw.length;
     if (this.type !== JsonType.Object) return found;
-    let at = skipSpace(this.raw.ptr + 1, end);
+    const end = this.ptr + <usize>this.size;
+    let at = skipSpace(this.ptr + 1, end);
     while (at < end && load<u8>(at) === QUOTE) {
       const keyEnd = min(findStringEnd(at + 1, end) + 1, end);
-      const valueStart = skipSpace(skipSpace(keyEnd, end) + 1, end);
-      const valueEnd = skipValue(min(valueStart, end), end);
-      found.push(new JsonMember(new JsonField(this.part(at, keyEnd)), new JsonField(this.part(valueStart, valueEnd))));
+      const valueStart = min(skipSpace(min(skipSpace(keyEnd, end) + 1, end), end), end);
+      const valueEnd = skipValue(valueStart, end);
+      found.push(new JsonMember(this.part(at, keyEnd), this.part(valueStart, valueEnd)));
       at = skipSpace(valueEnd, end);
       if (at >= end || load<u8>(at) !== COMMA) break;
       at = skipSpace(at + 1, end);
@@ -150,9 +169,22 @@ export class JsonField {
     return found;
   }
 
-  private part(from: usize, to: usize): Bytes {
-    const start = <i32>(from - this.raw.ptr);
-    return this.raw.slice(start, max(start, <i32>(to - this.raw.ptr)));
+  private part(from: usize, to: usize): JsonField {
+    return new JsonField(from, <i32>(to - from), this.owner);
+  }
+
+  /** Puts the text of a string, or the JSON of anything else, into `textPtr` and `textSize`. */
+  private readText(): void {
+    textPtr = this.ptr;
+    textSize = this.size;
+    if (textSize === 0 || load<u8>(textPtr) !== QUOTE) return;
+    textPtr += 1;
+    textSize = max(textSize - 2, 0);
+    if (!hasEscapes(textPtr, textSize)) return;
+    scratch.size = 0;
+    unescape(textPtr, textSize, scratch);
+    textPtr = scratch.ptr;
+    textSize = <i32>scratch.size;
   }
 }
 
@@ -169,11 +201,11 @@ export class JsonMember {
   }
 }
 
-/** What is at a path, a text or {@link JsonPath}, of JSON. */
-export function fieldAt<T>(ptr: usize, size: i32, path: T): JsonField {
+/** What is at a path, a text or {@link JsonPath}, of JSON that belongs to `owner`. */
+export function fieldAt<T>(ptr: usize, size: i32, owner: ArrayBuffer | null, path: T): JsonField {
   const way = path instanceof JsonPath ? changetype<JsonPath>(path) : pathOf(changetype<string>(path));
   way.find(ptr, size);
-  return new JsonField(new Bytes(foundStart, <i32>(foundEnd - foundStart)));
+  return new JsonField(foundStart, <i32>(foundEnd - foundStart), owner);
 }
 
 /** A text or bytes of UTF-8 as a string of JSON, quotes included. */
