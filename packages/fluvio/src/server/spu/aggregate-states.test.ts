@@ -309,6 +309,22 @@ describe("the state of an aggregate that has a name", () => {
     });
   });
 
+  it("has its client look for the leader again when the SC does not answer", async () => {
+    await spu[Symbol.asyncDispose]();
+    spu = await startSpu({ limits: { scTimeoutMs: 200 } });
+    spu.sc.modules.set("sum", wasm);
+    await spu.sc.assign(TOPIC);
+    connection = await spu.connect();
+    await produce("1");
+    spu.sc.forward = (request) =>
+      request.kind === "fetchAggregateState" ? Promise.resolve({ ok: true, value: undefined }) : new Promise(() => {});
+    const stream = open();
+    expect((await acknowledge(await nextReply(stream)))?.name).toBe("NotLeaderForPartition");
+    expect((await nextReply(stream)).partition.errorCode.name).toBe("NotLeaderForPartition");
+    spu.sc.forward = () => new Promise(() => {});
+    expect((await nextReply(open())).partition.errorCode.name).toBe("NotLeaderForPartition");
+  });
+
   it("is written anew when the log has grown, and reloaded from there", async () => {
     const stream = open();
     for (let n = 1; n <= 130; n++) {

@@ -1,4 +1,4 @@
-import { flvError } from "../../protocol/index.ts";
+import { flvError, isFluvioError } from "../../protocol/index.ts";
 import type { ChainState } from "../../smartengine/index.ts";
 import type { AggregateStateCommit, AggregateStateEntry, AggregateStateKey, AggregateStateRequest } from "../link.ts";
 import { chainStateOf, encodeModules } from "./aggregate-state-record.ts";
@@ -23,7 +23,7 @@ export class AggregateStates {
 
   /**
    * Takes a state for one stream; nobody else gets it until the session is closed.
-   * @throws FLV_AGGREGATE_STATE when another stream has it | what the store or the link throws
+   * @throws FLV_AGGREGATE_STATE when another stream has it | FLV_NOT_LEADER when the SC is gone | what the store or the link throws
    */
   async open(key: AggregateStateKey): Promise<StateSession> {
     const text = `${key.topic}/${key.partition}/${key.name}`;
@@ -67,13 +67,27 @@ export class AggregateStates {
   private async stored(key: AggregateStateKey): Promise<AggregateStateEntry | undefined> {
     const { local } = this.topic;
     if (local !== undefined) return local.get(key);
-    return (await this.sc.request({ kind: "fetchAggregateState", key })) as AggregateStateEntry | undefined;
+    return (await this.ask({ kind: "fetchAggregateState", key })) as AggregateStateEntry | undefined;
   }
 
   private async commit(commit: AggregateStateCommit): Promise<void> {
     const { local } = this.topic;
     if (local !== undefined) await local.commit(commit);
-    else await this.sc.request({ kind: "commitAggregateState", commit });
+    else await this.ask({ kind: "commitAggregateState", commit });
+  }
+
+  /** Without the SC a stream cannot go on here; its client is told to look for the leader again, and goes on there. */
+  private async ask(request: Parameters<ScClient["request"]>[0]): Promise<unknown> {
+    try {
+      return await this.sc.request(request);
+    } catch (cause) {
+      if (!isFluvioError(cause) || (cause.code !== "FLV_CONNECTION_CLOSED" && cause.code !== "FLV_TIMEOUT"))
+        throw cause;
+      throw flvError("FLV_NOT_LEADER", `states of aggregates cannot be reached: ${cause.message}`, {
+        retriable: true,
+        cause,
+      });
+    }
   }
 }
 
