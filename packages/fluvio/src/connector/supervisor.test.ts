@@ -146,12 +146,12 @@ describe("the life of a connector", () => {
 
   test("one that says nothing any more is killed and started again", async () => {
     await supervisor[Symbol.asyncDispose]();
-    open({ limits: { heartbeatTimeoutMs: 300 } });
+    // longer than a process needs to start on a busy machine
+    open({ limits: { heartbeatTimeoutMs: 2000 } });
     supervisor.apply("c", config("silent"));
     const first = await reached("running");
-    expect((await reached("failed")).reason).toBe("no sign of life for 300 ms");
-    const second = await until((status) => status.resolution === "running" && status.restarts === 1);
-    expect(second.processId).not.toBe(first.processId);
+    expect((await reached("failed")).reason).toBe("no sign of life for 2000 ms");
+    await until((status) => status.resolution === "running" && status.processId !== first.processId);
     expect(exists(first.processId ?? 0)).toBe(false);
   });
 
