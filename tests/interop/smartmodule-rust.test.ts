@@ -192,6 +192,43 @@ describe("memory", () => {
   }
 });
 
+describe("windows around a Rust aggregate", () => {
+  const window = { sizeMs: 10, slideMs: 5, graceMs: 3 };
+
+  it("give its sums, and its memory stays flat", async () => {
+    const name = "windowed";
+    await using chain = await engine.chain([{ name, wasm: rust("m_aggregate"), params: new Map(), window }]);
+    const memoryBytes = () => engine.totals().find((module) => module.name === name)?.memoryBytes ?? 0;
+    const values = Array.from({ length: 1000 }, () => "1");
+    let offset = 0;
+    const next = async () => {
+      // a millisecond each: makeBatch counts on from the first timestamp
+      const batches = [makeBatch(values, { baseOffset: offset, firstTimestampMs: TEST_TIMESTAMP_MS + offset })];
+      const output = await chain.process({ batches, fromOffset: offset, maxOutputBytes: MIB });
+      offset += values.length;
+      return recordsOf(output.batches);
+    };
+    const first = await next();
+    expect(text(first[0]?.key as Uint8Array)).toBe(`${TEST_TIMESTAMP_MS - 5}/${TEST_TIMESTAMP_MS + 5}`);
+    expect(text(first[0]?.value as Uint8Array)).toBe("5");
+    const before = memoryBytes();
+    for (let call = 0; call < 100; call++) {
+      const records = await next();
+      expect(records).toHaveLength(200);
+      expect(new Set(records.map((record) => text(record.value)))).toEqual(new Set(["10"]));
+    }
+    expect(memoryBytes() - before).toBeLessThanOrEqual(2 * 65536);
+  });
+
+  it("report what it refuses", async () => {
+    await using chain = await chainOf("m_aggregate", { window });
+    const output = await feed(chain, ["1", "x"]);
+    expect(output.error).toMatchObject({ module: "m_aggregate", kind: "aggregate", offset: 1, value: bytes("x") });
+    const state = (await chain.state()).get(0);
+    expect(state?.windows.map((one) => text(one.accumulator))).toEqual(["1", "1"]);
+  });
+});
+
 describe("modules of the seeds' era", () => {
   it("are spoken to at the version they know", async () => {
     expect(await engine.inspect("old", rust("old_aggregate_040"))).toMatchObject({ abiVersion: 19 });
