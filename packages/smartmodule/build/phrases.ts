@@ -86,8 +86,8 @@ const MISSING_SYNTAX: readonly (readonly [before: RegExp, after: RegExp, text: s
     "It is called with a record and gives its result at once",
   ],
   [
-    /^|\b(const|let)$/,
-    /^((const|let)\s|\s)\s*[{[]/,
+    /^/,
+    /^(const|let)\s+[{[]/,
     "there is no destructuring in AssemblyScript",
     "Write a line for each: const value = record.value;",
   ],
