@@ -58,8 +58,9 @@ export class ChainHandle implements SmartChain {
     return this.inOrder(async ({ worker }) => {
       const batches = gathered(input.batches, this.spare);
       this.spare = undefined;
-      const { fromOffset, maxOutputBytes } = input;
-      const result = await worker.request({ op: "process", batches, fromOffset, maxOutputBytes }, [batches.buffer]);
+      const { fromOffset, maxOutputBytes, passesOn = false } = input;
+      const request = { op: "process", batches, fromOffset, maxOutputBytes, passesOn } as const;
+      const result = await worker.request(request, [batches.buffer]);
       if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },

@@ -178,6 +178,7 @@ describe("limits of a step", () => {
       message: 'SmartModule "four pages" asks for 262144 bytes of memory to start with, the limit is 196608',
       hint: expect.stringContaining("fluvio.memory-limit"),
     });
+    expect(failuresOf("four pages")).toBe(1);
     await using chain = await engine.chain([{ ...step, limits: { memoryBytesMax: 4 * 65536 } }]);
     expect(await chain.state()).toEqual(new Map());
   });

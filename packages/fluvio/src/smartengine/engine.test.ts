@@ -128,10 +128,10 @@ describe("chains", () => {
     expect(engine.totals().find(({ name }) => name === "counted later")?.invocations).toBe(3);
   });
 
-  it("end at the record that a module reports an error on: what came before it passes the whole chain", async () => {
+  it("end at the module that reports an error: its successes are the output", async () => {
     await using chain = await chainOf(step("kitchen"), step("map"));
     const output = await feed(chain, ["fine", "error", "never"], 5);
-    expect(valuesOf(output.batches).map((value) => value.replace(/@.*/, ""))).toEqual(["FINE"]);
+    expect(valuesOf(output.batches)).toEqual(["fine"]);
     expect(output.error).toEqual({
       module: "kitchen",
       kind: "filter",
@@ -142,6 +142,18 @@ describe("chains", () => {
     });
     expect(output.nextOffset).toBe(8);
     expect(headersOf(output.batches)).toMatchObject([{ baseOffset: 5, lastOffsetDelta: 2 }]);
+  });
+
+  it("pass on what came before an error through the whole chain, when that is asked for", async () => {
+    await using chain = await chainOf(step("kitchen"), step("map"), step("filter-map"));
+    const input = { batches: [makeBatch(["fine", "error", "never"])], fromOffset: 0, maxOutputBytes: 10_000 };
+    const output = await chain.process({ ...input, passesOn: true });
+    expect(valuesOf(output.batches)).toEqual([]);
+    expect(output.error).toMatchObject({ module: "filter-map", offset: 0 });
+    await using two = await chainOf(step("kitchen"), step("map"));
+    const passed = await two.process({ ...input, passesOn: true });
+    expect(valuesOf(passed.batches).map((value) => value.replace(/@.*/, ""))).toEqual(["FINE"]);
+    expect(passed.error).toMatchObject({ module: "kitchen", offset: 1 });
   });
 
   it("without modules pass everything through", async () => {

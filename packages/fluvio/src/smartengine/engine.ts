@@ -94,7 +94,10 @@ class Engine implements SmartEngine {
     takeWorker: () => ChainWorker,
   ): Promise<BuiltChain> {
     signal?.throwIfAborted();
-    const known = await this.buildSteps(steps);
+    const known = await this.buildSteps(steps).catch((error: unknown) => {
+      this.ledger.countFailure(error);
+      throw error;
+    });
     signal?.throwIfAborted();
     const worker = takeWorker();
     const abort = () => void worker.terminate(signal?.reason as Error);

@@ -12,6 +12,7 @@ export type WorkerRequest =
       readonly batches: Uint8Array;
       readonly fromOffset: number;
       readonly maxOutputBytes: number;
+      readonly passesOn: boolean;
     }
   | {
       readonly op: "records";

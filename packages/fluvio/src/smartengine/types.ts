@@ -70,6 +70,11 @@ export interface ProcessInput {
    * least one input batch is always processed.
    */
   readonly maxOutputBytes: number;
+  /**
+   * What a module made before a user error passes the modules that follow, so that nobody gets records that half of the
+   * chain has seen. By default it is the output as it is, as in the original's engine.
+   */
+  readonly passesOn?: boolean;
 }
 
 /** A user error on one record, as the module reported it (smartmodule-abi.md 2.5). */

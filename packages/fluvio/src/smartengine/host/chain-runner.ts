@@ -99,11 +99,11 @@ export class ChainRunner {
   }
 
   /**
-   * Applies the steps to one batch. What a step made before a user error still passes the steps that follow, so that
-   * nobody gets records that only half of the chain has seen; of several errors the one on the first record counts.
-   * Records pass from memory to memory; {@link release} must follow when the output has been read.
+   * Applies the steps to one batch. A user error ends the chain at its step, whose successes are the output, as in
+   * the original; with `passesOn` they go on through the steps that follow, and of several errors the one on the first
+   * record counts. Records pass from memory to memory; {@link release} must follow when the output has been read.
    */
-  run(input: CallInput): ChainOutput {
+  run(input: CallInput, passesOn = false): ChainOutput {
     let { records } = input;
     let recordCount = countOf(records);
     let error: RecordError | undefined;
@@ -118,7 +118,9 @@ export class ChainRunner {
       records = output.section;
       recordCount = output.recordCount;
       // a later step sees only what came before the error of an earlier one
-      if (output.error !== undefined) error = { module: step.instance.name, ...output.error };
+      if (output.error === undefined) continue;
+      error = { module: step.instance.name, ...output.error };
+      if (!passesOn) break;
     }
     return { section: records, recordCount, sharesOffsets: this.sharesOffsets, isUnchanged, error };
   }

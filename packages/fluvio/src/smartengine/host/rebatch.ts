@@ -16,7 +16,7 @@ export interface Transform {
   readonly readsTimestamps?: boolean;
   /** Says which offsets the next run is about. */
   locate(firstOffset: number, lastOffset: number): void;
-  run(input: CallInput): ChainOutput;
+  run(input: CallInput, passesOn?: boolean): ChainOutput;
   release(): void;
 }
 
@@ -25,6 +25,7 @@ export interface RebatchInput {
   readonly batches: Uint8Array;
   readonly fromOffset: number;
   readonly maxOutputBytes: number;
+  readonly passesOn?: boolean;
 }
 
 /**
@@ -48,12 +49,13 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     else if (writer.sizeBytes + section.length > maxOutputBytes) break;
     isFirst = false;
     chain.locate(source.fromOffset, source.endOffset - 1);
-    const output = chain.run({
+    const call = {
       records: section,
       baseOffset: source.baseOffset,
       baseTimestampMs: source.firstTimestampMs,
       lastOffsetDelta: stored.header.lastOffsetDelta,
-    });
+    };
+    const output = chain.run(call, input.passesOn);
     // the chain gave back the very bytes it got, and every offset of the batch has its record
     if (source.baseOffset === source.fromOffset && output.isUnchanged === true && hasAllOffsets(output, source)) {
       writer.addWhole(source, stored.batch, output.recordCount);
