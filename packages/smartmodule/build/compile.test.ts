@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -254,6 +254,16 @@ export { keep as filter };`,
     });
     expect(kind).toBe("filter");
   });
+
+  it("takes every example of the README", async () => {
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+    const modules = examples.filter((code) => code.includes("export function"));
+    expect(modules.length).toBeGreaterThanOrEqual(6);
+    for (const [index, code] of modules.entries()) {
+      expect((await build({ [`readme-${index}.ts`]: code })).warnings).toEqual([]);
+    }
+  }, 120_000);
 
   it("gives the same bytes for the same source", async () => {
     const files = { "same.ts": `${SDK}${FILTER} { return record.value.includes("a"); }` };
