@@ -479,6 +479,16 @@ describe("SmartModules before it", () => {
     expect(JSON.parse(letter?.value ?? "")).toMatchObject({ offset: 2, value: "x", key: "k2", stage: "smartmodule" });
   });
 
+  test("in a chain: what comes before a record that the first refuses has passed the second too", async () => {
+    const [first, second] = [newName(), newName()];
+    await fluvio.admin().createSmartModule(first, await buildAs("filter-map"));
+    await fluvio.admin().createSmartModule(second, await buildAs("map"));
+    const transforms = [first, second].map((uses) => ({ uses, with: {} }));
+    new Sink(config(await topicWith(["2", "4", "x", "6"]), { "on-error": "skip" }, { transforms }));
+    await target.until(() => target.taken.length === 3);
+    expect(target.taken.map((body) => body.replace(/@\d+$/, ""))).toEqual(["1@0", "2@1", "3@3"]);
+  });
+
   test("that refuse a record: tried again until the module is put right", async () => {
     const own = await broken("retry");
     const sink = new Sink(own);

@@ -62,7 +62,7 @@ export function chainSource(
       const slice = await log.read(at, { maxBytes: limits.chainReadBytes, upToOffset: limit });
       if (slice.sizeBytes === 0) break;
       const output = await chain
-        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes })
+        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes, passesOn: true })
         .catch((error: unknown) => {
           throw asProcessError(error, at, slice.nextOffset - 1);
         });
