@@ -49,20 +49,23 @@ export function search(ptr: usize, length: i32, segments: Array<Segment>): strin
   return `malformed JSON ${at}: unexpected ${shown}`;
 }
 
+/** Brackets that are open. */
+let depth: i32 = 0;
+/** Containers that lead to what is looked for: those at depths from 1 to here. */
+let onPath: i32 = 0;
+/** The depth at which what is looked for has begun and not ended. */
+let targetDepth: i32 = -1;
+
 /** Whether the bytes are JSON; else `stoppedAt` says where not. On the way it finds what the segments lead to. */
 function isJson(start: usize, end: usize, segments: Array<Segment>): bool {
-  const count = segments.length;
-  let depth = 0;
   let at = start;
   /** What comes next is what is looked for, or (if it is in brackets) leads to it. */
-  let isTarget = count === 0;
+  let isTarget = segments.length === 0;
   let leads = !isTarget;
-  /** Containers that lead to it: those at depths from 1 to here. */
-  let onPath = 0;
-  /** The depth at which what is looked for has begun and not ended. */
-  let targetDepth = -1;
+  depth = 0;
+  onPath = 0;
+  targetDepth = -1;
   while (true) {
-    // a value
     at = spaceEnd(at, end);
     if (at >= end) return stop(end);
     if (isTarget) {
@@ -73,64 +76,71 @@ function isJson(start: usize, end: usize, segments: Array<Segment>): bool {
     let opened = false;
     if (byte === 0x22) at = afterString(at + 1, end);
     else if (byte === 0x7b || byte === 0x5b) {
-      if (depth >= DEPTH_MAX) {
-        tooDeep = true;
-        return stop(at);
-      }
-      setBit(depth++, byte === 0x7b);
-      at = spaceEnd(at + 1, end);
-      if (at >= end) return stop(end);
-      if (load<u8>(at) === byte + 2) {
-        depth--;
-        at++;
-      } else {
-        opened = true;
-        if (leads) {
-          onPath = depth;
-          places[depth] = 0;
-        }
+      at = afterBracket(byte, at, end);
+      opened = at !== 0 && load<u8>(at - 1) !== byte + 2;
+      if (opened && leads) {
+        onPath = depth;
+        places[depth] = 0;
       }
     } else at = afterScalar(byte, at, end);
     if (at === 0) return false;
     if (!opened) {
-      if (depth === targetDepth) {
-        foundEnd = at;
-        targetDepth = -1;
-      }
-      // what may follow a value: the ends of what is open, then a comma or the end
-      at = spaceEnd(at, end);
-      while (depth > 0 && at < end && load<u8>(at) === (isObject(depth - 1) ? 0x7d : 0x5d)) {
-        if (onPath === depth) onPath--;
-        at++;
-        if (--depth === targetDepth) {
-          foundEnd = at;
-          targetDepth = -1;
-        }
-        at = spaceEnd(at, end);
-      }
+      at = afterEnds(at, end);
       if (depth === 0) return at === end || stop(at);
       if (at >= end || load<u8>(at) !== 0x2c) return stop(at);
       at++;
     }
     isTarget = false;
     leads = false;
-    let isWanted = false;
     if (isObject(depth - 1)) {
       at = afterName(at, end);
       if (at === 0) return false;
-      if (depth === onPath) isWanted = isName(nameStart, nameLength, unchecked(segments[depth - 1]).name);
-    } else if (depth === onPath) {
-      const place = places[depth];
-      isWanted = place === unchecked(segments[depth - 1]).index;
-      places[depth] = place + 1;
     }
-    if (isWanted) {
+    if (depth === onPath && isWanted(unchecked(segments[depth - 1]))) {
       // of members with the same name the last counts
       foundStart = 0;
-      isTarget = depth === count;
+      isTarget = depth === segments.length;
       leads = !isTarget;
     }
   }
+}
+
+/** Past an opening bracket, and past the closing one if that is next (then it is the byte before); 0 when it cannot be. */
+function afterBracket(bracket: u8, start: usize, end: usize): usize {
+  if (depth >= DEPTH_MAX) {
+    tooDeep = true;
+    stoppedAt = start;
+    return 0;
+  }
+  const at = spaceEnd(start + 1, end);
+  if (at < end && load<u8>(at) === bracket + 2) return at + 1;
+  setBit(depth++, bracket === 0x7b);
+  // the byte before is the bracket, or white space
+  return at;
+}
+
+/** Past the white space and the closing brackets behind a value, each of which ends a value too. */
+function afterEnds(start: usize, end: usize): usize {
+  let at = start;
+  while (true) {
+    if (depth === targetDepth) {
+      foundEnd = at;
+      targetDepth = -1;
+    }
+    at = spaceEnd(at, end);
+    if (depth === 0 || at >= end || load<u8>(at) !== (isObject(depth - 1) ? 0x7d : 0x5d)) return at;
+    if (onPath === depth) onPath--;
+    depth--;
+    at++;
+  }
+}
+
+/** Whether the member or element that comes next in a container on the path is the one that the segment names. */
+function isWanted(segment: Segment): bool {
+  if (isObject(depth - 1)) return isName(nameStart, nameLength, segment.name);
+  const place = places[depth];
+  places[depth] = place + 1;
+  return place === segment.index;
 }
 
 /** Marks where it went wrong. */
