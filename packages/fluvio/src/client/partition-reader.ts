@@ -94,6 +94,8 @@ export class PartitionReader {
         this.#stream = undefined;
         if (signal.aborted) return;
         if (lost !== undefined) this.#noteLoss(lost, error);
+        // whoever cannot be connected to is away, and did not close the connection for what it was asked
+        else if (isConnectionError(error)) this.#quickLosses = 0;
         await this.#handle(error, signal);
       }
     }
