@@ -235,7 +235,7 @@ export function writeBatchHeaderAt(
   end: number,
   fields: BatchHeaderFields,
 ): void {
-  const { bytes, view } = target;
+  const { view } = target;
   const { baseOffset = 0, leaderEpoch = -1 } = fields;
   writeI64(view, start, baseOffset);
   view.setInt32(start + BATCH_LENGTH_AT, end - start - BATCH_PREAMBLE_BYTES);
@@ -250,7 +250,7 @@ export function writeBatchHeaderAt(
   view.setInt32(start + PRODUCER_ID_AT + 4, -1);
   view.setInt16(start + PRODUCER_EPOCH_AT, -1);
   view.setInt32(start + FIRST_SEQUENCE_AT, -1);
-  view.setUint32(start + CRC_AT, crc32cOfRange(bytes, start + ATTRIBUTES_AT, end));
+  view.setUint32(start + CRC_AT, crc32cOfRange(target, start + ATTRIBUTES_AT, end));
 }
 
 function writeI64(view: DataView, at: number, value: number): void {

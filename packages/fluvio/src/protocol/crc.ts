@@ -23,31 +23,29 @@ function makeTables(): Int32Array {
   return tables;
 }
 
-type RangeCrc32c = (bytes: Uint8Array, start: number, end: number, initial: number) => number;
+type RangeCrc32c = (view: DataView, start: number, end: number, initial: number) => number;
 
 function makeRangeCrc32c(): RangeCrc32c {
-  const tables = makeTables();
-  const at = (index: number) => tables[index] as number;
-  return (bytes, start, end, initial) => {
+  const made = makeTables();
+  return (view, start, end, initial) => {
+    // a local: the loop would look it up for each byte
+    const table = made;
     let crc = ~initial;
     let i = start;
     for (const last = end - 7; i < last; i += 8) {
-      crc ^=
-        (bytes[i] as number) |
-        ((bytes[i + 1] as number) << 8) |
-        ((bytes[i + 2] as number) << 16) |
-        ((bytes[i + 3] as number) << 24);
+      crc ^= view.getInt32(i, true);
+      const next = view.getInt32(i + 4, true);
       crc =
-        at(1792 + (crc & 0xff)) ^
-        at(1536 + ((crc >>> 8) & 0xff)) ^
-        at(1280 + ((crc >>> 16) & 0xff)) ^
-        at(1024 + (crc >>> 24)) ^
-        at(768 + (bytes[i + 4] as number)) ^
-        at(512 + (bytes[i + 5] as number)) ^
-        at(256 + (bytes[i + 6] as number)) ^
-        at(bytes[i + 7] as number);
+        (table[1792 + (crc & 0xff)] as number) ^
+        (table[1536 + ((crc >>> 8) & 0xff)] as number) ^
+        (table[1280 + ((crc >>> 16) & 0xff)] as number) ^
+        (table[1024 + (crc >>> 24)] as number) ^
+        (table[768 + (next & 0xff)] as number) ^
+        (table[512 + ((next >>> 8) & 0xff)] as number) ^
+        (table[256 + ((next >>> 16) & 0xff)] as number) ^
+        (table[next >>> 24] as number);
     }
-    for (; i < end; i++) crc = (crc >>> 8) ^ at((crc ^ (bytes[i] as number)) & 0xff);
+    for (; i < end; i++) crc = (crc >>> 8) ^ (table[(crc ^ view.getUint8(i)) & 0xff] as number);
     return ~crc >>> 0;
   };
 }
@@ -55,7 +53,8 @@ function makeRangeCrc32c(): RangeCrc32c {
 /** CRC-32C in plain JavaScript, for where the native module cannot be loaded. About 4 times slower. */
 export function makeCrc32cInJavaScript(): Crc32c {
   const ranged = makeRangeCrc32c();
-  return (bytes, initial = 0) => ranged(bytes, 0, bytes.length, initial);
+  return (bytes, initial = 0) =>
+    ranged(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length, initial);
 }
 
 /** The module loader of Node, without importing it: this file is loaded by browsers too. */
@@ -78,7 +77,15 @@ export const crc32c: Crc32c = chooseCrc32c();
 
 const shortCrc32c = makeRangeCrc32c();
 
-/** CRC-32C of a part of `bytes`; quicker than {@link crc32c} where that is short. */
-export function crc32cOfRange(bytes: Uint8Array, start: number, end: number): number {
-  return end - start < NATIVE_BYTES_MIN ? shortCrc32c(bytes, start, end, 0) : crc32c(bytes.subarray(start, end));
+/**
+ * CRC-32C of a part of some bytes; quicker than {@link crc32c} where that is short.
+ * @param target the bytes, and a view of exactly these
+ */
+export function crc32cOfRange(
+  target: { readonly bytes: Uint8Array; readonly view: DataView },
+  start: number,
+  end: number,
+): number {
+  if (end - start < NATIVE_BYTES_MIN) return shortCrc32c(target.view, start, end, 0);
+  return crc32c(target.bytes.subarray(start, end));
 }
