@@ -11,7 +11,7 @@ import { type RunCounters, runConnector } from "../../../fluvio/src/connector/ru
 import { connector } from "../index.ts";
 import { Target } from "./target.ts";
 
-export interface Line {
+interface Line {
   readonly level: string;
   readonly details: Readonly<Record<string, unknown>>;
   readonly message: string;
@@ -29,7 +29,7 @@ function lateness(what: () => string): Promise<never> {
 }
 
 /** A sink that runs in this process. */
-export class Sink {
+class Sink {
   readonly lines: Line[] = [];
   readonly messages: RunnerMessage[] = [];
   readonly counters: RunCounters = { records: 0, recordErrors: 0 };
