@@ -40,7 +40,7 @@ const hub = command({
 
 /** `smdk VERB` is `fluvio smartmodule VERB`. */
 async function verbAsNoun(verb: string): Promise<readonly Command[]> {
-  const { smartmoduleCommands } = await import("./commands/smartmodule.ts");
+  const { smartmoduleCommands } = await import("./commands/smartmodule/smartmodule.ts");
   const found = smartmoduleCommands.filter((one) => one.verb === verb);
   return found.map((one) => ({ ...one, noun: verb, verb: undefined }));
 }

@@ -8,7 +8,7 @@ export const nouns: readonly Noun[] = [
   {
     name: "topic",
     summary: "Manage and view topics",
-    load: async () => (await import("./topic.ts")).topicCommands,
+    load: async () => (await import("./topic/topic.ts")).topicCommands,
   },
   {
     name: "partition",
@@ -18,12 +18,12 @@ export const nouns: readonly Noun[] = [
   {
     name: "produce",
     summary: "Write records to a topic",
-    load: async () => (await import("./produce.ts")).produceCommands,
+    load: async () => (await import("./produce/produce.ts")).produceCommands,
   },
   {
     name: "consume",
     summary: "Read records of a topic",
-    load: async () => (await import("./consume.ts")).consumeCommands,
+    load: async () => (await import("./consume/consume.ts")).consumeCommands,
   },
   {
     name: "consumer",
@@ -34,13 +34,13 @@ export const nouns: readonly Noun[] = [
     name: "smartmodule",
     aliases: ["sm", "smart-module"],
     summary: "Manage and test SmartModules",
-    load: async () => (await import("./smartmodule.ts")).smartmoduleCommands,
+    load: async () => (await import("./smartmodule/smartmodule.ts")).smartmoduleCommands,
   },
   {
     name: "table-format",
     aliases: ["tf"],
     summary: "Manage column layouts of full-screen tables",
-    load: async () => (await import("./table-format.ts")).tableFormatCommands,
+    load: async () => (await import("./table-format/table-format.ts")).tableFormatCommands,
   },
   {
     name: "connector",
@@ -55,7 +55,7 @@ export const nouns: readonly Noun[] = [
   {
     name: "cluster",
     summary: "The cluster on this machine, and SPUs",
-    load: async () => (await import("./cluster.ts")).clusterCommands,
+    load: async () => (await import("./cluster/cluster.ts")).clusterCommands,
   },
   {
     name: "version",

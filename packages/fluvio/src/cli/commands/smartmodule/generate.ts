@@ -1,0 +1,232 @@
+import { isAbsolute, join, relative, resolve } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { flvError } from "../../../protocol/index.ts";
+import type { GeneratedKind } from "../../../smdk/index.ts";
+import { command, flag, type InputOf, type OptionTable, optionalArg, ValueError, value } from "../../command.ts";
+import type { Io } from "../../io.ts";
+import { Exit } from "../../report.ts";
+import { nonEmpty, oneOf, oneOfAnyCase } from "../../values.ts";
+
+const KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const satisfies readonly GeneratedKind[];
+const LANGUAGES = ["typescript", "rust"] as const;
+const GROUP_DEFAULT = "local";
+
+const EXIT_CANCELLED = 130;
+
+const options = {
+  smType: value<GeneratedKind>({
+    long: "sm-type",
+    value: "type",
+    summary: "What the module does with a record [default: filter]",
+    parse: oneOfAnyCase(...KINDS),
+    choices: KINDS,
+  }),
+  language: value({
+    long: "language",
+    value: "language",
+    summary: "Language of the source [default: typescript]",
+    parse: oneOf(...LANGUAGES),
+    choices: LANGUAGES,
+  }),
+  withParams: flag({ long: "with-params", summary: "The example takes a parameter", conflicts: ["noParams"] }),
+  noParams: flag({ long: "no-params", summary: "The example takes no parameter [default]" }),
+  projectGroup: value({
+    long: "project-group",
+    value: "group",
+    summary: `Group of the module, such as your organisation [default: ${GROUP_DEFAULT}]`,
+    parse: groupName,
+  }),
+  smPublic: value({
+    long: "sm-public",
+    value: "bool",
+    summary: "Whether it is published for everybody [default: false]",
+    parse: oneOf("true", "false"),
+    choices: ["true", "false"],
+  }),
+  destination: value({
+    long: "destination",
+    value: "path",
+    summary: "Folder that the project's folder is made in [default: the current one]",
+    parse: nonEmpty,
+  }),
+  silent: flag({ long: "silent", summary: "Ask nothing, say nothing: defaults stand for what is not given" }),
+  smCrateVersion: value({
+    long: "sm-crate-version",
+    value: "version",
+    summary: "Rust: release of the crate fluvio-smartmodule",
+    parse: nonEmpty,
+    conflicts: ["smCratePath"],
+  }),
+  smCratePath: value({
+    long: "sm-crate-path",
+    value: "path",
+    summary: "Rust: folder of the crate fluvio-smartmodule",
+    parse: nonEmpty,
+  }),
+} satisfies OptionTable;
+
+type Input = InputOf<{ readonly name: ReturnType<typeof optionalArg> }, typeof options>;
+
+export const smartmoduleGenerate = command({
+  noun: "smartmodule",
+  verb: "generate",
+  summary: "Make a new SmartModule project",
+  description:
+    "Make a folder with a complete SmartModule project: source with a worked example, tests, README and SmartModule.toml. " +
+    "On a terminal it asks for what is not given; elsewhere the defaults stand, and only the name must be given.",
+  args: { name: optionalArg({ name: "name", summary: "Name of the project, its folder and its module" }) },
+  options,
+  examples: [
+    { command: "fluvio smartmodule generate my-filter" },
+    { command: "fluvio smartmodule generate my-map --sm-type map --with-params --language rust" },
+  ],
+  run: async (input, io) => {
+    const answers = await askRest(input, io);
+    const { generateProject } = await import("../../../smdk/index.ts");
+    const dir = resolve(io.cwd, input.destination ?? ".", answers.name);
+    const files = await generateProject({
+      ...answers,
+      dir,
+      crateVersion: input.smCrateVersion,
+      cratePath: input.smCratePath === undefined ? undefined : resolve(io.cwd, input.smCratePath),
+    });
+    if (input.silent) return 0;
+    const shown = shortPath(io.cwd, dir);
+    io.stdout.print(`SmartModule project "${answers.name}" has been created in ${shown}`);
+    for (const file of files) io.stdout.print(`  ${file}`);
+    io.stdout.print();
+    io.stdout.print("Next:");
+    io.stdout.print(`  cd ${shown}`);
+    io.stdout.print("  fluvio smartmodule build");
+    io.stdout.print("  fluvio smartmodule test");
+    return 0;
+  },
+});
+
+interface GivenAnswers {
+  readonly name: string;
+  readonly kind: GeneratedKind;
+  readonly language: "typescript" | "rust";
+  readonly withParams: boolean;
+  readonly group: string;
+  readonly visibility: "private" | "public";
+}
+
+/** The options' answers; what is missing is asked for on a terminal, and else takes its default. */
+async function askRest(input: Input, io: Io): Promise<GivenAnswers> {
+  const given = {
+    kind: input.smType,
+    language: input.language,
+    withParams: input.withParams ? true : input.noParams ? false : undefined,
+    group: input.projectGroup,
+  };
+  const visibility = input.smPublic === "true" ? "public" : "private";
+  if (input.name !== undefined) checkName(input.name);
+  if (io.stdinIsTty && io.stdout.isTty && !input.silent) {
+    return { ...(await ask({ ...given, name: input.name }, io)), visibility };
+  }
+  if (input.name === undefined) {
+    throw flvError("FLV_ARGUMENT", "The SmartModule needs a name", {
+      hint: "Give it: `fluvio smartmodule generate my-filter`.",
+    });
+  }
+  return {
+    name: input.name,
+    kind: given.kind ?? "filter",
+    language: given.language ?? "typescript",
+    withParams: given.withParams ?? false,
+    group: given.group ?? GROUP_DEFAULT,
+    visibility,
+  };
+}
+
+type Missing<T> = { readonly [K in keyof T]: T[K] | undefined };
+
+async function ask(
+  given: Missing<Omit<GivenAnswers, "visibility">>,
+  io: Io,
+): Promise<Omit<GivenAnswers, "visibility">> {
+  const prompts = await import("@clack/prompts");
+  const terminal: { input: Readable; output: Writable; signal: AbortSignal } = {
+    input: io.stdin,
+    output: io.stdout.stream,
+    signal: io.signal,
+  };
+  const answered = <T extends string | boolean>(answer: T | symbol): T => {
+    if (typeof answer === "symbol") throw new Exit(EXIT_CANCELLED);
+    return answer;
+  };
+  const choose = async <const T extends string>(message: string, choices: readonly { value: T; hint: string }[]) =>
+    // The prompt cannot infer that T is a text, which it shows as it is.
+    answered<string>(
+      await prompts.select<string>({
+        message,
+        options: choices.map(({ value: choice, hint }) => ({ value: choice, label: choice, hint })),
+        ...terminal,
+      }),
+    ) as T;
+  const name =
+    given.name ??
+    answered<string>(
+      await prompts.text({
+        message: "Name of the SmartModule",
+        placeholder: "my-filter",
+        validate: (text) => nameProblem(text ?? ""),
+        ...terminal,
+      }),
+    );
+  const kind =
+    given.kind ??
+    (await choose("What does it do with a record?", [
+      { value: "filter", hint: "keep it or drop it" },
+      { value: "map", hint: "make another of it" },
+      { value: "filter-map", hint: "make another of it, or drop it" },
+      { value: "array-map", hint: "make any number of it" },
+      { value: "aggregate", hint: "add it to a running value" },
+    ]));
+  const language =
+    given.language ??
+    (await choose("Language", [
+      { value: "typescript", hint: "AssemblyScript, needs only Node" },
+      { value: "rust", hint: "needs cargo and the target wasm32-wasip1" },
+    ]));
+  const withParams =
+    given.withParams ??
+    answered<boolean>(await prompts.confirm({ message: "Does it take parameters?", initialValue: false, ...terminal }));
+  const group =
+    given.group ??
+    answered<string>(
+      await prompts.text({
+        message: "Group, such as your organisation",
+        initialValue: GROUP_DEFAULT,
+        validate: (text) => nameProblem(text ?? ""),
+        ...terminal,
+      }),
+    );
+  return { name, kind, language, withParams, group };
+}
+
+/** It is a folder, a crate, an npm package and a part of the stored name at once. */
+function nameProblem(name: string): string | undefined {
+  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) && name.length <= 40) return undefined;
+  return "use up to 40 lowercase letters, digits and single hyphens, beginning with a letter";
+}
+
+function checkName(name: string): void {
+  const problem = nameProblem(name);
+  if (problem === undefined) return;
+  throw flvError("FLV_ARGUMENT", `Invalid name for SmartModule ${name === "" ? '""' : name}: ${problem}`, {
+    details: { name },
+  });
+}
+
+function groupName(given: string): string {
+  const problem = nameProblem(given);
+  if (problem !== undefined) throw new ValueError(given, problem);
+  return given;
+}
+
+function shortPath(cwd: string, path: string): string {
+  const short = relative(cwd, path);
+  return short === "" || short.startsWith("..") || isAbsolute(short) ? join(path) : short;
+}

@@ -1,0 +1,165 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { flvError, isFluvioError } from "../../../protocol/index.ts";
+import type { OfferedModule } from "../../../smdk/index.ts";
+import { command, type InputOf, type OptionTable, optionalArg, value, values } from "../../command.ts";
+import type { Io } from "../../io.ts";
+import { outputOption, printListing } from "../../output/format.ts";
+import { renderTable } from "../../output/table.ts";
+import { nearest } from "../../suggest.ts";
+import { nonEmpty } from "../../values.ts";
+import { inspectModule } from "../chain/options.ts";
+import { packageId, registerModule, registerOptions } from "./register.ts";
+
+const options = {
+  name: value({ long: "name", value: "name", summary: "Store it under another name", parse: nonEmpty }),
+  module: values({
+    long: "module",
+    value: "name",
+    summary: "Only this one of a package with several; may be repeated",
+    parse: nonEmpty,
+  }),
+  output: outputOption,
+  ...registerOptions,
+} satisfies OptionTable;
+
+type Input = InputOf<{ readonly source: ReturnType<typeof optionalArg> }, typeof options>;
+
+export const smartmoduleInstall = command({
+  noun: "smartmodule",
+  verb: "install",
+  summary: "Store a ready SmartModule in the cluster: an official one, or one of a npm package",
+  description:
+    "Without a name it lists the official SmartModules, which are part of this installation. Anything else is taken from a " +
+    "folder or tarball (./path), or from the npm registry that your npm is set up for; no script of a package runs. " +
+    "Every module is checked before it is stored.",
+  args: { source: optionalArg({ name: "NAME[@version]|package[@version]|./path", summary: "What to install" }) },
+  options,
+  examples: [
+    { text: "what there is", command: "fluvio smartmodule install" },
+    { command: "fluvio smartmodule install regex-filter" },
+    { command: "fluvio smartmodule install @acme/my-filter@1.2.0" },
+  ],
+  run: async (input, io) => {
+    if (input.source === undefined) return await listLibrary(input, io);
+    const modules = chosenModules(await modulesOf(input.source, io), input);
+    let exitCode = 0;
+    for (const module of modules) exitCode = Math.max(exitCode, await install(module, input, io));
+    return exitCode;
+  },
+});
+
+async function install({ name, wasm, metadata: found }: OfferedModule, input: Input, io: Io): Promise<number> {
+  const { noGroup } = await import("../../../smdk/index.ts");
+  if (found.package.group === "") throw noGroup();
+  const metadata = input.name === undefined ? found : { ...found, package: { ...found.package, name: input.name } };
+  const { kind } = await inspectModule(name, wasm);
+  const { replace, hot } = input;
+  const done = `smartmodule "${packageId(metadata)}" has been installed (${kind.replace("_", "-")}).`;
+  return await registerModule(io, { name: metadata.package.name, wasm, meta: metadata, replace, hot }, done);
+}
+
+/** The modules that a source offers: the library's, a folder's, a tarball's or a package's. */
+async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule[]> {
+  const smdk = await import("../../../smdk/index.ts");
+  if (/^\.{0,2}[/\\]|^\.{1,2}$|\.tgz$|\.tar\.gz$/.test(source)) {
+    const path = resolve(io.cwd, source);
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) {
+      throw flvError("FLV_FILE", `cannot read "${source}": No such file or directory (os error 2)`, {
+        details: { path },
+      });
+    }
+    return found.isDirectory() ? await smdk.modulesOfFolder(path) : await smdk.modulesOfTarball(path, source);
+  }
+  const library = await smdk.libraryModules();
+  const official = officialModule(source, library);
+  if (official !== undefined) return [official];
+  return await smdk
+    .modulesOfRegistry(source, { cwd: io.cwd, env: io.env, signal: io.signal })
+    .catch((error: unknown) => {
+      throw withNearest(error, source, library);
+    });
+}
+
+/** The official module of a name, or of `name@version` when it is that version. */
+function officialModule(source: string, library: readonly OfferedModule[]): OfferedModule | undefined {
+  const [name, version] = source.split("@");
+  const found = library.find((module) => module.name === name);
+  if (found === undefined || version === undefined || version === found.metadata.package.version) return found;
+  throw flvError(
+    "FLV_ARGUMENT",
+    `This installation carries ${name}@${found.metadata.package.version}, not ${version}`,
+    {
+      details: { name, version },
+      hint: `Another release of fluvio may carry it; \`fluvio smartmodule install ${name}\` takes this one.`,
+    },
+  );
+}
+
+function withNearest(error: unknown, source: string, library: readonly OfferedModule[]): unknown {
+  const similar = nearest(
+    source,
+    library.map(({ name }) => name),
+  );
+  if (!isFluvioError(error) || similar === undefined) return error;
+  return flvError(error.code, error.message, {
+    details: error.details,
+    hint: `An official one with a similar name: ${similar}.`,
+    cause: error,
+  });
+}
+
+/** The modules to install of those that are offered. @throws FLV_ARGUMENT */
+function chosenModules(offered: readonly OfferedModule[], input: Input): readonly OfferedModule[] {
+  const names = offered.map(({ name }) => name);
+  for (const wanted of input.module) {
+    if (names.includes(wanted)) continue;
+    throw flvError("FLV_ARGUMENT", `"${input.source}" has no SmartModule ${wanted}`, {
+      details: { wanted },
+      hint: `It has ${names.join(", ")}.`,
+    });
+  }
+  const chosen = input.module.length === 0 ? offered : offered.filter(({ name }) => input.module.includes(name));
+  if (input.name !== undefined && chosen.length > 1) {
+    throw flvError("FLV_ARGUMENT", `--name is for one SmartModule, "${input.source}" has ${chosen.length}`, {
+      hint: `Choose one with --module: ${names.join(", ")}.`,
+    });
+  }
+  return chosen;
+}
+
+async function listLibrary({ output }: Input, io: Io): Promise<number> {
+  const { libraryModules } = await import("../../../smdk/index.ts");
+  const { createSmartEngine } = await import("../../../smartengine/index.ts");
+  await using engine = createSmartEngine();
+  const rows: {
+    readonly name: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly description: string;
+    readonly params: Readonly<Record<string, unknown>>;
+  }[] = [];
+  // One after the other: starting a second worker takes longer than looking at all of them.
+  for (const { name, wasm, metadata } of await libraryModules()) {
+    rows.push({
+      name,
+      version: metadata.package.version,
+      kind: (await engine.inspect(name, wasm)).kind.replace("_", "-"),
+      description: metadata.package.description ?? "",
+      params: Object.fromEntries(metadata.params),
+    });
+  }
+  printListing(io.stdout, {
+    format: output,
+    plural: "smartmodules",
+    objects: rows,
+    empty: "no smart modules",
+    table: () =>
+      renderTable(
+        ["NAME", "KIND", "DESCRIPTION"],
+        rows.map(({ name, kind, description }) => [name, kind, description]),
+      ),
+  });
+  return 0;
+}
