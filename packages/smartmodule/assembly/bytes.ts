@@ -97,17 +97,24 @@ export class Bytes {
   }
 
   /** Whether both are the same bytes. */
+  // @ts-ignore: decorator
+  @inline
   equals<T>(other: T): bool {
     operand<T>(other);
     return this.length === operandSize && same(this.ptr, operandPtr, operandSize);
   }
 
   /** Whether `part` is in it; found by a scan of the bytes. */
+  // @ts-ignore: decorator
+  @inline
   includes<T>(part: T): bool {
-    return this.indexOf<T>(part) >= 0;
+    operand<T>(part);
+    return operandSize === 0 || find(this.ptr, this.length, operandPtr, operandSize) !== 0;
   }
 
   /** Where `part` begins first at or behind `from`, or -1. */
+  // @ts-ignore: decorator
+  @inline
   indexOf<T>(part: T, from: i32 = 0): i32 {
     operand<T>(part);
     const start = min(max(from, 0), this.length);
@@ -126,12 +133,16 @@ export class Bytes {
   }
 
   /** Whether it begins with `part`. */
+  // @ts-ignore: decorator
+  @inline
   startsWith<T>(part: T): bool {
     operand<T>(part);
     return operandSize <= this.length && same(this.ptr, operandPtr, operandSize);
   }
 
   /** Whether it ends with `part`. */
+  // @ts-ignore: decorator
+  @inline
   endsWith<T>(part: T): bool {
     operand<T>(part);
     return operandSize <= this.length && same(this.ptr + this.length - operandSize, operandPtr, operandSize);

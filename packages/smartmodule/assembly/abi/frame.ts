@@ -16,7 +16,7 @@ import {
   valueSize,
 } from "./input";
 import { spend } from "./memory";
-import { encodeUtf8, utf8SizeMax, utf8ValidUpTo } from "./utf8";
+import { encodeUtf8, textSize, utf8SizeMax, utf8ValidUpTo } from "./utf8";
 
 // @ts-ignore: decorator
 @external("env", "copy_records")
@@ -63,9 +63,10 @@ export function skimRecords(): void {
 
 /** Writes what the user's code reported. */
 export function writeHint(): void {
-  output.reserve(utf8SizeMax(failure) + 2);
+  const hint = changetype<usize>(failure);
+  output.reserve(utf8SizeMax(textSize(hint)) + 2);
   const text = output.ptr + output.size + 2;
-  let size = encodeUtf8(failure, text);
+  let size = encodeUtf8(hint, textSize(hint), text);
   if (size > HINT_SIZE_MAX) size = utf8ValidUpTo(text, text + HINT_SIZE_MAX) - text;
   output.u16(<u16>size);
   output.size += size;

@@ -43,12 +43,16 @@ export function closeMap(kind: i32): i32 {
 }
 
 /** Writes the record under way with another value and, by an `Output`, another key; nothing when the function failed. */
+// @ts-ignore: decorator
+@inline
 export function emitChanged<T>(value: T): void {
   if (failed) return;
   emit<T>(value, false);
 }
 
 /** As {@link emitChanged}; null drops the record. */
+// @ts-ignore: decorator
+@inline
 export function emitSome<T>(value: T): void {
   if (value === null) return;
   emitChanged(value!);
@@ -62,6 +66,8 @@ export function emitAll<T>(values: T): void {
   for (let i = 0, count = elements.length; i < count; i++) emit<valueof<T>>(unchecked(elements[i]), true);
 }
 
+// @ts-ignore: decorator
+@inline
 function emit<T>(value: T, isNew: bool): void {
   if (isNullable<T>()) ERROR("it may be null; filterMap drops records");
   if (value instanceof Output) {
@@ -157,6 +163,8 @@ export function accumulator(): Bytes {
 }
 
 /** Writes the record under way with the new accumulator as its value. */
+// @ts-ignore: decorator
+@inline
 export function emitAccumulator<T>(value: T): void {
   if (value instanceof Output) ERROR("an accumulator is text or bytes");
   if (failed) return;

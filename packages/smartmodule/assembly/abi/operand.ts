@@ -2,7 +2,7 @@
 import { Bytes } from "../bytes";
 import { stringify } from "../json-bridge";
 import { Buffer } from "./buffer";
-import { encodeUtf8, utf8SizeMax } from "./utf8";
+import { encodeUtf8, textSize, utf8SizeMax } from "./utf8";
 
 /** The bytes of the operand that was read last; they hold until the next one. */
 export let operandPtr: usize = 0;
@@ -12,10 +12,15 @@ const scratch = new Buffer();
 /** The literal whose UTF-8 is in `scratch`, or 0: literals never move, so that their address is enough to know them. */
 let scratchLiteral: usize = 0;
 
-/** Reads an operand: text, bytes of any kind, or an object that becomes JSON. */
+/**
+ * Reads an operand: text, bytes of any kind, or an object that becomes JSON. It is inlined, and gives on addresses only: a
+ * reference that is passed on would be put on the stack of the garbage collector, which costs more than a short scan.
+ */
+// @ts-ignore: decorator
+@inline
 export function operand<T>(value: T): void {
   if (isNullable<T>()) ERROR("this may be null: look first, as in if (x !== null)");
-  if (isString<T>()) textOperand(changetype<string>(value));
+  if (isString<T>()) textOperand(changetype<usize>(value));
   else if (isReference<T>()) {
     if (value instanceof Bytes) {
       operandPtr = changetype<Bytes>(value).ptr;
@@ -29,17 +34,18 @@ export function operand<T>(value: T): void {
     } else if (value instanceof StaticArray<u8>) {
       operandPtr = changetype<usize>(value);
       operandSize = changetype<StaticArray<u8>>(value).length;
-    } else textOperand(stringify<T>(value));
+    } else textOperand(changetype<usize>(stringify<T>(value)));
   } else ERROR("this is neither text nor bytes, such as string, Bytes or Uint8Array");
 }
 
-function textOperand(text: string): void {
-  const address = changetype<usize>(text);
-  if (address !== scratchLiteral) {
+/** Nothing is allocated here that could move or free the text. */
+function textOperand(text: usize): void {
+  if (text !== scratchLiteral) {
+    const size = textSize(text);
     scratch.size = 0;
-    scratch.reserve(utf8SizeMax(text));
-    scratch.size = encodeUtf8(text, scratch.ptr);
-    scratchLiteral = address < __heap_base ? address : 0;
+    scratch.reserve(utf8SizeMax(size));
+    scratch.size = encodeUtf8(text, size, scratch.ptr);
+    scratchLiteral = text < __heap_base ? text : 0;
   }
   operandPtr = scratch.ptr;
   operandSize = <i32>scratch.size;

@@ -1,4 +1,5 @@
 /** Text as bytes and back, quick where it is ASCII. */
+import { OBJECT, TOTAL_OVERHEAD } from "rt/common";
 
 /** Whether `length` bytes at `ptr` are ASCII. */
 function isAscii(ptr: usize, length: usize): bool {
@@ -109,18 +110,24 @@ function decodeLossy(ptr: usize, end: usize): string {
   return text;
 }
 
-/** Upper bound of the bytes that a text takes. */
+/** Bytes that a text takes in memory, two for each unit. */
 // @ts-ignore: decorator
 @inline
-export function utf8SizeMax(text: string): usize {
-  return <usize>text.length * 3;
+export function textSize(text: usize): usize {
+  return changetype<OBJECT>(text - TOTAL_OVERHEAD).rtSize;
 }
 
-/** Writes a text as UTF-8 to where there is room for {@link utf8SizeMax}, and gives its size. */
-export function encodeUtf8(text: string, target: usize): usize {
+/** Upper bound of the bytes of UTF-8 that a text of this size takes. */
+// @ts-ignore: decorator
+@inline
+export function utf8SizeMax(size: usize): usize {
+  return (size >>> 1) * 3;
+}
+
+/** Writes a text as UTF-8 to where there is room for {@link utf8SizeMax}, and gives its size there. */
+export function encodeUtf8(ptr: usize, size: usize, target: usize): usize {
   const start = target;
-  let ptr = changetype<usize>(text);
-  const end = ptr + (<usize>text.length << 1);
+  const end = ptr + size;
   while (ptr + 16 <= end) {
     const units = v128.load(ptr);
     if (v128.any_true(v128.and(units, i16x8.splat(<i16>0xff80)))) break;
