@@ -143,7 +143,13 @@ async function ensureModule(root, shell, undo) {
   commandLine(`(cd ${relative(process.cwd(), project)} && fluvio smartmodule build)`);
   await shell.run(["smartmodule", "build"], { cwd: project, announce: false });
   const known = (await existing(shell, "smartmodule")).has(MODULE);
-  await shell.run(["smartmodule", "create", MODULE, `--wasm-file=${relative(process.cwd(), wasm)}`, ...(known ? ["--replace"] : [])]);
+  await shell.run([
+    "smartmodule",
+    "create",
+    MODULE,
+    `--wasm-file=${relative(process.cwd(), wasm)}`,
+    ...(known ? ["--replace"] : []),
+  ]);
   if (!known) undo.push(() => shell.run(["smartmodule", "delete", MODULE]));
 }
 
