@@ -58,8 +58,8 @@ export class ChainHandle implements SmartChain {
     return this.inOrder(async ({ worker }) => {
       const batches = gathered(input.batches, this.spare);
       this.spare = undefined;
-      const { fromOffset, maxOutputBytes, passesOn = false } = input;
-      const request = { op: "process", batches, fromOffset, maxOutputBytes, passesOn } as const;
+      const { fromOffset, maxOutputBytes, passesOn = false, keepsGaps = false } = input;
+      const request = { op: "process", batches, fromOffset, maxOutputBytes, passesOn, keepsGaps } as const;
       const result = await worker.request(request, [batches.buffer]);
       if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
       return withError(

@@ -13,6 +13,7 @@ export type WorkerRequest =
       readonly fromOffset: number;
       readonly maxOutputBytes: number;
       readonly passesOn: boolean;
+      readonly keepsGaps: boolean;
     }
   | {
       readonly op: "records";

@@ -75,6 +75,11 @@ export interface ProcessInput {
    * chain has seen. By default it is the output as it is, as in the original's engine.
    */
   readonly passesOn?: boolean;
+  /**
+   * Who reads the output goes by offset_delta, so that a batch may have gaps: survivors stay in one batch for each
+   * input batch. By default the output also suits readers that count from the base offset.
+   */
+  readonly keepsGaps?: boolean;
 }
 
 /** A user error on one record, as the module reported it (smartmodule-abi.md 2.5). */
@@ -93,7 +98,7 @@ export interface ProcessOutput {
    * not compressed). Surviving records keep their offset and timestamp, for readers that use offset_delta and for
    * readers that count from the base offset alike: a gap in the offsets starts a new batch, whose predecessor's
    * last_offset_delta covers the gap. A gap at the very start is a batch without records, so that the batches cover
-   * every offset from `fromOffset` to `nextOffset`.
+   * every offset from `fromOffset` to `nextOffset`. With `keepsGaps` gaps stay inside a batch.
    * Records that array_map makes of one record share its offset and timestamp, so that no offset is ever beyond what
    * was read: whoever stores the offset of the last record he worked off never loses another record by it. For readers
    * that count, each record that shares an offset with the one before is a batch of its own. array_map is called once

@@ -39,8 +39,18 @@ export const apiVersionsApi = api({
 export const PLATFORM_VERSION = "0.18.2";
 /** Clients refuse a controller that is older. */
 export const PLATFORM_VERSION_MIN = "0.9.0";
-/** What our clients say they are: the original's client library with this protocol. */
-export const CLIENT_VERSION = "0.50.2";
+/** Build metadata of the version of a client that takes each record's offset from its offset_delta. */
+const OFFSET_DELTAS = "offset-deltas";
+/**
+ * What our clients say they are: the original's client library with this protocol, which counts records from the base
+ * offset of their batch where ours does not. Build metadata never matters to a server that compares versions.
+ */
+export const CLIENT_VERSION = `0.50.2+${OFFSET_DELTAS}`;
+
+/** Whether a client that named this version in its handshake can be sent batches with gaps in their offsets. */
+export function readsOffsetDeltas(clientVersion: string): boolean {
+  return clientVersion.endsWith(`+${OFFSET_DELTAS}`);
+}
 
 function entry(apiKey: number, minVersion: number, maxVersion: number): ApiVersionEntry {
   return { apiKey, minVersion, maxVersion };

@@ -1,7 +1,15 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
-import { GENERIC_KIND, type SmartModuleInvocationInput, splitBatches, type WireError } from "../../protocol/index.ts";
+import {
+  apiVersionsApi,
+  CLIENT_VERSION,
+  GENERIC_KIND,
+  readBatchHeader,
+  type SmartModuleInvocationInput,
+  splitBatches,
+  type WireError,
+} from "../../protocol/index.ts";
 import type { Connection } from "../../transport/index.ts";
 import {
   acknowledge,
@@ -56,6 +64,23 @@ describe("SmartModules on an SPU", () => {
       const next = nextReply(stream);
       await produceTo(connection, { topic, entries: [batchOf(["grape"])] });
       expect(recordsOf((await next).partition.records)).toMatchObject([{ offset: 6, value: "grape" }]);
+    });
+
+    it("starts a batch at each gap for clients that count records from the base offset, and for no others", async () => {
+      const topic = await topicWith(["apple", "plum", "pear", "fig", "banana"]);
+      const bases = async () => {
+        const stream = streamFrom(connection, { topic, smartmodules: [named("filter")] });
+        const reply = await nextReply(stream);
+        const { batches } = splitBatches(reply.partition.records);
+        await acknowledge(connection, reply.streamId, endOf(reply));
+        return batches.map((batch) => readBatchHeader(batch).baseOffset);
+      };
+      expect(await bases()).toEqual([0]);
+      const original = { clientVersion: "0.50.2", clientOs: "linux", clientArch: "x86_64" };
+      await connection.request(apiVersionsApi, original, { version: apiVersionsApi.maxVersion });
+      expect(await bases()).toEqual([0, 2, 4]);
+      const ours = { ...original, clientVersion: CLIENT_VERSION };
+      await connection.request(apiVersionsApi, ours, { version: apiVersionsApi.maxVersion });
     });
 
     it("answers when everything was dropped, in batches that cover what was read", async () => {

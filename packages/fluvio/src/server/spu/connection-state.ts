@@ -14,6 +14,8 @@ const ENDED_STREAMS_MAX = 1024;
 /** What an SPU knows of one client connection. */
 export class ConnectionState {
   readonly connection: ServerConnection;
+  /** The client takes offsets from offset deltas: gaps need no batch of their own. */
+  readsOffsetDeltas = false;
   /**
    * Produce work per partition that later requests of this connection wait for; empty unless SmartModules are at
    * work on a produce.

@@ -11,6 +11,7 @@ import {
   type Logger,
   NO_ERROR,
   produceApi,
+  readsOffsetDeltas,
   SPU_API_VERSIONS,
   streamFetchApi,
   updateConsumerOffsetApi,
@@ -112,6 +113,7 @@ export class SpuService {
 
   private apiVersions(header: RequestHeader, body: Uint8Array, state: ConnectionState): Promise<void> {
     const { clientVersion } = decode(apiVersionsApi.request, body, header.apiVersion);
+    state.readsOffsetDeltas = readsOffsetDeltas(clientVersion);
     const apiKeys = SPU_API_VERSIONS.map((entry) =>
       clientVersion === "" && entry.apiKey === streamFetchApi.key
         ? { ...entry, maxVersion: STREAM_FETCH_VERSION_UNNAMED }

@@ -17,6 +17,7 @@ export interface StatefulRequest {
   /** Where to begin when nothing is stored. */
   readonly fetchOffset: number;
   readonly maxBytes: number;
+  readonly keepsGaps: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +39,7 @@ export async function openStatefulSource(
   request: StatefulRequest,
   parts: StatefulParts,
 ): Promise<{ readonly offset: number; readonly source: StreamSource }> {
-  const { replica, plan, label, signal, maxBytes } = request;
+  const { replica, plan, label, signal, maxBytes, keepsGaps } = request;
   const session = await parts.states.open({ name: request.stateName, ...replica.id });
   try {
     const offset = startOffset(request, session, parts.logger);
@@ -55,7 +56,7 @@ export async function openStatefulSource(
         parts.logger.warn({ error: String(error) }, "a SmartModule chain could not be released");
       });
     };
-    const inner = chainSource(replica.log, chain, maxBytes, parts.limits, closed);
+    const inner = chainSource(replica.log, chain, { maxBytes, keepsGaps, limits: parts.limits, closed });
     return { offset, source: statefulSource(inner, chain, session, offset) };
   } catch (error) {
     await session.close();

@@ -97,8 +97,9 @@ function startStream(
   const stateName = stateNameOf(plan);
   const { signal } = state.connection;
   const { fetchOffset } = request;
+  const { readsOffsetDeltas: keepsGaps } = state;
   if (stateName !== undefined) {
-    openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, signal }, options).then(
+    openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, keepsGaps, signal }, options).then(
       ({ offset, source }) => stream.start(offset, source),
       (error: unknown) => stream.fail(error),
     );
@@ -108,7 +109,7 @@ function startStream(
   options.chains.open({ label, plan, log: replica.log, signal }).then(
     (chain) => {
       const closed = () => disposeChain(chain, options.logger);
-      stream.start(fetchOffset, chainSource(replica.log, chain, maxBytes, limits, closed));
+      stream.start(fetchOffset, chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, closed }));
     },
     (error: unknown) => stream.fail(error),
   );

@@ -42,6 +42,15 @@ export function rawSource(log: PartitionLog, maxBytes: number): StreamSource {
   };
 }
 
+export interface ChainSourceOptions {
+  readonly maxBytes: number;
+  /** The reader takes offsets from offset deltas. */
+  readonly keepsGaps: boolean;
+  readonly limits: SpuLimits;
+  /** Called once, when the source is closed. */
+  closed(): void;
+}
+
 /**
  * What a chain makes of the stored batches. Batches of which nothing survives are passed over until there is a
  * record, an error, the limit or enough of them; then the client is told, so that it knows how far the stream is.
@@ -49,9 +58,7 @@ export function rawSource(log: PartitionLog, maxBytes: number): StreamSource {
 export function chainSource(
   log: PartitionLog,
   chain: Pick<SmartChain, "process">,
-  maxBytes: number,
-  limits: SpuLimits,
-  closed: () => void,
+  { maxBytes, keepsGaps, limits, closed }: ChainSourceOptions,
 ): StreamSource {
   let open = true;
   const next = async (offset: number, limit: number): Promise<StreamData | undefined> => {
@@ -62,7 +69,7 @@ export function chainSource(
       const slice = await log.read(at, { maxBytes: limits.chainReadBytes, upToOffset: limit });
       if (slice.sizeBytes === 0) break;
       const output = await chain
-        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes, passesOn: true })
+        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes, passesOn: true, keepsGaps })
         .catch((error: unknown) => {
           throw asProcessError(error, at, slice.nextOffset - 1);
         });

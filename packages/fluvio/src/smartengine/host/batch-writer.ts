@@ -33,8 +33,9 @@ const KEPT_BYTES_MAX = 8 << 20;
 /**
  * Lays out surviving records as batches that every reader numbers alike, whether it uses offset deltas or counts from
  * the base offset: a gap or a repeated offset starts a new batch, and each batch covers the offsets dropped after it.
- * Offsets dropped before the first survivor are covered by a batch without records. One writer serves many outputs, in
- * the same buffer.
+ * Offsets dropped before the first survivor are covered by a batch without records. For readers that use offset deltas
+ * gaps may be kept: then the survivors of an input batch are one batch. One writer serves many outputs, in the same
+ * buffer.
  */
 export class BatchWriter {
   private bytes = new Uint8Array(0);
@@ -53,10 +54,13 @@ export class BatchWriter {
   /** While the output is the beginning of the input: that input. Nothing was copied then. */
   private verbatim: Uint8Array | undefined;
   private readonly segment: RecordSegment = { start: 0, end: 0, patchCount: 0, positions: [], deltas: [] };
+  /** Gaps start no batch. */
+  private keepsGaps = false;
   recordCount = 0;
 
   /** Begins an output of batches from `input`, which must not change until it is finished. */
-  start(input: Uint8Array, fromOffset: number): void {
+  start(input: Uint8Array, fromOffset: number, keepsGaps: boolean): void {
+    this.keepsGaps = keepsGaps;
     if (this.bytes.length > KEPT_BYTES_MAX) this.resize(0);
     this.used = 0;
     this.isOpen = false;
@@ -121,13 +125,15 @@ export class BatchWriter {
     for (let i = 0; i < recordCount; i++) {
       scan.next();
       const offset = Math.min(Math.max(source.baseOffset + scan.offsetDelta, previous + step), lastOffset);
-      if (runCount > 0 && offset !== previous + 1) {
-        this.endRun(source, section, runBase, runCount, maxTimestampMs);
+      const joins = this.keepsGaps ? offset > previous : offset === previous + 1;
+      if (runCount > 0 && !joins) {
+        this.endRun(source, section, { baseOffset: runBase, endOffset: previous + 1, count: runCount, maxTimestampMs });
         runCount = 0;
       }
       if (runCount === 0) {
-        this.startRun(source, offset);
-        runBase = offset;
+        // with the base of the input batch every delta stays as it is
+        runBase = this.keepsGaps && i === 0 ? source.fromOffset : offset;
+        this.startRun(source, runBase);
         maxTimestampMs = source.firstTimestampMs;
       }
       this.addRecord(section, scan, offset - runBase);
@@ -136,7 +142,9 @@ export class BatchWriter {
       if (timestampMs > maxTimestampMs) maxTimestampMs = timestampMs;
       previous = offset;
     }
-    if (runCount > 0) this.endRun(source, section, runBase, runCount, maxTimestampMs);
+    if (runCount > 0) {
+      this.endRun(source, section, { baseOffset: runBase, endOffset: previous + 1, count: runCount, maxTimestampMs });
+    }
     this.cover(source.endOffset, source);
   }
 
@@ -192,13 +200,8 @@ export class BatchWriter {
     segment.patchCount = 0;
   }
 
-  private endRun(
-    source: SourceBatch,
-    section: Uint8Array,
-    baseOffset: number,
-    count: number,
-    maxTimestampMs: number,
-  ): void {
+  private endRun(source: SourceBatch, section: Uint8Array, run: RecordRun): void {
+    const { baseOffset, endOffset, count, maxTimestampMs } = run;
     this.flush(section);
     const sectionStart = this.openStart + HEADER_BYTES;
     this.view.setInt32(sectionStart, count);
@@ -212,8 +215,7 @@ export class BatchWriter {
       this.used += packed.length;
     }
     this.recordCount += count;
-    this.nextOffset = Math.max(baseOffset + count, this.nextOffset);
-    if (this.nextOffset > source.endOffset) this.nextOffset = source.endOffset;
+    this.nextOffset = Math.max(endOffset, this.nextOffset);
     this.openBatch(source, baseOffset, this.nextOffset - baseOffset - 1, compression);
     this.open.maxTimestampMs = maxTimestampMs;
   }
@@ -287,6 +289,15 @@ export class BatchWriter {
     this.close();
     return (this.verbatim ?? this.bytes).subarray(0, this.used);
   }
+}
+
+/** The records of one batch of the output. */
+interface RecordRun {
+  readonly baseOffset: number;
+  /** Offset after the last record. */
+  readonly endOffset: number;
+  readonly count: number;
+  readonly maxTimestampMs: number;
 }
 
 /** Records one behind the other whose bytes stay as they are, but for deltas of the same width. */

@@ -114,6 +114,31 @@ describe("rebatch", () => {
     expect(output.nextOffset).toBe(16);
   });
 
+  it("keeps gaps inside a batch for readers of offset deltas, with every record's bytes as they are", () => {
+    const batches = joined(
+      makeBatch(["x", "k1", "x", "k3", "x"], { baseOffset: 10 }),
+      makeBatch(["x", "x"], { baseOffset: 15 }),
+      makeBatch(["k0", "k1", "x"], { baseOffset: 17 }),
+    );
+    const output = rebatch({ batches, ...UNLIMITED, fromOffset: 10, keepsGaps: true }, keepK);
+    expect(headersOf(output.batches)).toMatchObject([
+      { baseOffset: 10, lastOffsetDelta: 6 },
+      { baseOffset: 17, lastOffsetDelta: 2 },
+    ]);
+    expect(recordsOf(output.batches, "delta").map((record) => record.offset)).toEqual([11, 13, 17, 18]);
+    expect(output).toMatchObject({ recordCount: 4, nextOffset: 20 });
+  });
+
+  it("gives records that share an offset batches of their own for readers of offset deltas too", () => {
+    const batch = makeBatch(["0", "1", "0", "2"], { baseOffset: 10 });
+    const output = rebatch({ batches: batch, ...UNLIMITED, fromOffset: 10, keepsGaps: true }, copying);
+    expect(headersOf(output.batches)).toMatchObject([
+      { baseOffset: 10, lastOffsetDelta: 3 },
+      { baseOffset: 13, lastOffsetDelta: 0 },
+    ]);
+    expect(recordsOf(output.batches, "delta").map((record) => record.offset)).toEqual([11, 13, 13]);
+  });
+
   it("covers offsets dropped at the start with a batch without records", () => {
     const batch = makeBatch(["x", "x", "k".repeat(2000)], { baseOffset: 10, compression: "gzip" });
     const output = rebatch({ batches: batch, fromOffset: 10, maxOutputBytes: 1 }, keepK);
@@ -240,7 +265,8 @@ describe("rebatch", () => {
       fc.array(batchArbitrary, { minLength: 1, maxLength: 5 }),
       fc.nat({ max: 3_000_000_000 }),
       fc.nat({ max: 15 }),
-      (inputs, base, skipped) => {
+      fc.boolean(),
+      (inputs, base, skipped, keepsGaps) => {
         const expected: number[] = [];
         const fromOffset = base + skipped;
         let next = base;
@@ -253,10 +279,12 @@ describe("rebatch", () => {
           const values = kept.map((keeps, index) => (keeps ? `k${baseOffset + index}` : "x"));
           return makeBatch(values, { baseOffset, compression });
         });
-        const output = rebatch({ batches: joined(...batches), ...UNLIMITED, fromOffset }, keepK);
+        const output = rebatch({ batches: joined(...batches), ...UNLIMITED, fromOffset, keepsGaps }, keepK);
         const byDelta = recordsOf(output.batches, "delta");
         expect(byDelta.map((record) => record.offset)).toEqual(expected);
-        expect(recordsOf(output.batches, "index").map((record) => record.offset)).toEqual(expected);
+        if (!keepsGaps) {
+          expect(recordsOf(output.batches, "index").map((record) => record.offset)).toEqual(expected);
+        }
         expect(byDelta.map((record) => text(record.value))).toEqual(expected.map((offset) => `k${offset}`));
         const end = Math.max(next, fromOffset);
         expect(output).toMatchObject({ recordCount: expected.length, nextOffset: end });

@@ -26,6 +26,7 @@ export interface RebatchInput {
   readonly fromOffset: number;
   readonly maxOutputBytes: number;
   readonly passesOn?: boolean;
+  readonly keepsGaps?: boolean;
 }
 
 /**
@@ -33,7 +34,7 @@ export interface RebatchInput {
  * @returns batches as a view of the writer's buffer, or of the input when they are its beginning
  */
 export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWriter): ProcessResult {
-  const { batches, fromOffset, maxOutputBytes } = input;
+  const { batches, fromOffset, maxOutputBytes, keepsGaps = false } = input;
   let nextOffset = fromOffset;
   let isFirst = true;
   let error: RecordError | undefined;
@@ -45,7 +46,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     const source = sourceOf(stored, fromOffset);
     const section = recordsFrom(stored, fromOffset, chain.readsTimestamps === true);
     // survivors are seldom larger than what they came from, so this keeps the output below the limit
-    if (isFirst) writer.start(batches, source.fromOffset);
+    if (isFirst) writer.start(batches, source.fromOffset, keepsGaps);
     else if (writer.sizeBytes + section.length > maxOutputBytes) break;
     isFirst = false;
     chain.locate(source.fromOffset, source.endOffset - 1);
@@ -56,8 +57,9 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
       lastOffsetDelta: stored.header.lastOffsetDelta,
     };
     const output = chain.run(call, input.passesOn);
-    // the chain gave back the very bytes it got, and every offset of the batch has its record
-    if (source.baseOffset === source.fromOffset && output.isUnchanged === true && hasAllOffsets(output, source)) {
+    // the chain gave back the very bytes it got, and every offset of the batch has its record (or need not)
+    const isWhole = source.baseOffset === source.fromOffset && output.isUnchanged === true;
+    if (isWhole && (keepsGaps || hasAllOffsets(output, source))) {
       writer.addWhole(source, stored.batch, output.recordCount);
     } else {
       writer.addSection(source, output.section, output.recordCount, output.sharesOffsets);
@@ -66,7 +68,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     nextOffset = stored.endOffset;
     error = output.error;
   }
-  if (isFirst) writer.start(batches, fromOffset);
+  if (isFirst) writer.start(batches, fromOffset, keepsGaps);
   return { batches: writer.finish(), recordCount: writer.recordCount, nextOffset, error };
 }
 
