@@ -1,4 +1,4 @@
-export type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "../server/index.ts";
+export type { ConnectorHost, ConnectorResolution, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
 export { isModuleParameter } from "./common-parameters.ts";
 export {

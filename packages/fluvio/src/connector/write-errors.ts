@@ -11,7 +11,8 @@ export function recordsRefused(reason: string, options: { readonly cause?: unkno
 
 /**
  * The error of a write that may succeed later.
- * @param afterMs how long the target asked to be left alone; the pause is at least this
+ * @param reason why not now, for the log; without secrets
+ * @param options `afterMs`: how long the target asked to be left alone; the pause is at least this
  */
 export function tryLater(
   reason: string,
