@@ -89,14 +89,25 @@ describe("regex-filter", () => {
       texts,
       async (pattern, ignoreCase, multiline, given) => {
         const flags = `${ignoreCase ? "i" : ""}${multiline ? "m" : ""}`;
-        const oracle = new RegExp(pattern, `us${flags}`);
+        const oracle = new RegExp(pattern, `usy${flags}`);
         const regex = `(?s${flags})${pattern}`;
-        expect(await kept({ regex }, given)).toEqual(given.filter((text) => oracle.test(text)));
+        expect(await kept({ regex }, given)).toEqual(given.filter((text) => matches(oracle, text)));
       },
     );
     await fc.assert(property, { numRuns: 300 });
   });
 });
+
+/** Tries every character. Left to search by itself, V8 also tries the middle of a surrogate pair, where `\B` holds. */
+function matches(sticky: RegExp, text: string): boolean {
+  let at = 0;
+  for (const character of [...text, ""]) {
+    sticky.lastIndex = at;
+    if (sticky.test(text)) return true;
+    at += character.length;
+  }
+  return false;
+}
 
 const TEXT_PARTS = [
   "a",
