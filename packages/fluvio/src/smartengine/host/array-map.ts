@@ -1,6 +1,5 @@
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
-
-const COUNT_BYTES = 4;
+import { COUNT_BYTES, countOf } from "./section.ts";
 
 /** Gathers what an array_map makes of each record, with the offset and time of that record. */
 export class ArrayMapOutput {
@@ -62,7 +61,7 @@ export class SingleRecords {
 
   constructor(section: Uint8Array) {
     this.section = section;
-    this.count = new DataView(section.buffer, section.byteOffset).getInt32(0);
+    this.count = countOf(section);
     this.scan = new RecordScan(section, COUNT_BYTES, section.length);
   }
 

@@ -6,12 +6,11 @@ import {
   writeBatchHeaderAt,
 } from "../../protocol/index.ts";
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
+import { COUNT_BYTES } from "./section.ts";
 
 const DELTA_MAX = 0x7fffffff;
 /** Smaller sections gain nothing from compression, and cost both sides more time than their bytes are worth. */
 const COMPRESSED_SECTION_BYTES_MIN = 1024;
-const COUNT_BYTES = 4;
-
 /** The input batch that records being written come from. */
 export interface SourceBatch {
   /** First offset to account for: the batch's base, or where reading starts within it. */

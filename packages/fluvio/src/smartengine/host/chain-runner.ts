@@ -4,9 +4,9 @@ import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
 import { ModuleInstance, type TransformOutput } from "./instance.ts";
+import { COUNT_BYTES, countOf } from "./section.ts";
 import { SectionPieces, sectionBehind } from "./section-pieces.ts";
 import type { GuestStream } from "./wasi.ts";
-import { countOf } from "./window-section.ts";
 import { WindowedAggregate } from "./windows.ts";
 
 /** What a chain made of one batch; `section` is a view of guest memory, valid until {@link ChainRunner.release}. */
@@ -41,7 +41,6 @@ export interface RunnerOptions {
   readonly locate: (firstOffset: number, lastOffset: number) => void;
 }
 
-const COUNT_BYTES = 4;
 const NO_PARAMS = new Map<string, string>();
 
 /** The instances of one chain. After a throw it must not be used again. */

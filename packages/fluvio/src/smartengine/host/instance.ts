@@ -14,8 +14,8 @@ import {
 } from "./abi.ts";
 import { OutputFreer } from "./output-freer.ts";
 import { RecordScan } from "./record-scan.ts";
+import { countOf } from "./section.ts";
 import { type GuestOutput, Wasi } from "./wasi.ts";
-import { countOf } from "./window-section.ts";
 
 type GuestFunction = (ptr: number, length: number, version: number) => number;
 

@@ -5,9 +5,8 @@ import type { CallInput } from "./abi.ts";
 import type { BatchWriter, SourceBatch } from "./batch-writer.ts";
 import type { ChainOutput } from "./chain-runner.ts";
 import { RecordScan, writeVarint } from "./record-scan.ts";
-import { countOf } from "./window-section.ts";
+import { COUNT_BYTES, countOf } from "./section.ts";
 
-const COUNT_BYTES = 4;
 const INT32_MAX = 0x7fffffff;
 
 /** The part of {@link ChainRunner} that rebatching needs. */

@@ -1,8 +1,7 @@
 import { flvError } from "../../protocol/index.ts";
 import type { TransformError } from "./abi.ts";
 import { RecordScan } from "./record-scan.ts";
-
-const COUNT_BYTES = 4;
+import { COUNT_BYTES } from "./section.ts";
 
 /** Gathers records sections into one. */
 export class SectionPieces {

@@ -1,7 +1,7 @@
 import type { WindowState } from "../types.ts";
 import { varintSize, wideVarintSize, writeVarint, writeWideVarint } from "./record-scan.ts";
+import { COUNT_BYTES, countOf } from "./section.ts";
 
-const COUNT_BYTES = 4;
 const ENCODER = new TextEncoder();
 
 export interface ClosedWindow extends WindowState {
@@ -71,8 +71,4 @@ export function closedWindows(windows: readonly ClosedWindow[], baseTimestampMs:
     at += value.length + 1;
   }
   return section;
-}
-
-export function countOf(section: Uint8Array): number {
-  return new DataView(section.buffer, section.byteOffset).getInt32(0);
 }

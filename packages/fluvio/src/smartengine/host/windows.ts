@@ -4,9 +4,8 @@ import type { EngineLimits, ModuleState, WindowState } from "../types.ts";
 import { type CallInput, readKeyAndValue, type TransformError } from "./abi.ts";
 import type { ModuleInstance } from "./instance.ts";
 import { RecordScan } from "./record-scan.ts";
-import { type ClosedWindow, closedWindows, countOf, SectionBuffer } from "./window-section.ts";
-
-const COUNT_BYTES = 4;
+import { COUNT_BYTES, countOf } from "./section.ts";
+import { type ClosedWindow, closedWindows, SectionBuffer } from "./window-section.ts";
 
 export interface WindowedOutput {
   /** Records section with one record for each window that closed. */
