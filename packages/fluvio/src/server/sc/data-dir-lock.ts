@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { flvError } from "../../protocol/index.ts";
+import { messageOf } from "../message-of.ts";
 
 /** What a lock file holds: who has the folder. A process id alone is reused, so its start is kept beside it. */
 export interface DataDirHolder {
@@ -109,7 +110,7 @@ async function clearAbandoned(turn: string): Promise<void> {
 }
 
 function notWritable(dataDir: string, cause: unknown): Error {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return flvError("FLV_FILE", `The data folder ${dataDir} cannot be written: ${reason}`, {
     details: { dataDir },
     hint: "Give this user write permission, or choose another folder with --data-dir.",

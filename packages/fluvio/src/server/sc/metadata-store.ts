@@ -11,6 +11,7 @@ import {
   type ObjectLabel,
   SmartModuleInspection,
 } from "../../protocol/index.ts";
+import { messageOf } from "../message-of.ts";
 
 /** Version of the layout below; a store with a higher one was written by a later release and is not touched. */
 const SCHEMA_VERSION = 1;
@@ -284,8 +285,4 @@ async function causeOf(failure: unknown): Promise<unknown> {
 async function isFull(path: string): Promise<boolean> {
   const disk = await statfs(path).catch(() => undefined);
   return disk !== undefined && disk.bavail * disk.bsize < DISK_FULL_BELOW_BYTES;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

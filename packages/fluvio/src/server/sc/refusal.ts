@@ -6,6 +6,7 @@ import {
   type StatusInput,
   type WireError,
 } from "../../protocol/index.ts";
+import { messageOf } from "../message-of.ts";
 
 /**
  * A request that is answered with an error code. The sentence says what, and how to fix it, since clients of the
@@ -38,10 +39,7 @@ export function okStatus(name: string): StatusInput {
 /** The answer to a request about `name` that failed with `error`. Errors that are no refusals go as `Other`. */
 export function errorStatus(name: string, error: unknown): StatusInput {
   if (!isFluvioError(error)) {
-    return otherStatus(
-      name,
-      `The cluster failed at this request: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    return otherStatus(name, `The cluster failed at this request: ${messageOf(error)}`);
   }
   const wire = error.details.wire as WireError | undefined;
   if (wire === undefined) {

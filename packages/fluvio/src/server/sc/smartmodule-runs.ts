@@ -5,6 +5,7 @@ import type {
 } from "../../protocol/index.ts";
 import type { ModuleTotals } from "../../smartengine/index.ts";
 import type { ModuleSwitch, SpuModuleTotals } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 import type { ConnectorHost } from "./connector-host.ts";
 import { matchesName } from "./qualified-name.ts";
 import { refusal } from "./refusal.ts";
@@ -141,8 +142,4 @@ function sum(before: SmartModuleStatsInput | undefined, module: ModuleTotals): S
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : Number(a.name > b.name);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -17,6 +17,7 @@ import type {
   SpuToSc,
   StoredModule,
 } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 import type { PartitionTracker } from "./partition-tracker.ts";
 import type { Removals } from "./removals.ts";
 import type { SpuRegistry } from "./spus.ts";
@@ -179,7 +180,7 @@ export class SpuLinks {
     try {
       reply = { ok: true, value: await this.#serve(request) };
     } catch (error) {
-      reply = { ok: false, message: error instanceof Error ? error.message : String(error) };
+      reply = { ok: false, message: messageOf(error) };
     }
     attached.link.send({ type: "reply", id, reply });
   }

@@ -1,7 +1,7 @@
 import { flvError, isFluvioError } from "../../protocol/index.ts";
 import type { ChainState } from "../../smartengine/index.ts";
 import type { AggregateStateCommit, AggregateStateEntry, AggregateStateKey, AggregateStateRequest } from "../link.ts";
-import { chainStateOf, encodeModules } from "./aggregate-state-record.ts";
+import { AGGREGATE_STATE_RECORDS, chainStateOf, encodeModules } from "./aggregate-state-record.ts";
 import type { AggregateStateStore } from "./aggregate-state-store.ts";
 import type { ScClient } from "./sc-client.ts";
 import type { SystemTopic } from "./system-topic.ts";
@@ -26,7 +26,7 @@ export class AggregateStates {
    * @throws FLV_AGGREGATE_STATE when another stream has it | FLV_NOT_LEADER when the SC is gone | what the store or the link throws
    */
   async open(key: AggregateStateKey): Promise<StateSession> {
-    const text = `${key.topic}/${key.partition}/${key.name}`;
+    const text = AGGREGATE_STATE_RECORDS.keyText(key);
     // one that is ending has only to finish its last commit
     for (;;) {
       const other = this.sessions.get(text);

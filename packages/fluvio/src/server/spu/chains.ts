@@ -3,6 +3,7 @@ import type { ChainState, HistoryTaker, Lookback, SmartChain, SmartEngine } from
 import type { PartitionLog } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ModuleSwitch } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 import { type LoadedStep, loadStep, type PlannedStep, planSteps, refuseStreamOptions } from "./chain-steps.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { ModuleCache } from "./module-cache.ts";
@@ -128,7 +129,7 @@ export class ChainFactory {
           await chain.switchCode();
           switched++;
         } catch (error) {
-          const why = error instanceof Error ? error.message : String(error);
+          const why = messageOf(error);
           if (this.running.has(chain)) failures.push(`${chain.label} goes on with the code it has: ${why}`);
         }
       }),

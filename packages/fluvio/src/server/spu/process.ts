@@ -5,6 +5,7 @@ import { createSmartEngine } from "../../smartengine/index.ts";
 import { createLogEngine } from "../../storage/index.ts";
 import { ipcLink } from "../ipc-link.ts";
 import type { ScToSpu, SpuToSc } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 import { SPU_CONFIG_VARIABLE, type SpuProcessConfig } from "./spawn.ts";
 import { createSpu } from "./spu.ts";
 
@@ -55,6 +56,6 @@ try {
   process.exit(0);
 } catch (error) {
   const hint = isFluvioError(error) && error.hint !== undefined ? ` (${error.hint})` : "";
-  process.stderr.write(`SPU: ${error instanceof Error ? error.message : String(error)}${hint}\n`);
+  process.stderr.write(`SPU: ${messageOf(error)}${hint}\n`);
   process.exit(1);
 }

@@ -1,5 +1,6 @@
 import { type FluvioError, flvError, type Logger } from "../../protocol/index.ts";
 import type { LinkReply, ScRequest, ScToSpu, SpuEnd, SpuRequest } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 
 interface Pending {
   resolve(value: unknown): void;
@@ -88,7 +89,7 @@ export class ScClient {
     try {
       reply = { ok: true, value: await handler.onRequest(request) };
     } catch (error) {
-      reply = { ok: false, message: error instanceof Error ? error.message : String(error) };
+      reply = { ok: false, message: messageOf(error) };
       this.logger.debug({ request: request.kind, error: reply.message }, "a forwarded request failed");
     }
     this.link.send({ type: "reply", id, reply });

@@ -23,6 +23,7 @@ import {
 import type { RequestHeader, ServerConnection } from "../../transport/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ModuleSwitch } from "../link.ts";
+import { messageOf } from "../message-of.ts";
 import type { AggregateStates } from "./aggregate-states.ts";
 import type { ChainFactory } from "./chains.ts";
 import { ConnectionState } from "./connection-state.ts";
@@ -174,7 +175,7 @@ export class SpuService {
       await this.options.consumerOffsets.update({ consumerId, topic, partition, offset });
       return NO_ERROR;
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.options.logger.warn({ consumerId, topic, partition, offset, error: message }, "consumer offset not stored");
       return wireError("OffsetFlushRequestError", { message });
     }
