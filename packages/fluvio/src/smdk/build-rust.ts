@@ -36,7 +36,7 @@ export async function buildRust(
     onMessage,
     signal,
   }: { readonly rust?: RustBuildOptions; readonly signal?: AbortSignal; onMessage?(text: string): void },
-): Promise<{ readonly path: string; readonly wasm: Uint8Array; readonly fresh: boolean }> {
+): Promise<{ readonly path: string; readonly wasm: Uint8Array; readonly rebuilt: boolean }> {
   const target = rust.nowasi === true ? "wasm32-unknown-unknown" : "wasm32-wasip1";
   const args = [
     "build",
@@ -60,13 +60,13 @@ export async function buildRust(
       hint: 'The library of a SmartModule has crate-type = ["cdylib"] in Cargo.toml.',
     });
   }
-  return { path: artifact.path, wasm: await readFile(artifact.path), fresh: artifact.fresh };
+  return { path: artifact.path, wasm: await readFile(artifact.path), rebuilt: artifact.rebuilt };
 }
 
 interface CargoResult {
   readonly exitCode: number;
   /** The wasm libraries that were built, in order. */
-  readonly artifacts: readonly { readonly path: string; readonly fresh: boolean }[];
+  readonly artifacts: readonly { readonly path: string; readonly rebuilt: boolean }[];
   /** What cargo said of what went wrong. */
   readonly text: string;
 }
@@ -85,7 +85,7 @@ async function runCargo(
 ): Promise<CargoResult> {
   const cargo = env.CARGO ?? "cargo";
   const child = spawn(cargo, args, { cwd: dir, env, signal, stdio: ["ignore", "pipe", "pipe"] });
-  const artifacts: { path: string; fresh: boolean }[] = [];
+  const artifacts: { path: string; rebuilt: boolean }[] = [];
   let text = "";
   createInterface({ input: child.stderr }).on("line", (line) => {
     text = `${text}${line}\n`.slice(-KEPT_CHARS);
@@ -103,7 +103,7 @@ async function runCargo(
 }
 
 /** A line of cargo's JSON messages, when it reports a wasm file of this very project. */
-function wasmArtifact(line: string, dir: string): { path: string; fresh: boolean } | undefined {
+function wasmArtifact(line: string, dir: string): { path: string; rebuilt: boolean } | undefined {
   if (!line.startsWith("{")) return undefined;
   const message = JSON.parse(line) as {
     readonly reason?: string;
@@ -115,7 +115,7 @@ function wasmArtifact(line: string, dir: string): { path: string; fresh: boolean
   const path = message.filenames?.find((name) => name.endsWith(".wasm"));
   if (path === undefined) return undefined;
   const own = message.manifest_path === undefined || dirname(message.manifest_path).startsWith(dir);
-  return own ? { path, fresh: message.fresh !== true } : undefined;
+  return own ? { path, rebuilt: message.fresh !== true } : undefined;
 }
 
 function noCargo(cargo: string) {

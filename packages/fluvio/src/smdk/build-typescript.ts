@@ -19,13 +19,13 @@ const STAMP = ".sources";
 export async function buildTypeScript(
   project: Project,
   { force = false, onMessage }: TypeScriptBuildOptions,
-): Promise<{ readonly path: string; readonly wasm: Uint8Array; readonly fresh: boolean }> {
+): Promise<{ readonly path: string; readonly wasm: Uint8Array; readonly rebuilt: boolean }> {
   const path = join(project.dir, TARGET_DIR, moduleFileName(project.metadata.package.name));
   const stampPath = `${path}${STAMP}`;
   const stamp = await sourcesHash(project);
   if (!force && (await readFile(stampPath, "utf8").catch(() => "")) === stamp) {
     const kept = await readFile(path).catch(() => undefined);
-    if (kept !== undefined) return { path, wasm: kept, fresh: false };
+    if (kept !== undefined) return { path, wasm: kept, rebuilt: false };
   }
   // loading the compiler takes longer than everything else here
   const { compileSmartModule } = await import("fluvio/smartmodule");
@@ -36,7 +36,7 @@ export async function buildTypeScript(
   await mkdir(dirname(path), { recursive: true });
   await replaceFile(path, wasm);
   await replaceFile(stampPath, stamp);
-  return { path, wasm, fresh: true };
+  return { path, wasm, rebuilt: true };
 }
 
 /** Changes whenever a build could give another result. */

@@ -21,7 +21,7 @@ export interface Built {
   readonly inspection: ModuleInspection;
   readonly timeMs: number;
   /** False when nothing had changed since the build before. */
-  readonly fresh: boolean;
+  readonly rebuilt: boolean;
 }
 
 /**
@@ -31,10 +31,10 @@ export interface Built {
  */
 export async function buildProject(project: Project, options: BuildOptions = {}): Promise<Built> {
   const started = performance.now();
-  const { path, wasm, fresh } =
+  const { path, wasm, rebuilt } =
     project.language === "rust" ? await buildRust(project, options) : await buildTypeScript(project, options);
   const inspection = await inspect(project.metadata.package.name, wasm);
-  return { path, wasm, inspection, fresh, timeMs: performance.now() - started };
+  return { path, wasm, inspection, rebuilt, timeMs: performance.now() - started };
 }
 
 async function inspect(name: string, wasm: Uint8Array): Promise<ModuleInspection> {

@@ -10,6 +10,7 @@ const LIBRARY_DIR = "dist/smartmodules";
 /** The official SmartModules, which every installation carries; by name. */
 export async function libraryModules(): Promise<readonly OfferedModule[]> {
   const dir = join(installationDir(), LIBRARY_DIR);
+  // a checkout whose modules were not built yet carries none
   const files = await readdir(dir).catch(() => []);
   const names = files.filter((file) => file.endsWith(".wasm")).map((file) => basename(file, ".wasm"));
   return await Promise.all(

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts";
 import { integer, nonEmpty } from "../values.ts";
 import { endpoint } from "./endpoint.ts";
 import { engineOptions, engineSettings } from "./engine-limits.ts";
-import { type ClusterSettings, flushMode, GATEWAY_OFF } from "./settings.ts";
+import { type ClusterSettings, flushMode, GATEWAY_ADDR_DEFAULT, GATEWAY_OFF } from "./settings.ts";
 import { tlsFiles, tlsOptions } from "./tls.ts";
 
 function flush(given: string): string {
@@ -57,7 +57,7 @@ export const settingsOptions = {
   gatewayAddr: value({
     long: "gateway-addr",
     value: "HOST:PORT",
-    summary: "Where /metrics and /healthz are served over HTTP (localhost:9080), or off",
+    summary: `Where /metrics and /healthz are served over HTTP (${GATEWAY_ADDR_DEFAULT}), or off`,
     parse: gatewayAddr,
   }),
   ...engineOptions,

@@ -32,7 +32,7 @@ const NUMBERS = ["sc_port", "spus", "spu_base_port"] as const;
 /** In the place of an address: no gateway. */
 export const GATEWAY_OFF = "off";
 const SC_HOST_DEFAULT = "127.0.0.1";
-const GATEWAY_ADDR_DEFAULT = "localhost:9080";
+export const GATEWAY_ADDR_DEFAULT = "localhost:9080";
 
 export function settingsPath(io: Io): string {
   return join(io.baseDir, "local-config");

@@ -79,11 +79,11 @@ export const smartmoduleBuild = command({
 });
 
 /** `target/my-filter.wasm: filter, 8342 bytes, built in 1.4 s`. */
-function builtLine(io: Io, { path, wasm, inspection, fresh, timeMs }: Built): string {
+function builtLine(io: Io, { path, wasm, inspection, rebuilt, timeMs }: Built): string {
   const short = relative(io.cwd, path);
   const shown = short.startsWith("..") ? path : short;
   const kind = inspection.kind.replace("_", "-");
-  const how = fresh ? `built in ${(timeMs / 1000).toFixed(1)} s` : "nothing has changed";
+  const how = rebuilt ? `built in ${(timeMs / 1000).toFixed(1)} s` : "nothing has changed";
   return `${shown}: ${kind}, ${wasm.length} bytes, ${how}`;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { flvError, isFluvioError } from "../../../protocol/index.ts";
 import type { OfferedModule } from "../../../smdk/index.ts";
 import { command, type InputOf, type OptionTable, optionalArg, value, values } from "../../command.ts";
+import { fileError } from "../../files.ts";
 import type { Io } from "../../io.ts";
 import { outputOption, printListing } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
@@ -64,12 +65,9 @@ async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule
   const smdk = await import("../../../smdk/index.ts");
   if (/^\.{0,2}[/\\]|^\.{1,2}$|\.tgz$|\.tar\.gz$/.test(source)) {
     const path = resolve(io.cwd, source);
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) {
-      throw flvError("FLV_FILE", `cannot read "${source}": No such file or directory (os error 2)`, {
-        details: { path },
-      });
-    }
+    const found = await stat(path).catch((error: unknown) => {
+      throw fileError(source, error);
+    });
     return found.isDirectory() ? await smdk.modulesOfFolder(path) : await smdk.modulesOfTarball(path, source);
   }
   const library = await smdk.libraryModules();
