@@ -38,6 +38,9 @@ interface OpenStream {
 const QUICK_LOSS_MS = 1000;
 const QUICK_LOSSES_MAX = 5;
 
+/** How long a cluster may take to say that the SmartModules of a stream run; one of the original never says so. */
+const MODULE_CHECK_MS_MAX = 5000;
+
 /** Largest `maxBytes` that is asked for when a batch does not fit. */
 const MAX_BYTES_MAX = 0x7fffffff;
 
@@ -86,17 +89,21 @@ export class PartitionReader {
 
   /** Resolves at the end; throws what cannot be helped by trying again. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!this.#isDone && !signal.aborted) {
+    // where nothing is left to read, SmartModules that are missing or broken must not pass in silence
+    let isChecked = !this.#isDone || this.#settings.smartmodules.length === 0;
+    const reading = isChecked ? signal : AbortSignal.any([signal, AbortSignal.timeout(MODULE_CHECK_MS_MAX)]);
+    while (!(isChecked && this.#isDone) && !reading.aborted) {
       try {
-        await this.#readStream(signal);
+        await this.#readStream(reading);
+        isChecked = true;
       } catch (error) {
         const lost = this.#stream;
         this.#stream = undefined;
-        if (signal.aborted) return;
+        if (reading.aborted) return;
         if (lost !== undefined) this.#noteLoss(lost, error);
         // whoever cannot be connected to is away, and did not close the connection for what it was asked
         else if (isConnectionError(error)) this.#quickLosses = 0;
-        await this.#handle(error, signal);
+        await this.#handle(error, reading);
       }
     }
   }

@@ -46,6 +46,36 @@ describe("SmartModules of a consumer", () => {
     });
   });
 
+  it("that are missing or broken are told where nothing is left to read", async () => {
+    const empty = await fluvio.admin().createTopic(cluster.topicName());
+    const read = await topicWith(["apple"]);
+    for (const position of [{ topic: empty }, { topic: read, offset: "end" as const }]) {
+      await expect(consumed({ ...position, smartmodules: [{ name: "not-there" }] })).rejects.toMatchObject({
+        code: "FLV_SMARTMODULE_NOT_FOUND",
+      });
+      await expect(consumed({ ...position, smartmodules: [{ wasm: bytes("no wasm") }] })).rejects.toMatchObject({
+        code: "FLV_SMARTMODULE_INIT",
+      });
+      const smartmodules = [{ wasm: await buildAs("filter") }];
+      await expect(
+        consumed({ ...position, smartmodules: [{ ...smartmodules[0], window: { sizeMs: 10 } }] }),
+      ).rejects.toThrow("it is a filter");
+      expect(await consumed({ ...position, smartmodules })).toEqual([]);
+    }
+  });
+
+  it("goes on with records that come after the word that they run", async () => {
+    const topic = await topicWith(["apple"]);
+    const consumer = await fluvio.consumer({ topic, offset: "end", smartmodules: [{ wasm: await buildAs("filter") }] });
+    const records = consumer[Symbol.asyncIterator]();
+    const next = records.next();
+    await using producer = await fluvio.topicProducer(topic);
+    await producer.sendAll(["plum", "banana", "apple"].map((value) => ({ value })));
+    expect((await next).value).toMatchObject({ offset: 2 });
+    expect((await records.next()).value).toMatchObject({ offset: 3 });
+    await consumer.close();
+  });
+
   it("end at the end of the log also when they drop every record", async () => {
     const topic = await topicWith(Array.from({ length: 5000 }, () => "plum"));
     expect(await consumed({ topic, smartmodules: [{ wasm: await buildAs("filter") }] })).toEqual([]);

@@ -15,10 +15,12 @@ import {
   acknowledge,
   batchOf,
   endOf,
+  isGreeting,
   nextReply,
   produceTo,
   readUntil,
   recordsOf,
+  repliesFrom,
   startSpu,
   streamFrom,
   type TestSpu,
@@ -79,6 +81,25 @@ describe("SmartModules on an SPU", () => {
       const original = { clientVersion: "0.50.2", clientOs: "linux", clientArch: "x86_64" };
       await connection.request(apiVersionsApi, original, { version: apiVersionsApi.maxVersion });
       expect(await bases()).toEqual([0, 2, 4]);
+      const ours = { ...original, clientVersion: CLIENT_VERSION };
+      await connection.request(apiVersionsApi, ours, { version: apiVersionsApi.maxVersion });
+    });
+
+    it("says that it runs where nothing is to be read, to our own clients only", async () => {
+      const topic = await topicWith(["apple"]);
+      const smartmodules = [named("filter")];
+      const atEnd = repliesFrom(connection, { topic, fetchOffset: 1, smartmodules });
+      expect(isGreeting(await nextReply(atEnd))).toBe(true);
+      await spu.sc.assign("empty");
+      const original = { clientVersion: "0.50.2", clientOs: "linux", clientArch: "x86_64" };
+      await connection.request(apiVersionsApi, original, { version: apiVersionsApi.maxVersion });
+      const first = nextReply(repliesFrom(connection, { topic: "empty", smartmodules }));
+      // by the time that this is refused a word about the stream before it would have come
+      await expect(
+        nextReply(repliesFrom(connection, { topic: "empty", smartmodules: [named("no-transform")] })),
+      ).resolves.toMatchObject({ partition: { errorCode: { name: "SmartModuleChainInitError" } } });
+      await produceTo(connection, { topic: "empty", entries: [batchOf(["pear"])] });
+      expect(recordsOf((await first).partition.records)).toMatchObject([{ value: "pear" }]);
       const ours = { ...original, clientVersion: CLIENT_VERSION };
       await connection.request(apiVersionsApi, ours, { version: apiVersionsApi.maxVersion });
     });

@@ -35,8 +35,11 @@ export class ConsumerStream {
     this.stopEnd = options.replica.onEnd((why) => this.partitionEnded(why));
   }
 
-  /** Begins at `offset`, of which {@link checkStart} has no complaint. */
-  start(offset: number, source: StreamSource): void {
+  /**
+   * Begins at `offset`, of which {@link checkStart} has no complaint.
+   * @param greets whether a client that has to wait for records is told once that the source is there
+   */
+  start(offset: number, source: StreamSource, greets = false): void {
     if (this.isEnded) {
       source.close();
       return;
@@ -45,6 +48,14 @@ export class ConsumerStream {
     this.flow = startFlow(offset, this.limit());
     this.stopAdvance = this.options.replica.log.onAdvance(() => this.advanced());
     this.pump();
+    if (greets && !this.flow.sending) this.greet();
+  }
+
+  /** An empty reply that nobody acknowledges: who reads up to an end that is reached already gets no other. */
+  private greet(): void {
+    this.options.sendData({ pieces: [], nextFilterOffset: 0, error: undefined }).catch((cause: unknown) => {
+      this.options.logger.debug({ cause: String(cause) }, "a stream's first reply was not delivered");
+    });
   }
 
   /**

@@ -98,9 +98,11 @@ function startStream(
   const { signal } = state.connection;
   const { fetchOffset } = request;
   const { readsOffsetDeltas: keepsGaps } = state;
+  // clients of the original do not expect a reply that says only that the SmartModules run
+  const greets = state.readsOffsetDeltas;
   if (stateName !== undefined) {
     openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, keepsGaps, signal }, options).then(
-      ({ offset, source }) => stream.start(offset, source),
+      ({ offset, source }) => stream.start(offset, source, greets),
       (error: unknown) => stream.fail(error),
     );
     return;
@@ -109,7 +111,7 @@ function startStream(
   options.chains.open({ label, plan, log: replica.log, signal }).then(
     (chain) => {
       const closed = () => disposeChain(chain, options.logger);
-      stream.start(fetchOffset, chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, closed }));
+      stream.start(fetchOffset, chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, closed }), greets);
     },
     (error: unknown) => stream.fail(error),
   );

@@ -124,8 +124,33 @@ export async function produceTo(
   return answer.responses[0]?.partitions ?? [];
 }
 
-/** Opens a stream; what is left out has the client's defaults. */
+/** Opens a stream; what is left out has the client's defaults. The reply that says only that SmartModules run is passed over. */
 export function streamFrom(
+  connection: Connection,
+  request: Partial<StreamFetchRequestInput> & { readonly topic: string },
+  signal?: AbortSignal,
+): AsyncIterableIterator<StreamFetchResponse> {
+  const replies = repliesFrom(connection, request, signal);
+  const next = async (): Promise<IteratorResult<StreamFetchResponse>> => {
+    const reply = await replies.next();
+    return reply.done !== true && isGreeting(reply.value) ? await next() : reply;
+  };
+  const stream: AsyncIterableIterator<StreamFetchResponse> = {
+    next,
+    return: async () => (await replies.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => stream,
+  };
+  return stream;
+}
+
+/** Whether a reply says only that the SmartModules of its stream run. */
+export function isGreeting({ partition }: StreamFetchResponse): boolean {
+  const { errorCode, nextFilterOffset, records } = partition;
+  return errorCode.name === "None" && nextFilterOffset === 0 && records.length === 0;
+}
+
+/** Opens a stream and gives every reply of it. */
+export function repliesFrom(
   connection: Connection,
   request: Partial<StreamFetchRequestInput> & { readonly topic: string },
   signal?: AbortSignal,
