@@ -9,6 +9,8 @@ import { parseRetentionSeconds, parseTopicCompression } from "./values.ts";
 
 /** The official module that `--dedup` uses. */
 const DEDUPLICATION_MODULE = "dedup";
+/** As many as it takes. */
+const DEDUPLICATION_COUNT_MAX = 10_000_000;
 const ASSIGNED = ["partitions", "replication", "mirrorApply", "mirror"];
 const OTHERS = [
   "name",
@@ -111,8 +113,9 @@ export const topicCreate = command({
       long: "dedup-count",
       value: "N",
       summary: "Records that deduplication looks back on",
-      parse: integer(1),
+      parse: integer(1, DEDUPLICATION_COUNT_MAX),
       default: 5,
+      requires: ["dedup"],
     }),
     dedupAge: valueOr({
       long: "dedup-age",
@@ -121,6 +124,7 @@ export const topicCreate = command({
       parse: checked(parseDurationMs),
       default: 5000,
       defaultText: "5s",
+      requires: ["dedup"],
     }),
     system: flag({ long: "system", short: "s", summary: "Make a system topic", hidden: true }),
     config: value({

@@ -46,6 +46,16 @@ describe("topic create", () => {
     }
   });
 
+  it.each([
+    [["--dedup-count", "3"], "--dedup"],
+    [["--dedup-age", "3s"], "--dedup"],
+    [["--dedup", "--dedup-count", "0"], "0 is not in 1..=10000000"],
+    [["--dedup", "--dedup-count", "10000001"], "10000001 is not in 1..=10000000"],
+  ])("refuses deduplication by %j, which would do nothing or could not work", async (flags, reason) => {
+    const { exitCode, stderr } = await cli.run(["topic", "create", "never-unique", ...flags]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(reason) });
+  });
+
   it("keeps the older form of the replica assignment; it excludes the number of partitions", async () => {
     await cli.file("ra.json", '{"partitions":[{"id":0,"replicas":[5001]}]}');
     await cli.ok("topic", "create", "older", "-f", "ra.json");
