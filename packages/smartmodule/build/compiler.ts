@@ -23,7 +23,7 @@ const QUICK = { speed: 1, size: 0 };
 
 async function loadToolchain(): Promise<Toolchain> {
   const [assembly, asc] = await Promise.all([import("assemblyscript"), import("assemblyscript/asc")]);
-  return { assembly: assembly, library: asc.libraryFiles as Readonly<Record<string, string>> };
+  return { assembly, library: asc.libraryFiles as Readonly<Record<string, string>> };
 }
 
 /** One build: everything that the compiler is asked and says. */

@@ -55,86 +55,85 @@ const READ_NUMBER = [
 ];
 const READ_TEXT = "let text = std::str::from_utf8(record.value().as_ref())?;";
 
-function body(kind: GeneratedKind, param: string | undefined): Body {
-  const textParam =
-    param === undefined ? undefined : `${param.toUpperCase()}.get().map(String::as_str).unwrap_or_default()`;
-  const numberParam = param === undefined ? undefined : `${param.toUpperCase()}.get().copied().unwrap_or(1.0)`;
-  switch (kind) {
-    case "filter":
-      return {
-        attribute: "filter",
-        imports: [],
-        signature: "filter(record: &SmartModuleRecord) -> Result<bool>",
-        lines: [READ_TEXT, `Ok(text.contains(${textParam ?? "'a'"}))`],
-        paramType: "String",
-      };
-    case "map":
-      return {
-        attribute: "map",
-        imports: ["RecordData"],
-        signature: "map(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)>",
-        lines: [
-          READ_TEXT,
-          ...(textParam === undefined
-            ? ["let value = text.to_uppercase();"]
-            : [`let prefix = ${textParam};`, 'let value = format!("{prefix}{text}");']),
-          "Ok((record.key().cloned(), value.into()))",
-        ],
-        paramType: "String",
-      };
-    case "filter-map":
-      return {
-        attribute: "filter_map",
-        imports: ["RecordData", "eyre"],
-        signature: "filter_map(record: &SmartModuleRecord) -> Result<Option<(Option<RecordData>, RecordData)>>",
-        lines: [
-          ...READ_NUMBER,
-          `let divisor = ${numberParam ?? "2.0"};`,
-          "if number % divisor != 0.0 {",
-          "    return Ok(None);",
-          "}",
-          "let value = ((number / divisor) as i64).to_string();",
-          "Ok(Some((record.key().cloned(), value.into())))",
-        ],
-        paramType: "f64",
-      };
-    case "array-map":
-      return {
-        attribute: "array_map",
-        imports: ["RecordData"],
-        signature: "array_map(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>>",
-        lines: [
-          READ_TEXT,
-          `let parts = text.split(${textParam ?? "','"});`,
-          "let records = parts.map(|part| (record.key().cloned(), part.into()));",
-          "Ok(records.collect())",
-        ],
-        paramType: "String",
-      };
-    case "aggregate":
-      return {
-        attribute: "aggregate",
-        imports: ["RecordData", "eyre"],
-        signature: "aggregate(accumulator: RecordData, record: &SmartModuleRecord) -> Result<RecordData>",
-        lines: [
-          ...READ_NUMBER,
-          "let before = std::str::from_utf8(accumulator.as_ref())?;",
-          "let sum: f64 = match before {",
-          '    "" => 0.0,',
-          "    _ => before.parse()?,",
-          "};",
-          `let sum = (sum + number${numberParam === undefined ? "" : ` * ${numberParam}`}) as i64;`,
-          "Ok(sum.to_string().into())",
-        ],
-        paramType: "f64",
-      };
-  }
+/** The example of each kind; with a parameter, `param` is its name. */
+const BODIES: Readonly<Record<GeneratedKind, (param: string | undefined) => Body>> = {
+  filter: (param) => ({
+    attribute: "filter",
+    imports: [],
+    signature: "filter(record: &SmartModuleRecord) -> Result<bool>",
+    lines: [READ_TEXT, `Ok(text.contains(${textParam(param) ?? "'a'"}))`],
+    paramType: "String",
+  }),
+  map: (param) => ({
+    attribute: "map",
+    imports: ["RecordData"],
+    signature: "map(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)>",
+    lines: [
+      READ_TEXT,
+      ...(param === undefined
+        ? ["let value = text.to_uppercase();"]
+        : [`let prefix = ${textParam(param)};`, 'let value = format!("{prefix}{text}");']),
+      "Ok((record.key().cloned(), value.into()))",
+    ],
+    paramType: "String",
+  }),
+  "filter-map": (param) => ({
+    attribute: "filter_map",
+    imports: ["RecordData", "eyre"],
+    signature: "filter_map(record: &SmartModuleRecord) -> Result<Option<(Option<RecordData>, RecordData)>>",
+    lines: [
+      ...READ_NUMBER,
+      `let divisor = ${numberParam(param) ?? "2.0"};`,
+      "if number % divisor != 0.0 {",
+      "    return Ok(None);",
+      "}",
+      "let value = ((number / divisor) as i64).to_string();",
+      "Ok(Some((record.key().cloned(), value.into())))",
+    ],
+    paramType: "f64",
+  }),
+  "array-map": (param) => ({
+    attribute: "array_map",
+    imports: ["RecordData"],
+    signature: "array_map(record: &SmartModuleRecord) -> Result<Vec<(Option<RecordData>, RecordData)>>",
+    lines: [
+      READ_TEXT,
+      `let parts = text.split(${textParam(param) ?? "','"});`,
+      "let records = parts.map(|part| (record.key().cloned(), part.into()));",
+      "Ok(records.collect())",
+    ],
+    paramType: "String",
+  }),
+  aggregate: (param) => ({
+    attribute: "aggregate",
+    imports: ["RecordData", "eyre"],
+    signature: "aggregate(accumulator: RecordData, record: &SmartModuleRecord) -> Result<RecordData>",
+    lines: [
+      ...READ_NUMBER,
+      "let before = std::str::from_utf8(accumulator.as_ref())?;",
+      "let sum: f64 = match before {",
+      '    "" => 0.0,',
+      "    _ => before.parse()?,",
+      "};",
+      `let sum = (sum + number${param === undefined ? "" : ` * ${numberParam(param)}`}) as i64;`,
+      "Ok(sum.to_string().into())",
+    ],
+    paramType: "f64",
+  }),
+};
+
+function textParam(param: string | undefined): string | undefined {
+  return param && `${param.toUpperCase()}.get().map(String::as_str).unwrap_or_default()`;
+}
+
+function numberParam(param: string | undefined): string | undefined {
+  return param && `${param.toUpperCase()}.get().copied().unwrap_or(1.0)`;
 }
 
 function source(answers: Answers): string {
   const example = exampleOf(answers);
   const param = example.param?.name;
-  const { attribute, imports, signature, lines, paramType } = body(answers.kind, param);
+  const { attribute, imports, signature, lines, paramType } = BODIES[answers.kind](param);
   const names = [
     ...new Set([...imports, ...(param === undefined ? [] : ["eyre"])]),
     "smartmodule",
