@@ -71,6 +71,7 @@ describe("/metrics", () => {
     expect(sum("bytes_in_total")).toBeGreaterThan(sum("bytes_out_total"));
     expect(sum("seconds_total")).toBeGreaterThan(0);
     expect([sum("record_errors_total"), sum("failures_total"), sum("late_records_total")]).toEqual([0, 0, 0]);
+    expect(["time", "memory", "output"].map((limit) => sum(`${limit}_limit_failures_total`))).toEqual([0, 0, 0]);
     expect([found.get('fluvio_spu_up{spu="5001"}'), found.get('fluvio_spu_up{spu="5002"}')]).toEqual([1, 1]);
     expect(found.get('fluvio_spu_start_time_seconds{spu="5002"}')).toBeGreaterThan(1e9);
   });

@@ -14,6 +14,9 @@ const MODULE_COUNTERS: readonly (readonly [name: string, help: string, of: Modul
   ["bytes_out", "Bytes of the records that came out", (module) => module.bytesOut],
   ["record_errors", "Records that the module refused with an error of its own", (module) => module.recordErrors],
   ["failures", "Traps and crossed limits", (module) => module.failures],
+  ["time_limit_failures", "Batches that took too long", (module) => module.timeLimitFailures],
+  ["memory_limit_failures", "Times that the memory was too much", (module) => module.memoryLimitFailures],
+  ["output_limit_failures", "Batches of which too much was made", (module) => module.outputLimitFailures],
   ["late_records", "Records that came after their windows had closed", (module) => module.lateRecords],
   ["seconds", "Time spent in the module", (module) => module.timeMs / 1000],
 ];

@@ -31,7 +31,7 @@ const FAULTS: readonly (readonly [value: string, code: string, words: string])[]
   ["no-output", "FLV_SMARTMODULE_RUNTIME", "it gave no output (copy_records was not called)"],
   ["out-of-bounds", "FLV_SMARTMODULE_RUNTIME", "lies outside its memory"],
   ["garbage", "FLV_SMARTMODULE_RUNTIME", "it made 3 records of 1"],
-  ["bomb", "FLV_SMARTMODULE_RUNTIME", "is above the limit of 16777216"],
+  ["bomb", "FLV_SMARTMODULE_OUTPUT_LIMIT", "is above the limit of 16777216"],
   ["loop", "FLV_SMARTMODULE_TIME_LIMIT", "worked on one batch for more than 1000 ms"],
 ];
 
@@ -130,19 +130,24 @@ describe("limits of a step", () => {
   async function limited(name: string, limits: Partial<EngineLimits>): Promise<SmartChain> {
     return engine.chain([{ name, wasm: await buildAs(name), params: new Map(), limits }]);
   }
-  const failuresOf = (name: string) => engine.totals().find((module) => module.name === name)?.failures ?? 0;
+  type Limit = "timeLimitFailures" | "memoryLimitFailures" | "outputLimitFailures";
+  /** All failures of a module, and those by a limit. */
+  function failuresOf(name: string, limit: Limit): readonly [all: number, byLimit: number] {
+    const totals = engine.totals().find((module) => module.name === name);
+    return [totals?.failures ?? 0, totals?.[limit] ?? 0];
+  }
 
   it("on its time are its own: the module without them goes on", async () => {
     await using patient = await chainOf("counter");
     await using hurried = await limited("kitchen", { batchTimeoutMs: 300 });
-    const before = failuresOf("kitchen");
+    const [all, byLimit] = failuresOf("kitchen", "timeLimitFailures");
     await expect(feed(hurried, ["loop"])).rejects.toMatchObject({
       code: "FLV_SMARTMODULE_TIME_LIMIT",
       message: expect.stringContaining('"kitchen" worked on one batch for more than 300 ms'),
-      hint: expect.stringContaining("fluvio.time-limit"),
+      hint: expect.stringMatching(/`limits.time`.*--smartmodule-time-limit/),
       details: { module: "kitchen", batchTimeoutMs: 300, firstOffset: 0, lastOffset: 0 },
     });
-    expect(failuresOf("kitchen")).toBe(before + 1);
+    expect(failuresOf("kitchen", "timeLimitFailures")).toEqual([all + 1, byLimit + 1]);
     expect(valuesOf((await feed(patient, ["x"])).batches)).toEqual(["1"]);
   });
 
@@ -160,13 +165,13 @@ describe("limits of a step", () => {
 
   it("on its memory stop it earlier than the engine's", async () => {
     await using chain = await limited("kitchen", { memoryBytesMax: 8 * MIB });
-    const before = failuresOf("kitchen");
+    const [all, byLimit] = failuresOf("kitchen", "memoryLimitFailures");
     await expect(feed(chain, ["hog", "hog", "hog"])).rejects.toMatchObject({
       code: "FLV_SMARTMODULE_MEMORY_LIMIT",
-      hint: expect.stringContaining("fluvio.memory-limit"),
+      hint: expect.stringMatching(/`limits.memory`.*--smartmodule-memory-limit/),
       details: { module: "kitchen", max: 8 * MIB },
     });
-    expect(failuresOf("kitchen")).toBe(before + 1);
+    expect(failuresOf("kitchen", "memoryLimitFailures")).toEqual([all + 1, byLimit + 1]);
     await using unlimited = await chainOf("kitchen");
     expect((await feed(unlimited, ["hog", "hog", "hog"])).recordCount).toBe(3);
   });
@@ -176,9 +181,9 @@ describe("limits of a step", () => {
     await expect(engine.chain([{ ...step, limits: { memoryBytesMax: 3 * 65536 } }])).rejects.toMatchObject({
       code: "FLV_SMARTMODULE_MEMORY_LIMIT",
       message: 'SmartModule "four pages" asks for 262144 bytes of memory to start with, the limit is 196608',
-      hint: expect.stringContaining("fluvio.memory-limit"),
+      hint: expect.stringMatching(/`limits.memory`.*--smartmodule-memory-limit/),
     });
-    expect(failuresOf("four pages")).toBe(1);
+    expect(failuresOf("four pages", "memoryLimitFailures")).toEqual([1, 1]);
     await using chain = await engine.chain([{ ...step, limits: { memoryBytesMax: 4 * 65536 } }]);
     expect(await chain.state()).toEqual(new Map());
   });
@@ -186,14 +191,14 @@ describe("limits of a step", () => {
   it("on its output stop it earlier than the engine's", async () => {
     await using chain = await limited("keep-all", { outputBytesMax: 1000 });
     expect((await feed(chain, ["x".repeat(900)])).recordCount).toBe(1);
-    const before = failuresOf("keep-all");
+    const [all, byLimit] = failuresOf("keep-all", "outputLimitFailures");
     await expect(feed(chain, ["x".repeat(1000)], 1)).rejects.toMatchObject({
-      code: "FLV_SMARTMODULE_RUNTIME",
+      code: "FLV_SMARTMODULE_OUTPUT_LIMIT",
       message: expect.stringMatching(/"keep-all" failed: its output of \d+ bytes is above the limit of 1000/),
-      hint: expect.stringContaining("fluvio.output-limit"),
+      hint: expect.stringMatching(/`limits.output`.*--smartmodule-output-limit/),
       details: { module: "keep-all", outputBytesMax: 1000, firstOffset: 1, lastOffset: 1 },
     });
-    expect(failuresOf("keep-all")).toBe(before + 1);
+    expect(failuresOf("keep-all", "outputLimitFailures")).toEqual([all + 1, byLimit + 1]);
   });
 
   it("on its output count what array_map makes of all records of a batch, with what each takes up", async () => {
@@ -201,7 +206,7 @@ describe("limits of a step", () => {
     const small = `[${"1,".repeat(9)}1]`;
     expect((await feed(chain, Array(10).fill(small))).recordCount).toBe(100);
     await expect(feed(chain, Array(100).fill(small), 10)).rejects.toMatchObject({
-      code: "FLV_SMARTMODULE_RUNTIME",
+      code: "FLV_SMARTMODULE_OUTPUT_LIMIT",
       details: { module: "array-map", outputBytesMax: 10_000 },
     });
   });

@@ -19,14 +19,16 @@ export function lowered(engine: EngineLimits, step: Partial<EngineLimits> | unde
   };
 }
 
-const STEP_PARAMETERS: Readonly<Record<keyof EngineLimits, string>> = {
-  batchTimeoutMs: " (parameter fluvio.time-limit)",
-  memoryBytesMax: " (parameter fluvio.memory-limit)",
-  outputBytesMax: " (parameter fluvio.output-limit)",
-  windowsMax: "",
-};
+/** Where users set a limit: of a step, of the cluster. */
+const SETTINGS: Readonly<Record<Exclude<keyof EngineLimits, "windowsMax">, readonly [step: string, cluster: string]>> =
+  {
+    batchTimeoutMs: ["limits.time", "--smartmodule-time-limit"],
+    memoryBytesMax: ["limits.memory", "--smartmodule-memory-limit"],
+    outputBytesMax: ["limits.output", "--smartmodule-output-limit"],
+  };
 
 /** Where a limit is set, for the end of a hint. */
-export function howToRaise(limit: keyof EngineLimits): string {
-  return `${limit} of the step${STEP_PARAMETERS[limit]} if it sets one, else ${limit} of the cluster's SmartModule engine`;
+export function howToRaise(limit: keyof typeof SETTINGS): string {
+  const [step, cluster] = SETTINGS[limit];
+  return `\`${step}\` of the step where that is lower, else the cluster's, by \`fluvio cluster start ${cluster} …\``;
 }

@@ -40,6 +40,9 @@ describe("totals", () => {
       bytesOut: sizeOf(["apple", "banana", "apple"]),
       recordErrors: 0,
       failures: 0,
+      timeLimitFailures: 0,
+      memoryLimitFailures: 0,
+      outputLimitFailures: 0,
       lateRecords: 0,
     });
     expect(first?.timeMs).toBeGreaterThan(0);

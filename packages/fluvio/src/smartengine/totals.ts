@@ -26,7 +26,7 @@ export class ModuleLedger {
   /** Counts a module that was stopped before its chain ran. */
   countFailure(error: unknown): void {
     const name = stoppedModule(error);
-    if (name !== undefined) this.entry(name).failures += 1;
+    if (name !== undefined) addFailure(this.entry(name), error);
   }
 
   totals(): readonly ModuleTotals[] {
@@ -65,7 +65,7 @@ export class ChainMeter {
   countFailure(error: unknown): void {
     const name = stoppedModule(error);
     const step = this.steps.find(({ entry }) => entry.name === name) ?? this.steps[0];
-    if (name !== undefined && step !== undefined) step.entry.failures += 1;
+    if (name !== undefined && step !== undefined) addFailure(step.entry, error);
   }
 
   close(): void {
@@ -86,15 +86,25 @@ function add(usage: Float64Array, entry: Entry): void {
   }
 }
 
-const STOPPED: readonly string[] = [
-  "FLV_SMARTMODULE_RUNTIME",
-  "FLV_SMARTMODULE_TIME_LIMIT",
-  "FLV_SMARTMODULE_MEMORY_LIMIT",
-];
+type FailureCounter = "timeLimitFailures" | "memoryLimitFailures" | "outputLimitFailures";
+
+/** What stops a module, and where it counts apart from all failures. */
+const STOPPED: ReadonlyMap<string, FailureCounter | undefined> = new Map([
+  ["FLV_SMARTMODULE_RUNTIME", undefined],
+  ["FLV_SMARTMODULE_TIME_LIMIT", "timeLimitFailures"],
+  ["FLV_SMARTMODULE_MEMORY_LIMIT", "memoryLimitFailures"],
+  ["FLV_SMARTMODULE_OUTPUT_LIMIT", "outputLimitFailures"],
+]);
+
+function addFailure(entry: Entry, error: unknown): void {
+  entry.failures += 1;
+  const counter = isFluvioError(error) ? STOPPED.get(error.code) : undefined;
+  if (counter !== undefined) entry[counter] += 1;
+}
 
 /** The module that an error is about, when it says that one was stopped. */
 export function stoppedModule(error: unknown): string | undefined {
-  if (!isFluvioError(error) || !STOPPED.includes(error.code)) return undefined;
+  if (!isFluvioError(error) || !STOPPED.has(error.code)) return undefined;
   const { module } = error.details;
   return typeof module === "string" ? module : undefined;
 }
@@ -110,6 +120,9 @@ function newEntry(name: string): Entry {
     bytesOut: 0,
     recordErrors: 0,
     failures: 0,
+    timeLimitFailures: 0,
+    memoryLimitFailures: 0,
+    outputLimitFailures: 0,
     lateRecords: 0,
     timeMs: 0,
     memoryBytes: 0,

@@ -127,6 +127,10 @@ export interface ModuleTotals {
   readonly recordErrors: number;
   /** Times that it was stopped: by a trap, an output that cannot be read, or a limit. */
   readonly failures: number;
+  /** Those of the failures that crossed the limit on the time for a batch, on memory, on the output of a batch. */
+  readonly timeLimitFailures: number;
+  readonly memoryLimitFailures: number;
+  readonly outputLimitFailures: number;
   /** Records that came after their windows had closed, and were dropped. */
   readonly lateRecords: number;
   /** Time spent in it, ms. */
@@ -174,7 +178,8 @@ export interface RecordsOutput {
  */
 export interface SmartChain extends HistoryTaker, AsyncDisposable {
   /**
-   * @throws FLV_SMARTMODULE_RUNTIME (trap or engine error) | FLV_SMARTMODULE_TIME_LIMIT | FLV_SMARTMODULE_MEMORY_LIMIT,
+   * @throws FLV_SMARTMODULE_RUNTIME (trap or engine error) | FLV_SMARTMODULE_TIME_LIMIT | FLV_SMARTMODULE_MEMORY_LIMIT |
+   * FLV_SMARTMODULE_OUTPUT_LIMIT,
    * with the offsets it was working on in `details`; after a throw the chain is broken and every further call throws
    * the same. Nothing of a call that throws takes effect
    */

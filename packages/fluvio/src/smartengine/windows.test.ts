@@ -166,7 +166,7 @@ describe("windows", () => {
     await expect(feed(chain, at(...many))).rejects.toMatchObject({
       code: "FLV_SMARTMODULE_MEMORY_LIMIT",
       message: expect.stringContaining('"sum" has more than 50 open windows'),
-      hint: expect.stringContaining("windowsMax"),
+      hint: expect.stringContaining("larger windows"),
       details: { module: "sum", max: 50 },
     });
   });

@@ -17,6 +17,9 @@ const NOTHING: Omit<ModuleTotals, "name"> = {
   bytesOut: 0,
   recordErrors: 0,
   failures: 0,
+  timeLimitFailures: 0,
+  memoryLimitFailures: 0,
+  outputLimitFailures: 0,
   lateRecords: 0,
   timeMs: 0,
   memoryBytes: 0,
@@ -39,7 +42,7 @@ test("counters are summed over the SPUs; each says since when", async () => {
     spu === 5001
       ? totals(1000, {
           b: { chains: 1, recordsIn: 10, recordsOut: 4, bytesIn: 100, bytesOut: 40, timeMs: 1.5, memoryBytes: 65536 },
-          a: { invocations: 1, recordErrors: 2, failures: 3, lateRecords: 4 },
+          a: { invocations: 1, recordErrors: 2, failures: 3, memoryLimitFailures: 2, lateRecords: 4 },
         })
       : totals(2000, {
           b: { chains: 2, recordsIn: 5, recordsOut: 5, bytesIn: 50, bytesOut: 50, timeMs: 0.5, memoryBytes: 1 },
@@ -53,7 +56,16 @@ test("counters are summed over the SPUs; each says since when", async () => {
   ]);
   const { timeMs: _, ...zero } = NOTHING;
   expect(reply.modules).toEqual([
-    { ...zero, timeMicros: 0, name: "a", invocations: 1, recordErrors: 2, failures: 3, lateRecords: 4 },
+    {
+      ...zero,
+      timeMicros: 0,
+      name: "a",
+      invocations: 1,
+      recordErrors: 2,
+      failures: 3,
+      memoryLimitFailures: 2,
+      lateRecords: 4,
+    },
     {
       ...zero,
       name: "b",

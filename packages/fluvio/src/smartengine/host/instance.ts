@@ -1,5 +1,6 @@
 import { FluvioError, flvError, isFluvioError, Reader } from "../../protocol/index.ts";
 import { howToRaise } from "../limits.ts";
+import { stoppedModule } from "../totals.ts";
 import type { EngineLimits, SmartModuleKind } from "../types.ts";
 import {
   type CallInput,
@@ -39,7 +40,8 @@ export interface TransformOutput {
 
 /**
  * One instance of a module with its memory. Every method that enters the guest throws FLV_SMARTMODULE_RUNTIME (trap,
- * negative code, output that cannot be read) or FLV_SMARTMODULE_MEMORY_LIMIT; the instance must not be used after.
+ * negative code, output that cannot be read), FLV_SMARTMODULE_MEMORY_LIMIT or FLV_SMARTMODULE_OUTPUT_LIMIT; the instance
+ * must not be used after.
  */
 export class ModuleInstance {
   readonly name: string;
@@ -169,7 +171,7 @@ export class ModuleInstance {
     try {
       return this.readOutput(input);
     } catch (cause) {
-      if (!isFluvioError(cause) || cause.code === "FLV_SMARTMODULE_RUNTIME") throw cause;
+      if (stoppedModule(cause) !== undefined || !isFluvioError(cause)) throw cause;
       throw this.failed(`its output cannot be read: ${cause.message}`, {}, cause);
     }
   }
@@ -286,12 +288,12 @@ export class ModuleInstance {
     return new Reader(new Uint8Array(buffer, ptr, length));
   }
 
-  /** @throws FLV_SMARTMODULE_RUNTIME when a batch's output of this many bytes is above the limit */
+  /** @throws FLV_SMARTMODULE_OUTPUT_LIMIT when a batch's output of this many bytes is above the limit */
   checkOutputSize(outputBytes: number): void {
     const { outputBytesMax } = this.limits;
     if (outputBytes <= outputBytesMax) return;
     throw flvError(
-      "FLV_SMARTMODULE_RUNTIME",
+      "FLV_SMARTMODULE_OUTPUT_LIMIT",
       `SmartModule "${this.name}" failed: its output of ${outputBytes} bytes is above the limit of ${outputBytesMax}`,
       {
         details: { module: this.name, outputBytes, outputBytesMax },

@@ -223,7 +223,7 @@ export class WindowedAggregate {
     const { name } = this.module;
     return flvError("FLV_SMARTMODULE_MEMORY_LIMIT", `SmartModule "${name}" has more than ${windowsMax} open windows`, {
       details: { module: name, requested: windowsMax + 1, max: windowsMax },
-      hint: `Take larger windows, a larger slide or a shorter grace period, or raise ${howToRaise("windowsMax")}`,
+      hint: "Take larger windows, a larger slide or a shorter grace period",
     });
   }
 

@@ -25,6 +25,12 @@ export const SmartModuleStats = struct({
   recordErrors: i64,
   /** Traps and crossed limits. */
   failures: i64,
+  /** Those of the failures that crossed the limit on the time for a batch. */
+  timeLimitFailures: i64,
+  /** Those that crossed the limit on memory. */
+  memoryLimitFailures: i64,
+  /** Those that crossed the limit on the output of a batch. */
+  outputLimitFailures: i64,
   /** Records that came after their windows had closed. */
   lateRecords: i64,
   timeMicros: i64,
