@@ -1,5 +1,5 @@
 import { parseSizeBytes } from "../client/index.ts";
-import { stepOptionsFromParams } from "../protocol/index.ts";
+import { type StepLimits, type StepOptions, stepOptionsFromParams } from "../protocol/index.ts";
 import type { ConnectorConfig, ParameterValue, TransformStep } from "./config.ts";
 import { parseDuration } from "./durations.ts";
 import { canonicalKey, problem } from "./problem.ts";
@@ -60,12 +60,8 @@ export interface ModuleReference {
   readonly lookback?: { readonly last: number; readonly ageMs?: number };
   /** Text of `aggregate-initial-value`. */
   readonly aggregateInitial?: string;
-  readonly window?: { readonly sizeMs: number; readonly slideMs?: number; readonly graceMs?: number };
-  readonly limits?: {
-    readonly batchTimeoutMs?: number;
-    readonly memoryBytesMax?: number;
-    readonly outputBytesMax?: number;
-  };
+  readonly window?: NonNullable<StepOptions["window"]>;
+  readonly limits?: StepLimits;
   readonly state?: string;
 }
 

@@ -311,6 +311,7 @@ export {
   stepOptionsToParams,
   type WindowOptions,
 } from "./step-options.ts";
+export { isWasm, isWasmText } from "./wasm-bytes.ts";
 export { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
 export {
   ErrorCode,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isWasm, isWasmText } from "../protocol/index.ts";
 import { invalid, KINDS } from "./host/abi.ts";
 import { Wasi } from "./host/wasi.ts";
 import { capMemory } from "./host/wasm-binary.ts";
@@ -48,15 +49,10 @@ export async function compileModule(name: string, wasm: Uint8Array, memoryBytesM
   };
 }
 
-function isWasm(wasm: Uint8Array): boolean {
-  return wasm.length >= 8 && wasm[0] === 0 && wasm[1] === 0x61 && wasm[2] === 0x73 && wasm[3] === 0x6d;
-}
-
 function whyNotWasm(wasm: Uint8Array): string {
   if (wasm.length === 0) return "it is empty";
   if (wasm[0] === 0x1f && wasm[1] === 0x8b) return "it is still compressed with gzip";
-  const start = Buffer.from(wasm.buffer, wasm.byteOffset, Math.min(wasm.length, 64)).toString("latin1");
-  if (/^\s*\(\s*module/.test(start)) return "it is WebAssembly text, not a binary";
+  if (isWasmText(wasm)) return "it is WebAssembly text, not a binary";
   return "it is no WebAssembly: it does not begin with the bytes 00 61 73 6d";
 }
 

@@ -4,6 +4,8 @@ import { gunzip, gzip } from "node:zlib";
 import {
   type FluvioError,
   isFluvioError,
+  isWasm,
+  isWasmText,
   type SmartModuleInspection,
   type SmartModuleSpec,
 } from "../../protocol/index.ts";
@@ -12,7 +14,6 @@ import { KeyedMutex } from "./keyed-mutex.ts";
 
 /** Largest module when unpacked: bounds what a small gzip stream can cost. */
 const WASM_BYTES_MAX = 128 * 1024 * 1024;
-const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
 /** Most exports and imports that are kept: a module may have millions. */
 const NAMES_MAX = 256;
 const TEXT_CHARS_MAX = 1000;
@@ -77,7 +78,7 @@ export class ModuleInspector {
 
 /** The code of a payload, or why there is none. */
 async function unpacked({ format, payload }: SmartModuleSpec["wasm"]): Promise<Uint8Array | Problem> {
-  if (format !== "binary" || isText(payload)) {
+  if (format !== "binary" || isWasmText(payload)) {
     return { reason: "it is WebAssembly text, not a binary", hint: "Compile it first, for example with wat2wasm" };
   }
   if (payload.length === 0) return { reason: "it is empty", hint: "Give the .wasm file that the build made" };
@@ -88,14 +89,6 @@ async function unpacked({ format, payload }: SmartModuleSpec["wasm"]): Promise<U
     const reason = tooLarge ? `it is larger than ${WASM_BYTES_MAX} bytes` : "its code is no gzip stream";
     return { reason, hint: tooLarge ? undefined : "Store it again: the payload may be cut or damaged" };
   }
-}
-
-function isWasm(code: Uint8Array): boolean {
-  return WASM_MAGIC.every((byte, index) => code[index] === byte);
-}
-
-function isText(code: Uint8Array): boolean {
-  return /^\s*\(\s*module/.test(Buffer.from(code.subarray(0, 64)).toString("latin1"));
 }
 
 function traitsOf(found: ModuleInspection): NonNullable<SmartModuleInspection["traits"]> {

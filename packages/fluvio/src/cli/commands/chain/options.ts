@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { SmartModuleStep } from "../../../client/index.ts";
-import { flvError } from "../../../protocol/index.ts";
+import { flvError, isWasm } from "../../../protocol/index.ts";
 import type { ModuleInspection, SmartModuleKind } from "../../../smartengine/index.ts";
 import { type InputOf, type OptionTable, value, values } from "../../command.ts";
 import { readUserFile } from "../../files.ts";
@@ -115,8 +115,6 @@ export function stepRest(
   };
 }
 
-const WASM_MAGIC = [0x00, 0x61, 0x73, 0x6d];
-
 async function moduleFile(io: Io, path: string): Promise<{ name: string; wasm: Uint8Array }> {
   return { name: path, wasm: await readWasmFile(io, path) };
 }
@@ -124,7 +122,7 @@ async function moduleFile(io: Io, path: string): Promise<{ name: string; wasm: U
 /** Reads a wasm module. @throws FLV_FILE | FLV_SMARTMODULE_INVALID when it is something else */
 export async function readWasmFile(io: Io, path: string): Promise<Uint8Array> {
   const wasm = await readUserFile(io, path);
-  if (!WASM_MAGIC.every((byte, index) => wasm[index] === byte)) {
+  if (!isWasm(wasm)) {
     throw flvError("FLV_SMARTMODULE_INVALID", `"${path}" is not a WebAssembly module`, {
       details: { path, sizeBytes: wasm.length },
       hint: "Give the .wasm file that the build of the SmartModule wrote.",

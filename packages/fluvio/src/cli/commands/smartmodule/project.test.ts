@@ -10,6 +10,7 @@ import { modulesOfRegistry, modulesOfTarball } from "../../../smdk/index.ts";
 import { smdk } from "../../smdk.ts";
 import { startRegistry } from "../../testing/registry.ts";
 import { type RunOptions, runCli, runProgram } from "../../testing/run.ts";
+import { smartmoduleCommands } from "./smartmodule.ts";
 
 const KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const;
 const env = { PATH: process.env.PATH ?? "" };
@@ -361,7 +362,8 @@ describe("smdk", () => {
     const help = await kit([]);
     expect(help.exitCode).toBe(0);
     for (const verb of ["generate", "build", "test", "load", "publish", "set-public", "clean", "version", "hub"]) {
-      expect(help.stdout).toMatch(new RegExp(`^ {2}${verb} `, "m"));
+      const summary = smartmoduleCommands.find((one) => one.verb === verb)?.summary ?? "";
+      expect(help.stdout).toMatch(new RegExp(`^ {2}${verb} +${summary}`, "m"));
     }
     expect((await kit(["generate", "--help"])).stdout).toContain("Usage: smdk generate [OPTIONS] [name]");
     expect((await kit(["generate", "from-smdk", "--sm-type", "map"])).exitCode).toBe(0);
