@@ -33,7 +33,7 @@ async function refusal(source: string): Promise<{ message: string; hint: string 
 /** Sources that cannot be built, with the place and what is said about it. */
 const BROKEN: Readonly<Record<string, readonly [source: string, place: string, message: string | RegExp]>> = {
   "no transform": [
-    "function filter(): bool { return true; }",
+    "function keep(): bool { return true; }",
     "1:1",
     /exports no function that makes it a SmartModule/,
   ],
@@ -170,6 +170,82 @@ const BROKEN: Readonly<Record<string, readonly [source: string, place: string, m
     "1:19",
     "there is no file nope.ts",
   ],
+  "a transform by another name": [
+    `${SDK}export function keep(record: SmartRecord): bool { return true; }`,
+    "2:17",
+    "keep is not the name of a SmartModule's function",
+  ],
+  "a transform without export": [
+    `${SDK}function filter(record: SmartRecord): bool { return true; }`,
+    "2:10",
+    "filter is not exported by this name",
+  ],
+  "a missing return": [
+    `${SDK}${FILTER} { if (record.value.length > 3) return true; }`,
+    "2:46",
+    "not every way through this function returns a value",
+  ],
+  "a regular expression": [
+    `${SDK}${FILTER} { return new RegExp("a").test("a"); }`,
+    "2:64",
+    "there are no regular expressions in AssemblyScript",
+  ],
+  "bytes as text": [
+    `${SDK}${FILTER} { return record.value == "apple"; }`,
+    "2:60",
+    "this is Bytes, where string is needed",
+  ],
+  "bytes with a function of texts": [
+    `${SDK}export function map(record: SmartRecord): string { return record.value.toLowerCase(); }`,
+    "2:72",
+    "Bytes has no toLowerCase, strings have",
+  ],
+  undefined: [
+    `${SDK}${FILTER} { return record.key === undefined; }`,
+    "2:75",
+    "there is no undefined in AssemblyScript",
+  ],
+  "an await": [`${SDK}${FILTER} { await x(); return true; }`, "2:53", "there is no await in a SmartModule"],
+  "a new date": [
+    `${SDK}${FILTER} { return new Date().getTime() > 5; }`,
+    "2:60",
+    "the clock: a SmartModule does not have that",
+  ],
+  "for … of": [
+    `${SDK}${FILTER} { for (const x of ["a"]) { return x == "a"; } return true; }`,
+    "2:53",
+    "there is no for … of in AssemblyScript",
+  ],
+  "an object": [
+    `${SDK}${FILTER} { const x = { a: 1 }; return true; }`,
+    "2:63",
+    "an object cannot be written as { … } here",
+  ],
+  "a type of an object": [
+    `${SDK}export function map(record: SmartRecord): { key: string } { return { key: "" }; }`,
+    "2:43",
+    "there are no types of objects such as { a: string } in AssemblyScript",
+  ],
+  "a class field without value": [
+    `${SDK}class A { last: string; }\n${FILTER} { return new A().last == ""; }`,
+    "2:11",
+    "the field last has no value at first",
+  ],
+  "an import of a type": [
+    `import type { SmartRecord } from "@fluvio/smartmodule";\n${FILTER} { return true; }`,
+    "1:8",
+    "there is no import type in AssemblyScript",
+  ],
+  "a member that is not marked as JSON": [
+    `${SDK}class B { x: i32 = 0; }\n@json\nclass A { b: B = new B(); }\nexport function map(record: SmartRecord): A { return record.value.json<A>(); }`,
+    "2:1",
+    "B is part of a class marked @json, and is not marked itself",
+  ],
+  "JSON of an interface": [
+    `${SDK}interface A { n: i32; }\nexport function map(record: SmartRecord): string { return record.value.json<A>().n.toString(); }`,
+    "3:59",
+    "this is no class marked @json, and neither text, an array nor a Map",
+  ],
   "a package of JavaScript": [
     `import { map } from "lodash";\n${SDK}${FILTER} { return map(); }`,
     "1:21",
@@ -243,6 +319,18 @@ export function lookBack(record: SmartRecord): void {}`,
   it("needs fd_write of WASI when the module logs", async () => {
     const { wasm } = await build({ "log.ts": `${SDK}${FILTER} { log("x"); return true; }` });
     expect(importsOf(wasm).sort()).toEqual(["env.copy_records", "wasi_snapshot_preview1.fd_write"]);
+  });
+
+  it("warns of what is thrown, since its message is lost", async () => {
+    const { warnings } = await build({ "throws.ts": `${SDK}${FILTER} {\n  throw new Error("bad");\n}` });
+    expect(warnings).toEqual([
+      {
+        message: 'throw ends the whole batch and loses its message: report an error by return fail<…>("…")',
+        file: join(folder, "throws.ts"),
+        line: 3,
+        column: 3,
+      },
+    ]);
   });
 
   it("takes functions that are exported by a list, and files beside the entry", async () => {

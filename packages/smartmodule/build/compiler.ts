@@ -18,6 +18,8 @@ interface Toolchain {
 
 const RUNTIME = "rt/index-incremental";
 const BRIDGE = "~lib/@fluvio/smartmodule/json-bridge";
+/** Declares regular expressions, and traps when one is used. */
+const HOLLOW = "regexp";
 const OPTIMIZED = { speed: 3, size: 0 };
 const QUICK = { speed: 1, size: 0 };
 
@@ -42,7 +44,7 @@ export async function compileSources(folder: string, entry: string, optimize: bo
 
   for (const [path, source] of Object.entries(toolchain.library)) {
     // those in folders are read when something asks for them
-    if (!path.includes("/")) assembly.parse(program, source, `~lib/${path}.ts`, false);
+    if (!path.includes("/") && path !== HOLLOW) assembly.parse(program, source, `~lib/${path}.ts`, false);
   }
   assembly.parse(program, toolchain.library[RUNTIME] ?? null, `~lib/${RUNTIME}.ts`, true);
   assembly.parse(program, text, `${name}.ts`, false);
@@ -63,15 +65,16 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   await parseImports();
   diagnostics.throwErrors();
   const transform = isJsonUsed ? await loadJsonTransform(program, folder) : undefined;
-  transform?.afterParse(program.parser);
+  diagnostics.attempt(() => transform?.afterParse(program.parser));
   await parseImports();
   diagnostics.throwErrors();
 
   assembly.initializeProgram(program);
   transform?.afterInitialize(program);
   diagnostics.throwErrors();
-  const { module, cause } = compileTraced(assembly, program);
+  const { module, cause, thrown } = diagnostics.attempt(() => compileTraced(assembly, program));
   diagnostics.throwErrors(cause);
+  diagnostics.warnOfThrows(thrown);
   if (!assembly.validate(module)) throw new Error(`the compiler made invalid wasm of ${basename(entry)}`);
   assembly.optimize(module, level.speed, level.size);
   const wasm = module.toBinary(null).output;

@@ -1,10 +1,12 @@
 import type * as Assembly from "assemblyscript";
+import type { FluvioError } from "fluvio/protocol";
 import type { BuildWarning } from "./compile.ts";
 import { ENTRY_NAME } from "./entry.ts";
 import type { FoundFunction } from "./exports.ts";
 import type { SourceFiles } from "./files.ts";
 import { buildError, type Location, locationOf } from "./location.ts";
 import { type Explained, explain, explainImport, explainSyntax } from "./phrases.ts";
+import { CompilerFailure } from "./traced-compiler.ts";
 
 const LIBRARY = "~lib/";
 const WASI = "wasi_snapshot_preview1";
@@ -85,6 +87,58 @@ export class Diagnostics {
       `it needs ${unknown.module}.${unknown.name}, which no host of SmartModules has`,
       "Something that it imports asks the host for it: leave that out",
     );
+  }
+
+  /**
+   * Runs a part of the compiler that may end by an exception.
+   * @throws FLV_SMARTMODULE_BUILD where it was in the user's sources, as far as that is known
+   */
+  attempt<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      // what it said before is nearer to the cause
+      this.throwErrors(error instanceof CompilerFailure ? error.causeOf : undefined);
+      if (error instanceof CompilerFailure) {
+        const location = error.range === undefined ? this.start() : this.locate(error.range);
+        const { text, hint } = explain(error.reason);
+        if (hint !== "") throw buildError(location, text, hint);
+        throw buildError(location, error.message, "Write this in simpler statements");
+      }
+      throw this.undecorated(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** What json-as throws names a class, but no place. */
+  private undecorated(message: string): FluvioError {
+    const name = /^Class (\w+) is missing an @json/.exec(message)?.[1];
+    for (const source of name === undefined ? [] : this.program.sources) {
+      if (!this.isOfUser(source)) continue;
+      const at = new RegExp(`\\bclass\\s+${name}\\b`).exec(source.text)?.index;
+      if (at === undefined) continue;
+      const line = source.lineAt(at);
+      const location = { file: this.files.pathOf(source.normalizedPath), line, column: source.columnAt() };
+      return buildError(
+        location,
+        `${name} is part of a class marked @json, and is not marked itself`,
+        `Write @json above class ${name}`,
+      );
+    }
+    return buildError(this.start(), message, "Only classes marked @json, and fields of such types, are read as JSON");
+  }
+
+  private start(): Location {
+    return { file: this.entry, line: 1, column: 1 };
+  }
+
+  /** Warns of what is thrown: it ends the module, and nobody hears why. */
+  warnOfThrows(ranges: readonly Assembly.Range[]): void {
+    const message = 'throw ends the whole batch and loses its message: report an error by return fail<…>("…")';
+    for (const range of ranges) {
+      // json-as writes functions into classes: they are of sources of their own
+      const isWritten = this.isOfUser(range.source) && this.program.sources.includes(range.source);
+      if (isWritten) this.warnings.push({ message, ...this.locate(range) });
+    }
   }
 
   private tell(message: Message, cause: Assembly.Range | undefined): Told {

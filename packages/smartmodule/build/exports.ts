@@ -25,7 +25,8 @@ export function findFunctions(
   file: string,
 ): { readonly functions: readonly FoundFunction[]; readonly kind: SmartModuleKind } {
   const functions: FoundFunction[] = [];
-  for (const [name, declaration] of exportedDeclarations(assembly, source)) {
+  const { exported, local } = topLevelDeclarations(assembly, source);
+  for (const [name, declaration] of exported) {
     const form = FUNCTION_FORMS.find((candidate) => candidate.name === name);
     const location = locationOf(declaration.name.range, file);
     if (form === undefined) refuseNearMiss(name, location);
@@ -38,6 +39,7 @@ export function findFunctions(
   }
   const [transform, second] = functions.filter((found) => found.form.isTransform);
   if (transform === undefined) {
+    refuseUnexported(exported, local, file);
     throw buildError(
       { file, line: 1, column: 1 },
       "the file exports no function that makes it a SmartModule",
@@ -54,11 +56,32 @@ export function findFunctions(
   return { functions, kind: transform.form.exportName as SmartModuleKind };
 }
 
-/** Names and declarations that a source exports, by `export function …` or `export { … }`. */
-function exportedDeclarations(
+type Declarations = ReadonlyMap<string, Assembly.DeclarationStatement>;
+
+/** A file without transform: one that is there but not exported, or what is exported in its place. */
+function refuseUnexported(exported: Declarations, local: Declarations, file: string): void {
+  for (const form of TRANSFORMS) {
+    const declaration = local.get(form.name);
+    if (declaration === undefined) continue;
+    const location = locationOf(declaration.name.range, file);
+    throw buildError(location, `${form.name} is not exported by this name`, `Declare it as: ${form.declaration}`);
+  }
+  for (const [name, declaration] of exported) {
+    if (FUNCTION_FORMS.some((form) => form.name === name)) continue;
+    const location = locationOf(declaration.name.range, file);
+    throw buildError(
+      location,
+      `${name} is not the name of a SmartModule's function`,
+      `Export one of ${TRANSFORM_NAMES}, such as: ${TRANSFORMS[0]?.declaration} { … }`,
+    );
+  }
+}
+
+/** Names and declarations of a source, and which it exports, by `export function …` or `export { … }`. */
+function topLevelDeclarations(
   assembly: typeof Assembly,
   source: Assembly.Source,
-): ReadonlyMap<string, Assembly.DeclarationStatement> {
+): { readonly exported: Declarations; readonly local: Declarations } {
   const exported = new Map<string, Assembly.DeclarationStatement>();
   const local = new Map<string, Assembly.DeclarationStatement>();
   for (const statement of source.statements) {
@@ -76,7 +99,7 @@ function exportedDeclarations(
       if (declaration !== undefined) exported.set(member.exportedName.text, declaration);
     }
   }
-  return exported;
+  return { exported, local };
 }
 
 /** Names such as `filter_map` and `look_back`, which other SDKs have. */

@@ -24,7 +24,68 @@ const PHRASES: readonly (readonly [pattern: RegExp, text: string, hint: string])
     "there are no regular expressions in AssemblyScript",
     "Use includes, startsWith or indexOf of the bytes, or the ready-made SmartModule regex-filter",
   ],
+  [
+    /^Not implemented: Iterators$/,
+    "there is no for … of in AssemblyScript",
+    "Count with an index: for (let index = 0; index < list.length; index++) …",
+  ],
+  [
+    /^Not implemented: [Uu]nion types$/,
+    "a value has one type in AssemblyScript, which may only be a class or string … or null, as in string | null",
+    "Write one type; in place of undefined there is null",
+  ],
+  [
+    /^Not implemented: Interface hidden classes$/,
+    "an object cannot be written as { … } for an interface",
+    "Declare a class with these fields, and make it with new",
+  ],
   [/^Not implemented: (.*)$/, "$1: AssemblyScript does not have that", "Write it out in simpler statements"],
+  [
+    /^A function whose declared type is not 'void' must return a value\.$/,
+    "not every way through this function returns a value",
+    "Add a return at its end; that of fail too is to be returned, as in return fail<bool>(…)",
+  ],
+  [
+    /^Type argument expected\.$/,
+    "a type in angle brackets is missing here",
+    'Write it, as in new Map<string, i32>(), list.map<string>(…), fail<bool>("…")',
+  ],
+  [
+    /^Expression does not compile to a value at runtime\.$/,
+    "this cannot be called or used as a value",
+    "In place of String(x) there is x.toString(), in place of Number(text) there is parseFloat(text)",
+  ],
+  [
+    /^Property '.*#(.*)' has no initializer and is not assigned in the constructor before 'this' is used or returned\.$/,
+    "the field $1 has no value at first",
+    'Give it one, as in name: string = "";',
+  ],
+  [
+    /^Cannot assign to '(?:.*[#~/])?(.*)' because it is a constant or a read-only property\.$/,
+    "$1 cannot be changed",
+    "Records cannot be changed: map returns another value; a variable is declared with let to be changed",
+  ],
+  [
+    /^Optional properties are not supported\.$/,
+    "there are no optional fields in AssemblyScript",
+    "Give the field a value that stands for missing, or the type | null and the value null",
+  ],
+  [
+    /^An identifier or keyword cannot immediately follow a numeric literal\.$/,
+    "a number ends here: there are no numbers such as 5n in AssemblyScript",
+    "Leave out what follows the digits: i64 numbers are written like all others",
+  ],
+  [
+    /^(?:Missing standard library component: RegExp|Cannot find name 'RegExp'\.)$/,
+    "there are no regular expressions in AssemblyScript",
+    "Use includes, startsWith or indexOf of the bytes, or the ready-made SmartModule regex-filter",
+  ],
+  [/^Cannot find name 'undefined'\.$/, "there is no undefined in AssemblyScript", "Use null"],
+  [
+    /^Cannot find name '(Promise|setTimeout|setInterval|fetch|Buffer|TextDecoder|TextEncoder|Intl|require|structuredClone)'\.$/,
+    "$1: a SmartModule does not have that",
+    "It has its record, the SDK and the standard library of AssemblyScript, and gives its result at once",
+  ],
   [
     /^Cannot find name '(SmartRecord|Bytes|Params|Output|fail|log|JsonField|JsonPath)'\.$/,
     "$1 is not imported",
@@ -44,13 +105,33 @@ const PHRASES: readonly (readonly [pattern: RegExp, text: string, hint: string])
   [
     /^Type '(.*) \| null' is not assignable to type '(.*)'\.$/,
     "this may be null, where #2 is needed",
-    "Look first: if (x === null) …; a key, for example, is not always there",
+    "Put it into a const and look at that: const key = record.key; if (key === null) return …; what was found out about a field or a global is not kept",
+  ],
+  [
+    /^Type '.*\bBytes' is not assignable to type '.*\bString( \| null)?'\.$/,
+    "this is Bytes, where string is needed",
+    'Add .toString(); Bytes are compared by record.value.equals("apple"), and may be returned as Bytes',
+  ],
+  [
+    /^Type '([iuf]\d+|[iu]size|bool)' is not assignable to type '.*\bString( \| null)?'\.$/,
+    "this is $1, where string is needed",
+    "Add .toString()",
+  ],
+  [
+    /^Type '<object>' is not assignable to type '.*'\.$/,
+    "an object cannot be written as { … } here",
+    "Declare a class with these fields, and make it with new",
   ],
   [/^Type '(.*)' is not assignable to type '(.*)'\.$/, "this is #1, where #2 is needed", ""],
   [
     /^Conversion from type '(.*)' to '(.*)' requires an explicit cast\.$/,
     "this is #1, where #2 is needed",
     "Convert it, as in <#2>value, or compare it, as in value != 0",
+  ],
+  [
+    /^Property '(to(?:Lower|Upper)Case|split|replace(?:All)?|substring|padStart|padEnd|repeat|charCodeAt|charAt|concat)' does not exist on type '.*\bBytes'\.$/,
+    "Bytes has no $1, strings have",
+    "Make it a string first: record.value.toString().$1(…)",
   ],
   [
     /^Property '(.*)' does not exist on type '(.*)'\.$/,
@@ -71,7 +152,7 @@ const PHRASES: readonly (readonly [pattern: RegExp, text: string, hint: string])
   [
     /^Type expected\.$/,
     "a type is missing here",
-    "AssemblyScript needs the types of parameters and of what is returned",
+    "AssemblyScript needs the types of parameters, of fields and of what is returned",
   ],
 ];
 
@@ -95,7 +176,36 @@ const MISSING_SYNTAX: readonly (readonly [before: RegExp, after: RegExp, text: s
     /for\s*\(\s*(const|let)\s*$/,
     /^\w+\s+in\b/,
     "there is no for … in in AssemblyScript",
-    "Count with an index, or use for … of on an array",
+    "Count with an index: for (let index = 0; index < list.length; index++) …",
+  ],
+  [/^/, /^await\b/, "there is no await in a SmartModule", "It is called with a record and gives its result at once"],
+  [/\bimport\s+$/, /^type\b/, "there is no import type in AssemblyScript", "Leave out the word type"],
+  [/\bfunction\s*$/, /^\*/, "there are no generators in AssemblyScript", "Return an array, as in string[]"],
+  [/^/, /^#/, "there are no fields with # in AssemblyScript", "Write private in front of the field's name"],
+  [
+    /:\s*$|\btype\s+\w+\s*=\s*$/,
+    /^\{[^}]*:/,
+    "there are no types of objects such as { a: string } in AssemblyScript",
+    "Declare a class with these fields; map returns an Output for a key and a value",
+  ],
+  [
+    /:\s*$/,
+    /^\[/,
+    "there are no types such as [string, string] in AssemblyScript",
+    "Declare a class with these fields; map returns an Output for a key and a value",
+  ],
+  [/^/, /^satisfies\b/, "there is no satisfies in AssemblyScript", "Leave it out"],
+  [
+    /^/,
+    /^delete\b/,
+    "there is no delete in AssemblyScript",
+    "Set the field to null, or delete a key of a Map: map.delete(key)",
+  ],
+  [
+    /^/,
+    /^new\s+Date\(\s*\)/,
+    "the clock: a SmartModule does not have that",
+    "Use record.timestamp, the time of the record",
   ],
 ];
 
