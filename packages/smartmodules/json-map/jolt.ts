@@ -5,6 +5,7 @@
 import { Buffer } from "../shared/buffer";
 import { plainText } from "../shared/json/list";
 import { JsonPath } from "../shared/json/path";
+import { Segment } from "../shared/json/segment";
 import { Member, Tree } from "../shared/json/tree";
 import { Members } from "../shared/json/walk";
 import { Operation } from "./operations";
@@ -14,6 +15,8 @@ export class Rules {
   /** Empty, or what is wrong with it. */
   error: string = "";
   names: string[] = [];
+  /** Per name: it as the step of a path. */
+  segments: Segment[] = [];
   /** Per name: what it is about one level below, or null. */
   below: Array<Rules | null> = [];
   /** Per name: texts (the targets of a shift). */
@@ -64,6 +67,7 @@ export class Rules {
         if (load<u8>(list.start) === 0x22) targets.push(plainText(list.start, list.end, new Buffer()).toString());
     }
     this.names.push(name);
+    this.segments.push(new Segment(name));
     this.below.push(below);
     this.targets.push(targets);
     this.starts.push(members.start);
@@ -209,7 +213,7 @@ function fill(tree: Tree, rules: Rules): void {
         if (fits(rules.names[i], nameOf(tree, j, members[j]))) fill(members[j].value, below);
       continue;
     }
-    const segment = new JsonPath(`["${rules.names[i]}"]`).segments[0];
+    const segment = rules.segments[i];
     const there = tree.get(segment);
     if (there === null) tree.put(segment, new Tree(rules.starts[i], rules.ends[i]));
     else if (below !== null) fill(there, below);

@@ -59,6 +59,11 @@ describe("json-map", () => {
     expect(await mapped([{ operation: "shift", spec }], value)).toBe(result);
   });
 
+  it("fills in members whose names have quotes, brackets and dots", async () => {
+    const spec = { 'a"]b': 1, "c.d": { "[0]": 2 } };
+    expect(await mapped([{ operation: "default", spec }], "{}")).toBe(JSON.stringify(spec));
+  });
+
   it("fills in defaults and removes, as Jolt does", async () => {
     const steps = [
       { operation: "default", spec: { a: 1, b: { c: 2 }, "*": { d: 3 } } },
