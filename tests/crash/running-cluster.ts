@@ -49,7 +49,7 @@ export async function startCluster({ folder, scPort, spuPort, spuCount }: Cluste
       const spus = await fluvio.admin().listSpus();
       if (spus.length < spuCount || spus.some((spu) => spu.status.resolution !== "online")) {
         await fluvio.close();
-        continue;
+        throw new Error(`not all of ${spuCount} SPUs are online`);
       }
       return {
         fluvio,

@@ -67,9 +67,9 @@ export interface SmartModuleStep {
    * Name under which the cluster keeps the accumulator and open windows of an aggregate, together with the offset up to
    * which they have seen the topic, per partition. A consumer that comes back goes on exactly there, wherever else it
    * would start: the stored offset of a `consumerId` does not count. What the cluster sent counts when the caller asks
-   * for what follows it; what was given out last before an end may come once more. Only committed records are read. What the module
-   * is may change: the accumulator is bytes, and the new module goes on with those of the old one. One consumer at a
-   * time. Only in a consumer.
+   * for what follows it; what was given out last before an end may come once more. Only committed records are read.
+   * What the module is may change: the accumulator is bytes, and the new module goes on with those of the old one. One
+   * consumer at a time. Only in a consumer.
    */
   readonly state?: string;
 }
