@@ -305,6 +305,7 @@ export {
 } from "./smartmodule-error.ts";
 export {
   type DecodedStepOptions,
+  MEMORY_LIMIT_BYTES_MIN,
   type StepLimits,
   type StepOptions,
   stepOptionsFromParams,

@@ -7,7 +7,11 @@ const windows = fc
   .tuple(positive, positive, fc.nat(Number.MAX_SAFE_INTEGER))
   .map(([one, other, graceMs]) => ({ sizeMs: Math.max(one, other), slideMs: Math.min(one, other), graceMs }));
 const limits = fc.record(
-  { batchTimeoutMs: positive, memoryBytesMax: positive, outputBytesMax: positive },
+  {
+    batchTimeoutMs: positive,
+    memoryBytesMax: fc.integer({ min: 65_536, max: Number.MAX_SAFE_INTEGER }),
+    outputBytesMax: positive,
+  },
   { requiredKeys: ["memoryBytesMax"] },
 );
 const options = fc.record(
@@ -66,6 +70,7 @@ describe("what is no option", () => {
     [{ "fluvio.grace": "10" }, "fluvio.grace", "10"],
     [{ "fluvio.time-limit": "1.5" }, "fluvio.time-limit", "1.5"],
     [{ "fluvio.memory-limit": "0x10" }, "fluvio.memory-limit", "0x10"],
+    [{ "fluvio.memory-limit": "65535" }, "fluvio.memory-limit", "65535"],
     [{ "fluvio.output-limit": "1e3" }, "fluvio.output-limit", "1e3"],
     [{ "fluvio.state": "" }, "fluvio.state", ""],
     [{ "fluvio.windows": "10" }, "fluvio.windows", "10"],

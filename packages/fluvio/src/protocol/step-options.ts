@@ -33,6 +33,9 @@ export interface DecodedStepOptions {
   readonly stateName?: string;
 }
 
+/** Least limit on memory: one page of WebAssembly, in bytes. */
+export const MEMORY_LIMIT_BYTES_MIN = 65_536;
+
 /** Parameters that begin like this are the engine's; a module never sees them. */
 const RESERVED_PREFIX = "fluvio.";
 const WINDOW = "fluvio.window";
@@ -105,7 +108,7 @@ function windowOf(params: ReadonlyMap<string, string>): WindowOptions | undefine
 
 function limitsOf(params: ReadonlyMap<string, string>): StepLimits | undefined {
   const batchTimeoutMs = numberOf(params, TIME_LIMIT, 1);
-  const memoryBytesMax = numberOf(params, MEMORY_LIMIT, 1);
+  const memoryBytesMax = numberOf(params, MEMORY_LIMIT, MEMORY_LIMIT_BYTES_MIN);
   const outputBytesMax = numberOf(params, OUTPUT_LIMIT, 1);
   const limits: StepLimits = {
     ...(batchTimeoutMs === undefined ? {} : { batchTimeoutMs }),

@@ -18,6 +18,11 @@ describe("renderTable", () => {
     );
   });
 
+  it("shows control characters of names escaped", () => {
+    const table = renderTable(["N", "S"], [["a\nb\u001b[2J\u009b", "x"]]);
+    expect(table).toBe(`  N${" ".repeat(20)}S \n  a\\nb\\u001b[2J\\u009b  x \n`);
+  });
+
   it("counts a pictograph as one character", () => {
     expect(renderTable(["N", "S"], [["🎉", "x"]])).toBe("  N  S \n  🎉  x \n");
   });

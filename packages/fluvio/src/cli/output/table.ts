@@ -9,13 +9,15 @@ interface TableOptions {
 
 /**
  * A table without borders: every cell is a blank, the text padded to the widest of its column, and a blank. A row may
- * have more cells than the header; the header is then padded with empty ones.
+ * have more cells than the header; the header is then padded with empty ones. Control characters are shown escaped: names
+ * that others chose would break the line, or the terminal.
  */
 export function renderTable(
   header: readonly string[],
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   options: TableOptions = {},
 ): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of [header, ...rows]) {
     row.forEach((cell, column) => {
@@ -26,6 +28,12 @@ export function renderTable(
   const line = (row: readonly string[], align: readonly Align[]) =>
     indent + widths.map((width, column) => ` ${pad(row[column] ?? "", width, align[column] ?? "left")} `).join("");
   return `${[line(header, []), ...rows.map((row) => line(row, options.align ?? []))].join("\n")}\n`;
+}
+
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) =>
+    control < " " ? JSON.stringify(control).slice(1, -1) : `\\u00${control.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** One-column table of `Key:value` lines, as describe commands print. */

@@ -1,5 +1,5 @@
 import { parseDurationMs, parseSizeBytes, type SmartModuleStep } from "../../../client/index.ts";
-import { flvError, isFluvioError } from "../../../protocol/index.ts";
+import { flvError, isFluvioError, MEMORY_LIMIT_BYTES_MIN } from "../../../protocol/index.ts";
 import { parseYamlText, readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 
@@ -83,19 +83,24 @@ function parseWindow(given: unknown, where: string): NonNullable<SmartModuleStep
   const fields = typeof given === "string" ? { size: given } : mapOf(given, ["size", "slide", "grace"], where);
   const { size, slide, grace } = fields as Readonly<Record<string, unknown>>;
   if (size === undefined) throw flvError("FLV_ARGUMENT", `${where}: missing field \`size\``);
+  const sizeMs = durationMs(size, `${where}.size`, 1);
+  const slideMs = slide === undefined ? undefined : durationMs(slide, `${where}.slide`, 1);
+  if (slideMs !== undefined && slideMs > sizeMs) {
+    throw flvError("FLV_ARGUMENT", `${where}.slide: ${String(slide)} is longer than the size of ${String(size)}`);
+  }
   return {
-    sizeMs: durationMs(size, `${where}.size`),
-    ...(slide === undefined ? {} : { slideMs: durationMs(slide, `${where}.slide`) }),
-    ...(grace === undefined ? {} : { graceMs: durationMs(grace, `${where}.grace`) }),
+    sizeMs,
+    ...(slideMs === undefined ? {} : { slideMs }),
+    ...(grace === undefined ? {} : { graceMs: durationMs(grace, `${where}.grace`, 0) }),
   };
 }
 
 function parseLimits(given: unknown, where: string): NonNullable<SmartModuleStep["limits"]> {
   const { time, memory, output } = mapOf(given, ["time", "memory", "output"], where);
   return {
-    ...(time === undefined ? {} : { batchTimeoutMs: durationMs(time, `${where}.time`) }),
-    ...(memory === undefined ? {} : { memoryBytesMax: sizeBytes(memory, `${where}.memory`) }),
-    ...(output === undefined ? {} : { outputBytesMax: sizeBytes(output, `${where}.output`) }),
+    ...(time === undefined ? {} : { batchTimeoutMs: durationMs(time, `${where}.time`, 1) }),
+    ...(memory === undefined ? {} : { memoryBytesMax: sizeBytes(memory, `${where}.memory`, MEMORY_LIMIT_BYTES_MIN) }),
+    ...(output === undefined ? {} : { outputBytesMax: sizeBytes(output, `${where}.output`, 1) }),
   };
 }
 
@@ -107,15 +112,30 @@ function mapOf(given: unknown, keys: readonly string[], where: string): Readonly
   throw flvError("FLV_ARGUMENT", `${where}: unknown field \`${unknown}\`, expected one of ${keys.join(", ")}`);
 }
 
-function durationMs(given: unknown, where: string): number {
+function durationMs(given: unknown, where: string, minMs: number): number {
   if (typeof given !== "string") throw flvError("FLV_ARGUMENT", `${where}: a duration was expected, such as 10s`);
-  return parseDurationMs(given);
+  const timeMs = located(where, () => parseDurationMs(given));
+  if (Number.isSafeInteger(timeMs) && timeMs >= minMs) return timeMs;
+  throw flvError("FLV_ARGUMENT", `${where}: ${given} is not possible, whole milliseconds from ${minMs}ms on are`);
 }
 
-function sizeBytes(given: unknown, where: string): number {
-  if (typeof given === "number" && Number.isInteger(given) && given > 0) return given;
-  if (typeof given !== "string") throw flvError("FLV_ARGUMENT", `${where}: a size was expected, such as 64MiB`);
-  return parseSizeBytes(given);
+function sizeBytes(given: unknown, where: string, minBytes: number): number {
+  if (typeof given !== "string" && !(typeof given === "number" && Number.isInteger(given) && given > 0)) {
+    throw flvError("FLV_ARGUMENT", `${where}: a size was expected, such as 64MiB`);
+  }
+  const bytes = typeof given === "number" ? given : located(where, () => parseSizeBytes(given));
+  if (bytes >= minBytes) return bytes;
+  throw flvError("FLV_ARGUMENT", `${where}: ${given} is too little, ${minBytes} bytes are the least`);
+}
+
+/** Says where in the file the text is that cannot be read. */
+function located<T>(where: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!isFluvioError(error)) throw error;
+    throw flvError("FLV_ARGUMENT", `${where}: ${error.message}`, { details: error.details, cause: error });
+  }
 }
 
 function parseLookback(given: unknown, where: string): { last: number; ageMs?: number } {
