@@ -132,6 +132,13 @@ function buildFailed(target: string, { exitCode, text }: CargoResult) {
   if (hint !== undefined) {
     return flvError("FLV_SMARTMODULE_BUILD", `The Rust target ${target} is not installed`, { details, hint });
   }
+  const toolchain = /^error: toolchain '(.+?)' is not installed/m.exec(text)?.[1];
+  if (toolchain !== undefined) {
+    return flvError("FLV_SMARTMODULE_BUILD", `The Rust toolchain ${toolchain} is not installed`, {
+      details: { ...details, toolchain },
+      hint: `Install it with \`rustup toolchain install ${toolchain} --target ${target}\`.`,
+    });
+  }
   const first = /^error(?:\[E\d+\])?: .*$/m.exec(text)?.[0] ?? `cargo ended with ${exitCode}`;
   const place = /^\s*--> (.*)$/m.exec(text)?.[1];
   return flvError("FLV_SMARTMODULE_BUILD", place === undefined ? first : `${place}: ${first}`, { details });

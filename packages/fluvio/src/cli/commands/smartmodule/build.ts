@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { flvError } from "../../../protocol/index.ts";
 import type { Built, Project } from "../../../smdk/index.ts";
 import { command, flag, type InputOf, type OptionTable, optionalArgs, value } from "../../command.ts";
 import type { Io } from "../../io.ts";
@@ -39,6 +40,7 @@ export async function buildHere(
 ): Promise<{ readonly project: Project; readonly built: Built }> {
   const { buildProject, findProject, rustOptionsOf } = await import("../../../smdk/index.ts");
   const project = await findProject(from);
+  if (project.language !== "rust") refuseRustOptions(input);
   const rust = rustOptionsOf(io.env);
   const built = await buildProject(project, {
     signal: io.signal,
@@ -53,6 +55,25 @@ export async function buildHere(
     },
   });
   return { project, built };
+}
+
+/** What is meant for cargo has no meaning for a project in TypeScript. */
+function refuseRustOptions({
+  release,
+  packageName,
+  nowasi,
+  cargoArgs = [],
+}: Parameters<typeof buildHere>[2] & object): void {
+  const [given] = [
+    ...(release === undefined ? [] : ["--release"]),
+    ...(packageName === undefined ? [] : ["--package-name"]),
+    ...(nowasi === true ? ["--nowasi"] : []),
+    ...cargoArgs,
+  ];
+  if (given === undefined) return;
+  throw flvError("FLV_ARGUMENT", `${given} is for projects in Rust, and this one is in TypeScript`, {
+    hint: "Leave it out; it is built with nothing to choose.",
+  });
 }
 
 export const smartmoduleBuild = command({

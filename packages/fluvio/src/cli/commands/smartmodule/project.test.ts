@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -171,6 +171,24 @@ describe("a project in TypeScript", () => {
     expect(again).toMatch(/halves\.wasm: filter-map, \d+ bytes, nothing has changed\n$/);
   }, 60_000);
 
+  it.each([[["--release", "fast"]], [["-p", "crate"]], [["--nowasi"]], [["--", "--features"]]])(
+    "is in TypeScript: %s of cargo is refused",
+    async (words) => {
+      const { exitCode, stderr } = await run(["sm", "build", ...words], project());
+      expect(stderr).toMatch(/^--[a-z-]+ is for projects in Rust, and this one is in TypeScript \(FLV_ARGUMENT\)/);
+      expect(exitCode).toBe(1);
+    },
+  );
+
+  it.each([[["-e", "divisor=2"]], [["--raw"]], [["--lookback-last", "2"]], [["--aggregate-initial", "1"]], [["-v"]]])(
+    "runs its tests without %s, which need records",
+    async (words) => {
+      const { exitCode, stdout, stderr } = await run(["sm", "test", ...words], project());
+      expect(stderr).toMatch(/^error: --[a-z-]+ needs records: give --text TEXT, --file PATH or --stdin\n/);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    },
+  );
+
   it("passes its own tests, which find this installation", async () => {
     const { exitCode, stdout } = await run(["sm", "test"], project());
     expect(stdout).toMatch(/pass 3/);
@@ -278,54 +296,13 @@ describe("a project in TypeScript", () => {
   });
 });
 
-describe("a project in Rust", () => {
-  /** Stands for a toolchain that this machine may not have: prints what the real one does, and fails like it. */
-  const toolchain = async (name: string, message: string) => {
-    const path = join(dir, name);
-    await writeFile(path, `#!/bin/sh\nprintf '%s\\n' '${message}' >&2\nexit 101\n`);
-    await chmod(path, 0o755);
-    return { cwd: join(dir, "rusty"), env: { ...env, CARGO: path } };
-  };
-
-  beforeAll(async () => {
-    await ok(["sm", "generate", "rusty", "--language", "rust"]);
-  });
-
-  it.each([
-    ["error[E0463]: can\u0027\\\u0027\u0027t find crate for `core`", "rustup target add wasm32-wasip1"],
-    ['error: could not find specification for target "wasm32-wasip1"', "rustup update"],
-  ])("%s: the command that installs it", async (message, command) => {
-    const { exitCode, stderr } = await run(["sm", "build"], await toolchain("cargo-without-target", message));
-    expect(stderr).toContain("The Rust target wasm32-wasip1 is not installed (FLV_SMARTMODULE_BUILD)");
-    expect(stderr).toContain(command);
-    expect(exitCode).toBe(1);
-  });
-
-  it("names the target of --nowasi, also from SMDK_NOWASI", async () => {
-    const missing = await toolchain("cargo-without-nowasi", "error[E0463]: the target may not be installed");
-    const hint = "rustup target add wasm32-unknown-unknown";
-    expect((await run(["sm", "build", "--nowasi"], missing)).stderr).toContain(hint);
-    const fromEnv = { ...missing, env: { ...missing.env, SMDK_NOWASI: "1" } };
-    expect((await run(["sm", "build"], fromEnv)).stderr).toContain(hint);
-  });
-
-  it("without cargo: the command that installs Rust", async () => {
-    const { exitCode, stderr } = await run(["sm", "build"], {
-      cwd: join(dir, "rusty"),
-      env: { ...env, CARGO: join(dir, "absent") },
-    });
-    expect(stderr).toMatch(/Rust is not installed.*sh\.rustup\.rs/);
-    expect(exitCode).toBe(1);
-  });
-
-  it("shows the compiler's words and place", async () => {
-    const broken = await toolchain("cargo-error", "error[E0425]: cannot find value `x`\n  --> src/lib.rs:4:5");
-    const { stderr } = await run(["sm", "build"], broken);
-    expect(stderr).toContain("src/lib.rs:4:5: error[E0425]: cannot find value `x` (FLV_SMARTMODULE_BUILD)");
-  });
-});
-
 describe("outside of a project", () => {
+  it("takes one module, not one by its name and another by an option", async () => {
+    const { exitCode, stderr } = await run(["sm", "test", "stored", "--wasm-file", "other.wasm", "--text", "a"]);
+    expect(stderr).toMatch(/^error: 'stored' is a module already: it cannot be used with another\n/);
+    expect(exitCode).toBe(2);
+  });
+
   it("--window shows the windows that are open at the end", async () => {
     await writeFile(join(dir, "aggregate.wasm"), await buildAs("aggregate"));
     const args = ["sm", "test", "--wasm-file", "aggregate.wasm", "--stdin", "--window", "10s"];

@@ -65,6 +65,7 @@ export const smartmoduleTest = command({
     "module reports an error for a record; the records before that are printed first.",
   args: { name: optionalArg({ name: "name", summary: "Stored SmartModule to test" }) },
   options,
+  check: (input) => otherModule(input) ?? missingRecords(input),
   examples: [
     { text: "the tests of this folder's project", command: "fluvio smartmodule test" },
     { text: "this folder's project, at every save", command: "fluvio smartmodule test --watch --text apple" },
@@ -78,6 +79,32 @@ export const smartmoduleTest = command({
     return await testAtEverySave(input, stdin, io);
   },
 });
+
+/** A module by its name, and one by an option. */
+function otherModule(input: Input): string | undefined {
+  const others = namesModules({ ...input, name: undefined });
+  return input.name !== undefined && others
+    ? `'${input.name}' is a module already: it cannot be used with another`
+    : undefined;
+}
+
+/** Without records and modules the project's tests run, which say themselves what is run how. */
+function missingRecords(input: Input): string | undefined {
+  if (namesModules(input) || input.text !== undefined || input.file !== undefined || input.stdin) return undefined;
+  const options: readonly (readonly [isGiven: boolean, option: string])[] = [
+    [input.raw, "--raw"],
+    [input.key !== undefined, "--key"],
+    [input.keyValue, "--key-value"],
+    [input.record.length > 0, "--record"],
+    [input.lookbackLast > 0, "--lookback-last"],
+    [input.verbose, "--verbose"],
+    [input.params.length > 0, "--params"],
+    [input.aggregateInitial !== undefined, "--aggregate-initial"],
+    [input.window !== undefined, "--window"],
+  ];
+  const given = options.find(([isGiven]) => isGiven)?.[1];
+  return given === undefined ? undefined : `${given} needs records: give --text TEXT, --file PATH or --stdin`;
+}
 
 async function testOnce(input: Input, stdin: Buffer | undefined, io: Io): Promise<number> {
   const hasRecords = input.text !== undefined || input.file !== undefined || stdin !== undefined;
