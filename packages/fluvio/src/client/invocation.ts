@@ -4,6 +4,7 @@ import {
   flvError,
   GENERIC_KIND,
   type SmartModuleInvocationInput,
+  STRING_BYTES_MAX,
   stepOptionsToParams,
 } from "../protocol/index.ts";
 import type { Data, SmartModuleStep } from "./types.ts";
@@ -27,6 +28,24 @@ function bytesOf(data: unknown): Uint8Array {
   });
 }
 
+/** @throws FLV_ARGUMENT for a name or value that no request can carry */
+function checkedParams(
+  params: Readonly<Record<string, string>>,
+  module = "",
+): readonly (readonly [name: string, value: string])[] {
+  const entries = Object.entries(params);
+  for (const [param, value] of entries) {
+    const bytes = Math.max(ENCODER.encode(param).length, ENCODER.encode(value).length);
+    if (bytes <= STRING_BYTES_MAX) continue;
+    const shown = param.length > 40 ? `${param.slice(0, 40)}…` : param;
+    throw flvError("FLV_ARGUMENT", `the parameter ${shown} of SmartModule ${module} is ${bytes} bytes long`, {
+      details: { module, parameter: shown, bytes, max: STRING_BYTES_MAX },
+      hint: `names and values of parameters have at most ${STRING_BYTES_MAX} bytes each`,
+    });
+  }
+  return entries;
+}
+
 /** A step as requests carry it; a module that is sent along is compressed here. @throws FLV_ARGUMENT */
 export function toInvocation(step: SmartModuleStep): SmartModuleInvocationInput {
   const { name, wasm, params = {}, lookback, aggregateInitial, window, limits, state } = step;
@@ -43,7 +62,7 @@ export function toInvocation(step: SmartModuleStep): SmartModuleInvocationInput 
         : { type: "adHoc", payload: compress("gzip", wasm) },
     kind: accumulator === undefined ? GENERIC_KIND : { type: "generic", context: { type: "aggregate", accumulator } },
     params: new Map([
-      ...Object.entries(params),
+      ...checkedParams(params, name),
       ...stepOptionsToParams({
         ...(window === undefined ? {} : { window }),
         ...(limits === undefined ? {} : { limits }),

@@ -46,6 +46,18 @@ describe("SmartModules of a consumer", () => {
     });
   });
 
+  it("with a parameter that no request can carry are refused by its name, the largest that one can is taken", async () => {
+    const topic = await topicWith(["apple"]);
+    const smartmodules = (sizeBytes: number) => [{ name: "m", params: { text: "x".repeat(sizeBytes) } }];
+    await expect(consumed({ topic, smartmodules: smartmodules(32_768) })).rejects.toMatchObject({
+      code: "FLV_ARGUMENT",
+      message: "the parameter text of SmartModule m is 32768 bytes long",
+    });
+    await expect(consumed({ topic, smartmodules: smartmodules(32_767) })).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_NOT_FOUND",
+    });
+  });
+
   it("that are missing or broken are told where nothing is left to read", async () => {
     const empty = await fluvio.admin().createTopic(cluster.topicName());
     const read = await topicWith(["apple"]);

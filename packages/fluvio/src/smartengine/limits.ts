@@ -30,5 +30,5 @@ const SETTINGS: Readonly<Record<Exclude<keyof EngineLimits, "windowsMax">, reado
 /** Where a limit is set, for the end of a hint. */
 export function howToRaise(limit: keyof typeof SETTINGS): string {
   const [step, cluster] = SETTINGS[limit];
-  return `\`${step}\` of the step where that is lower, else the cluster's, by \`fluvio cluster start ${cluster} …\``;
+  return `\`${step}\` of the step where that is lower, else the cluster's: \`fluvio cluster shutdown\`, then \`fluvio cluster start ${cluster} …\``;
 }
