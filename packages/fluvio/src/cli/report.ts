@@ -9,11 +9,13 @@ export class Exit extends Error {
   }
 }
 
-/** One line for a user: `message (CODE). hint`. */
+/** One line for a user: `message (CODE). hint`; further mistakes of a build have lines of their own below it. */
 export function errorLine(error: unknown): string {
   if (!isFluvioError(error)) return oneLine(error instanceof Error ? error.message : String(error));
   const hint = error.hint === undefined ? "" : ` ${sentence(error.hint)}`;
-  return `${oneLine(error.message).replace(/\.$/, "")} (${error.code}).${hint}`;
+  // a compiler says several things, each with its place: what follows the first stands below it
+  const [first = "", ...more] = error.code === "FLV_SMARTMODULE_BUILD" ? error.message.split("\n") : [error.message];
+  return [`${oneLine(first).replace(/\.$/, "")} (${error.code}).${hint}`, ...more].join("\n");
 }
 
 /** With `--verbose`: the details and the chain of causes below the line. */

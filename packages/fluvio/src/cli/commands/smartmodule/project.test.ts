@@ -254,6 +254,16 @@ describe("a project in TypeScript", () => {
     expect(exitCode).toBe(1);
   }, 60_000);
 
+  it("names each mistake on a line of its own", async () => {
+    const before = await readFile(source(), "utf8");
+    await writeFile(source(), before.replace("divisor != 0", "diviser != 0 && nothing"));
+    const { stderr } = await run(["sm", "build"], project());
+    await writeFile(source(), before);
+    const [first, second] = stderr.split("\n");
+    expect(first).toMatch(/:\d+:\d+: there is nothing named diviser \(FLV_SMARTMODULE_BUILD\)\. Import or declare it/);
+    expect(second).toMatch(/src\/index\.ts:\d+:\d+: there is nothing named nothing$/);
+  }, 60_000);
+
   it("is packed for npm: what is packed can be installed", async () => {
     const stdout = await ok(["sm", "publish", "--pack"], project());
     expect(stdout).toBe("Package made: .hub/local-halves-0.1.0.tgz\n");
