@@ -32,11 +32,7 @@ async function refusal(source: string): Promise<{ message: string; hint: string 
 
 /** Sources that cannot be built, with the place and what is said about it. */
 const BROKEN: Readonly<Record<string, readonly [source: string, place: string, message: string | RegExp]>> = {
-  "no transform": [
-    "function keep(): bool { return true; }",
-    "1:1",
-    /exports no function that makes it a SmartModule/,
-  ],
+  "no transform": ["function keep(): bool { return true; }", "1:1", /exports no function that makes it a SmartModule/],
   "two transforms": [
     `${SDK}${FILTER} { return true; }\nexport function map(record: SmartRecord): string { return ""; }`,
     "3:17",
