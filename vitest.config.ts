@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",
+    // tests wait for processes more than they work: the one worker that two cores would get leaves half of them idle
+    maxWorkers: "100%",
   },
 });
