@@ -88,7 +88,7 @@ describe("bytes of the extensions", () => {
       ],
     } as const;
     const bytes = encode(SmartModuleStatsResponse, response, 0);
-    const numbers = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((number) => number.toString(16).padStart(16, "0"));
+    const numbers = [2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 9, 10, 11].map((number) => number.toString(16).padStart(16, "0"));
     expect(toHex(bytes)).toBe(
       [
         ["1771", "000178", "00000001"],
