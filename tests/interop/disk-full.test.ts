@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +81,9 @@ test("a full disk refuses producers, serves consumers, and recovers when a topic
 });
 
 test("a cluster does not start on a full disk, says so, and has every record when there is space again", async () => {
+  // what is freed later: more than a start writes
+  const reserve = join(folder, "reserve");
+  writeFileSync(reserve, new Uint8Array(1_000_000));
   const before = await startOnSmallDisk();
   const filling = await connectTo(before);
   await fill(filling, "kept", record);
@@ -96,6 +99,7 @@ test("a cluster does not start on a full disk, says so, and has every record whe
   });
 
   rmSync(ballast);
+  rmSync(reserve);
   const cluster = await startOnSmallDisk();
   const fluvio = await connectTo(cluster);
   expect(await count(fluvio, "kept")).toBe(records);
