@@ -10,6 +10,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FIXTURES_CACHE:-$HOME/.cache/fluvio-fixtures}
 
+# where rustup puts it; a shell that is no login shell does not know
+PATH=$PATH:$HOME/.cargo/bin
+
 say() { printf 'rust engine: %s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
 
