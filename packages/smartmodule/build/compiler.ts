@@ -13,7 +13,7 @@ import { compileTraced } from "./traced-compiler.ts";
 /** The compiler and what comes with it; loaded when something is built, since that takes a moment. */
 interface Toolchain {
   readonly assembly: typeof Assembly;
-  readonly library: Readonly<Record<string, string>>;
+  readonly standardFiles: Readonly<Record<string, string>>;
 }
 
 const RUNTIME = "rt/index-incremental";
@@ -25,7 +25,8 @@ const QUICK = { speed: 1, size: 0 };
 
 async function loadToolchain(): Promise<Toolchain> {
   const [assembly, asc] = await Promise.all([import("assemblyscript"), import("assemblyscript/asc")]);
-  return { assembly, library: asc.libraryFiles as Readonly<Record<string, string>> };
+  const { libraryFiles } = asc;
+  return { assembly, standardFiles: libraryFiles as Readonly<Record<string, string>> };
 }
 
 /** One build: everything that the compiler is asked and says. */
@@ -38,15 +39,15 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   const level = optimize ? OPTIMIZED : QUICK;
   const program = assembly.newProgram(options(assembly, level));
   let isJsonUsed = usesJson(text);
-  const files = new SourceFiles(folder, toolchain.library, () => isJsonUsed);
+  const files = new SourceFiles(folder, toolchain.standardFiles, () => isJsonUsed);
   const name = files.nameOf(entry);
   const diagnostics = new Diagnostics(assembly, program, files, entry);
 
-  for (const [path, source] of Object.entries(toolchain.library)) {
+  for (const [path, source] of Object.entries(toolchain.standardFiles)) {
     // those in folders are read when something asks for them
     if (!path.includes("/") && path !== HOLLOW) assembly.parse(program, source, `~lib/${path}.ts`, false);
   }
-  assembly.parse(program, toolchain.library[RUNTIME] ?? null, `~lib/${RUNTIME}.ts`, true);
+  assembly.parse(program, toolchain.standardFiles[RUNTIME] ?? null, `~lib/${RUNTIME}.ts`, true);
   assembly.parse(program, text, `${name}.ts`, false);
   diagnostics.throwErrors();
   const source = program.sources.find((candidate) => candidate.normalizedPath === `${name}.ts`);

@@ -8,6 +8,34 @@ const OTHER_NAMES = "(other)";
 
 type Entry = { -readonly [Field in keyof ModuleTotals]: ModuleTotals[Field] };
 
+/** The counters of a module that never ran. */
+const NO_COUNTS: Omit<ModuleTotals, "name"> = {
+  chains: 0,
+  invocations: 0,
+  recordsIn: 0,
+  recordsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  recordErrors: 0,
+  failures: 0,
+  timeLimitFailures: 0,
+  memoryLimitFailures: 0,
+  outputLimitFailures: 0,
+  lateRecords: 0,
+  timeMs: 0,
+  memoryBytes: 0,
+};
+const COUNTERS = Object.keys(NO_COUNTS) as (keyof typeof NO_COUNTS)[];
+
+/** The counters of several engines for one module as one; all are 0 when there are none. */
+export function sumTotals(name: string, parts: readonly ModuleTotals[]): ModuleTotals {
+  const sum: Entry = { name, ...NO_COUNTS };
+  for (const part of parts) {
+    for (const counter of COUNTERS) sum[counter] += part[counter];
+  }
+  return sum;
+}
+
 /** Counters of all modules by name, since the engine started. */
 export class ModuleLedger {
   private readonly entries = new Map<string, Entry>();
@@ -41,7 +69,7 @@ export class ModuleLedger {
     const known = this.entries.get(name);
     if (known !== undefined) return known;
     if (this.entries.size >= NAMES_MAX && name !== OTHER_NAMES) return this.entry(OTHER_NAMES);
-    const entry = newEntry(name);
+    const entry = { name, ...NO_COUNTS };
     this.entries.set(name, entry);
     return entry;
   }
@@ -107,24 +135,4 @@ export function stoppedModule(error: unknown): string | undefined {
   if (!isFluvioError(error) || !STOPPED.has(error.code)) return undefined;
   const { module } = error.details;
   return typeof module === "string" ? module : undefined;
-}
-
-function newEntry(name: string): Entry {
-  return {
-    name,
-    chains: 0,
-    invocations: 0,
-    recordsIn: 0,
-    recordsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    recordErrors: 0,
-    failures: 0,
-    timeLimitFailures: 0,
-    memoryLimitFailures: 0,
-    outputLimitFailures: 0,
-    lateRecords: 0,
-    timeMs: 0,
-    memoryBytes: 0,
-  };
 }

@@ -8,7 +8,7 @@ import { parsePackageFile } from "./package-file.ts";
 const LIBRARY_DIR = "dist/smartmodules";
 
 /** The official SmartModules, which every installation carries; by name. */
-export async function libraryModules(): Promise<readonly OfferedModule[]> {
+export async function officialModules(): Promise<readonly OfferedModule[]> {
   const dir = join(installationDir(), LIBRARY_DIR);
   // a checkout whose modules were not built yet carries none
   const files = await readdir(dir).catch(() => []);

@@ -2,31 +2,17 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { smartModuleStatsApi, switchSmartModuleApi } from "../../protocol/index.ts";
-import type { ModuleTotals } from "../../smartengine/index.ts";
+import { type ModuleTotals, sumTotals } from "../../smartengine/index.ts";
 import { linkPair, type ModuleSwitch, type SpuModuleTotals, type SpuRequest } from "../link.ts";
 import type { ConnectorHost } from "./connector-host.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
 
-const NOTHING: Omit<ModuleTotals, "name"> = {
-  chains: 0,
-  invocations: 0,
-  recordsIn: 0,
-  recordsOut: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  recordErrors: 0,
-  failures: 0,
-  timeLimitFailures: 0,
-  memoryLimitFailures: 0,
-  outputLimitFailures: 0,
-  lateRecords: 0,
-  timeMs: 0,
-  memoryBytes: 0,
-};
-
 function totals(sinceMs: number, modules: Readonly<Record<string, Partial<ModuleTotals>>>): SpuModuleTotals {
-  return { sinceMs, modules: Object.entries(modules).map(([name, counters]) => ({ ...NOTHING, ...counters, name })) };
+  return {
+    sinceMs,
+    modules: Object.entries(modules).map(([name, counters]) => ({ ...sumTotals(name, []), ...counters })),
+  };
 }
 
 /** Two SPUs of which each answers as the function says. */
@@ -54,7 +40,7 @@ test("counters are summed over the SPUs; each says since when", async () => {
     { spu: 5001, sinceMs: 1000, problem: undefined },
     { spu: 5002, sinceMs: 2000, problem: undefined },
   ]);
-  const { timeMs: _, ...zero } = NOTHING;
+  const { timeMs: _, ...zero } = sumTotals("", []);
   expect(reply.modules).toEqual([
     {
       ...zero,

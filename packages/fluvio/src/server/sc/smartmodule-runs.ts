@@ -3,7 +3,7 @@ import type {
   SmartModuleStatsResponseInput,
   SwitchSmartModuleResponseInput,
 } from "../../protocol/index.ts";
-import type { ModuleTotals } from "../../smartengine/index.ts";
+import { type ModuleTotals, sumTotals } from "../../smartengine/index.ts";
 import type { ModuleSwitch, SpuModuleTotals } from "../link.ts";
 import { messageOf } from "../message-of.ts";
 import type { ConnectorHost } from "./connector-host.ts";
@@ -57,17 +57,20 @@ export class SmartModuleRuns {
    */
   async stats(names: readonly string[]): Promise<Omit<SmartModuleStatsResponseInput, "error">> {
     const sources = await this.totals();
-    const sums = new Map<string, SmartModuleStatsInput>();
-    for (const { totals } of sources) {
-      for (const module of totals?.modules ?? []) sums.set(module.name, sum(sums.get(module.name), module));
+    const parts = new Map<string, ModuleTotals[]>();
+    for (const module of sources.flatMap(({ totals }) => totals?.modules ?? [])) {
+      const known = parts.get(module.name);
+      if (known === undefined) parts.set(module.name, [module]);
+      else known.push(module);
     }
+    const sums = [...parts].map(([name, modules]) => onTheWire(sumTotals(name, modules)));
     const spus = sources.map(({ spu, totals, problem }) => ({ spu, sinceMs: totals?.sinceMs, problem }));
-    if (names.length === 0) return { modules: [...sums.values()].sort(byName), spus };
+    if (names.length === 0) return { modules: sums.sort(byName), spus };
     const wanted = new Map<string, SmartModuleStatsInput>();
     for (const name of names) {
-      const found = [...sums.values()].filter((module) => matchesName(module.name, name));
+      const found = sums.filter((module) => matchesName(module.name, name));
       // stored and never used: its counters are 0
-      if (found.length === 0) found.push(none(this.#parts.smartModules.keyOf(name)));
+      if (found.length === 0) found.push(onTheWire(sumTotals(this.#parts.smartModules.keyOf(name), [])));
       for (const module of found) wanted.set(module.name, module);
     }
     return { modules: [...wanted.values()].sort(byName), spus };
@@ -105,45 +108,8 @@ async function outcome(where: string, work: () => Promise<unknown>): Promise<Mod
   }
 }
 
-function none(name: string): SmartModuleStatsInput {
-  return {
-    name,
-    chains: 0,
-    invocations: 0,
-    recordsIn: 0,
-    recordsOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    recordErrors: 0,
-    failures: 0,
-    timeLimitFailures: 0,
-    memoryLimitFailures: 0,
-    outputLimitFailures: 0,
-    lateRecords: 0,
-    timeMicros: 0,
-    memoryBytes: 0,
-  };
-}
-
-function sum(before: SmartModuleStatsInput | undefined, module: ModuleTotals): SmartModuleStatsInput {
-  const a = before ?? none(module.name);
-  return {
-    name: module.name,
-    chains: a.chains + module.chains,
-    invocations: a.invocations + module.invocations,
-    recordsIn: a.recordsIn + module.recordsIn,
-    recordsOut: a.recordsOut + module.recordsOut,
-    bytesIn: a.bytesIn + module.bytesIn,
-    bytesOut: a.bytesOut + module.bytesOut,
-    recordErrors: a.recordErrors + module.recordErrors,
-    failures: a.failures + module.failures,
-    timeLimitFailures: a.timeLimitFailures + module.timeLimitFailures,
-    memoryLimitFailures: a.memoryLimitFailures + module.memoryLimitFailures,
-    outputLimitFailures: a.outputLimitFailures + module.outputLimitFailures,
-    lateRecords: a.lateRecords + module.lateRecords,
-    timeMicros: a.timeMicros + Math.round(module.timeMs * 1000),
-    memoryBytes: a.memoryBytes + module.memoryBytes,
-  };
+function onTheWire({ timeMs, ...counters }: ModuleTotals): SmartModuleStatsInput {
+  return { ...counters, timeMicros: Math.round(timeMs * 1000) };
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

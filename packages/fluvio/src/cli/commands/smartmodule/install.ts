@@ -70,7 +70,7 @@ async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule
     });
     return found.isDirectory() ? await smdk.modulesOfFolder(path) : await smdk.modulesOfTarball(path, source);
   }
-  const library = await smdk.libraryModules();
+  const library = await smdk.officialModules();
   const official = officialModule(source, library);
   if (official !== undefined) return [official];
   return await smdk
@@ -128,7 +128,7 @@ function chosenModules(offered: readonly OfferedModule[], input: Input): readonl
 }
 
 async function listLibrary({ output }: Input, io: Io): Promise<number> {
-  const { libraryModules } = await import("../../../smdk/index.ts");
+  const { officialModules } = await import("../../../smdk/index.ts");
   const { createSmartEngine } = await import("../../../smartengine/index.ts");
   await using engine = createSmartEngine();
   const rows: {
@@ -139,7 +139,7 @@ async function listLibrary({ output }: Input, io: Io): Promise<number> {
     readonly params: Readonly<Record<string, unknown>>;
   }[] = [];
   // One after the other: starting a second worker takes longer than looking at all of them.
-  for (const { name, wasm, metadata } of await libraryModules()) {
+  for (const { name, wasm, metadata } of await officialModules()) {
     rows.push({
       name,
       version: metadata.package.version,

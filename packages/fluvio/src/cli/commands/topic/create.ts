@@ -229,8 +229,8 @@ async function deduplicationOf(input: CreateFlags, io: Io): Promise<Pick<CreateT
 
 /** Name of the module of this installation, which is stored in the cluster when it is not there. */
 async function deduplicationModule(io: Io, dryRun: boolean): Promise<string> {
-  const { libraryModules } = await import("../../../smdk/index.ts");
-  const module = (await libraryModules()).find(({ name }) => name === DEDUPLICATION_MODULE);
+  const { officialModules } = await import("../../../smdk/index.ts");
+  const module = (await officialModules()).find(({ name }) => name === DEDUPLICATION_MODULE);
   if (module === undefined) {
     throw flvError("FLV_FILE", `This installation lacks the SmartModule ${DEDUPLICATION_MODULE}`, {
       hint: "Install fluvio again, or name another module in a file: see --config.",
