@@ -1,12 +1,17 @@
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { commonParameterTable, parameterTable } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
+import { CATALOGUE } from "../fluvio/src/connector/catalogue.ts";
+import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
 import { loadConnectorFile } from "../fluvio/src/connector/load.ts";
 import { validateConnector } from "../fluvio/src/connector/supervisor.ts";
-import { connector as httpSource } from "./http/index.ts";
-import { connector as httpSink } from "./http-sink/index.ts";
 
 const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
+
+/** The official connectors: the system's folder and the name of its part, such as `source`. */
+const CONNECTORS = CATALOGUE.map(({ module }) => module.split("/") as [system: string, part: string]);
+const SYSTEMS = [...new Set(CONNECTORS.map(([system]) => system))];
 
 /** What stands between a mark and the next `<!-- end -->`. */
 function marked(text: string, mark: string): string {
@@ -16,12 +21,19 @@ function marked(text: string, mark: string): string {
   return text.slice(from, text.indexOf("<!-- end -->", from)).trim();
 }
 
+test("every folder is in the catalogue", () => {
+  const folders = readdirSync(new URL(".", import.meta.url), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() && !["node_modules", "testing", "shared"].includes(entry.name) ? [entry.name] : [],
+  );
+  expect([...SYSTEMS].sort()).toEqual(folders.sort());
+});
+
 describe("tables in the documents are those of the schemas", () => {
-  test.each([
-    ["./http/README.md", httpSource],
-    ["./http-sink/README.md", httpSink],
-  ] as const)("%s", async (path, connector) => {
-    expect(marked(await read(path), "parameters")).toBe(parameterTable(connector).trim());
+  test.each(CONNECTORS)("%s %s", async (system, part) => {
+    const { connector } = (await import(`./${system}/${part}.ts`)) as { readonly connector: ConnectorDefinition };
+    expect(marked(await read(`./${system}/README.md`), `parameters of the ${part}`)).toBe(
+      parameterTable(connector).trim(),
+    );
   });
 
   test("common parameters", async () => {
@@ -32,18 +44,17 @@ describe("tables in the documents are those of the schemas", () => {
 });
 
 describe("connector files in the documents can be created", () => {
-  test.each(["./http/README.md", "./http-sink/README.md", "../../docs/connectors.md"])("%s", async (path) => {
+  test.each([...SYSTEMS.map((system) => `./${system}/README.md`), "../../docs/connectors.md"])("%s", async (path) => {
     const files = [...(await read(path)).matchAll(/```yaml\n(# connect\.yml\n.*?)```/gs)].map(
       (match) => match[1] ?? "",
     );
     expect(files.length).toBeGreaterThan(0);
-    for (const file of files) {
-      await validateConnector(loadConnectorFile(file, path), path);
-    }
+    for (const file of files) await validateConnector(loadConnectorFile(file, path), path, () => "a secret");
   });
 
-  test.each(["./http/examples/connect.yml", "./http-sink/examples/connect.yml"])("%s", async (path) => {
-    await validateConnector(loadConnectorFile(await read(path), path), path);
+  test.each(CONNECTORS)("examples of %s %s", async (system, part) => {
+    const path = `./${system}/examples/${part}.yml`;
+    await validateConnector(loadConnectorFile(await read(path), path), path, () => "a secret");
   });
 
   test("the chain of the document", async () => {

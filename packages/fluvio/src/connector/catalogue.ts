@@ -10,14 +10,21 @@ export interface CatalogueEntry {
   /** Names accepted in connector files. */
   readonly types: readonly string[];
   readonly direction: "source" | "sink";
-  /** Folder of the connector. */
-  readonly folder: string;
+  /** Its module, below the folder of the connectors: `system/part`. */
+  readonly module: string;
 }
+
+const source = (module: string, ...types: readonly string[]): CatalogueEntry => ({
+  types,
+  direction: "source",
+  module,
+});
+const sink = (module: string, ...types: readonly string[]): CatalogueEntry => ({ types, direction: "sink", module });
 
 /** The connectors that ship with the product. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
-  { types: ["http-source", "http"], direction: "source", folder: "http" },
-  { types: ["http-sink", "http"], direction: "sink", folder: "http-sink" },
+  source("http/source", "http-source", "http"),
+  sink("http/sink", "http-sink", "http"),
 ];
 
 /**
@@ -46,16 +53,16 @@ function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
 /** Loads the code of a connector. @throws FLV_CONNECTOR_INVALID as {@link catalogueEntry} */
 export async function loadDefinition(config: ConnectorConfig, file: string): Promise<ConnectorDefinition> {
   const entry = catalogueEntry(config, file);
-  const module = (await import(modulePath(entry.folder))) as { readonly connector?: ConnectorDefinition };
-  if (module.connector === undefined) throw new Error(`connector ${entry.folder} exports no \`connector\``);
+  const module = (await import(modulePath(entry.module))) as { readonly connector?: ConnectorDefinition };
+  if (module.connector === undefined) throw new Error(`connector ${entry.module} exports no \`connector\``);
   return module.connector;
 }
 
 /** Connectors are compiled to a folder beside this one; when this file runs from source, to the package's `dist`. */
-function modulePath(folder: string): string {
+function modulePath(module: string): string {
   for (const base of ["../connectors", "../../dist/connectors"]) {
-    const url = new URL(`${base}/${folder}/index.js`, import.meta.url);
+    const url = new URL(`${base}/${module}.js`, import.meta.url);
     if (existsSync(fileURLToPath(url))) return pathToFileURL(fileURLToPath(url)).href;
   }
-  throw flvError("FLV_FILE", `Connector ${folder} is not installed`, { hint: "Build the packages: npm run build" });
+  throw flvError("FLV_FILE", `Connector ${module} is not installed`, { hint: "Build the packages: npm run build" });
 }

@@ -18,6 +18,25 @@ export interface ConnectorContext<C> {
   readonly logger: Logger;
   /** Aborted when the connector is to stop: finish what is in hand and return. */
   readonly signal: AbortSignal;
+  /**
+   * Says what keeps the connector from working just now, and with an empty text that nothing does any more: lists show
+   * it beside the state. A sink's failed writes and {@link keepTrying} say it by themselves.
+   */
+  trouble(reason: string): void;
+}
+
+/** What can be kept as a source's position: JSON. */
+export type Position = string | number | boolean | null | readonly Position[] | { readonly [key: string]: Position };
+
+/** A place in the stream of a source's records: behind everything that was handed over so far. */
+export interface Checkpoint {
+  /** What a later run needs to go on here; kept by the cluster under the connector's name. Absent where the system keeps it. */
+  readonly position?: Position;
+  /**
+   * Called when all records before this place are acknowledged by the cluster and the position is kept: the system may
+   * forget them now. Calls come one at a time, in the order of the places; a throw ends the connector.
+   */
+  stored?(): void | Promise<void>;
 }
 
 /** What a source works with while it runs. */
@@ -28,6 +47,14 @@ export interface SourceContext<C> extends ConnectorContext<C> {
    * @throws FLV_RECORD_TOO_LARGE, or the error that made an earlier record impossible to deliver
    */
   send(record: SourceRecord): Promise<void>;
+  /** The last position that was kept, also by an earlier run; `undefined` before the first. */
+  readonly position: Position | undefined;
+  /**
+   * Marks a place between records. Returns at once; positions are kept in order, at most a few a second (only the last
+   * of those that wait counts), and when the connector ends. Killed in between, a source repeats the records after the
+   * last kept position (at least once).
+   */
+  checkpoint(place: Checkpoint): void;
   /** Resolves when every record handed over so far is acknowledged by the cluster. */
   flush(): Promise<void>;
 }
@@ -44,6 +71,23 @@ export interface SinkGroup {
    * @param reason for the log and the dead-letter topic; without secrets
    */
   refuse(record: SinkRecord, reason: string): void;
+  /**
+   * Up to where the topic is worked off with this group, by partition, what SmartModules dropped included. For targets
+   * that keep the position themselves, in the transaction that writes the records.
+   */
+  readonly positions: readonly SinkPosition[];
+  /**
+   * Resolves when the records refused so far are dealt with as `on_error` says. Only for targets that keep the position
+   * themselves: await it before the transaction is committed. With `on_error: retry` it throws, so that the whole
+   * group is tried again; let it through.
+   */
+  settleRefused(): Promise<void>;
+}
+
+/** The last offset of a partition that is worked off. */
+export interface SinkPosition {
+  readonly partition: number;
+  readonly offset: number;
 }
 
 /**
@@ -69,6 +113,15 @@ export interface GroupOptions {
   readonly lingerMs?: number;
 }
 
+/** How a sink reads. */
+export interface DeliverOptions extends GroupOptions {
+  /**
+   * Positions that the target keeps itself: reading begins behind them, whatever the cluster has stored. Partitions that
+   * are missing begin as the connector's file says.
+   */
+  readonly positions?: readonly SinkPosition[];
+}
+
 /** What a sink works with while it runs. */
 export interface SinkContext<C> extends ConnectorContext<C> {
   /**
@@ -77,7 +130,7 @@ export interface SinkContext<C> extends ConnectorContext<C> {
    * care of. While `write` runs, no more than one group and one answer per partition are held in memory. Call it once.
    * @throws what cannot be helped by trying again; let it through
    */
-  deliver(write: SinkWrite, options?: GroupOptions): Promise<void>;
+  deliver(write: SinkWrite, options?: DeliverOptions): Promise<void>;
 }
 
 /** Options of a connector by their names in the file. */

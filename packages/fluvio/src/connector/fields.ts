@@ -13,6 +13,8 @@ export interface FieldText {
   readonly doc: string;
   /** Further names under which the option is accepted. */
   readonly aliases?: readonly string[];
+  /** Whether the value must never be shown, such as a password or a URL that holds one. */
+  readonly isSecret?: boolean;
 }
 
 export interface FieldMeta {
@@ -21,6 +23,8 @@ export interface FieldMeta {
   readonly aliases: readonly string[];
   /** Text that stands for the key when it is absent. */
   readonly default?: string;
+  /** The value is never shown: not in descriptions, not in logs. */
+  readonly isSecret: boolean;
   /** Of a map: its keys. */
   readonly fields?: Fields;
 }
@@ -31,6 +35,7 @@ const metaOf = (text: FieldText & Fallback, kind: string) => ({
   description: text.doc,
   kind,
   aliases: text.aliases ?? [],
+  isSecret: text.isSecret ?? false,
   ...(text.default === undefined ? {} : { defaultText: text.default }),
 });
 
@@ -41,6 +46,7 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
     description: typeof meta.description === "string" ? meta.description : "",
     kind: typeof meta.kind === "string" ? meta.kind : "text",
     aliases: Array.isArray(meta.aliases) ? meta.aliases.filter((one) => typeof one === "string") : [],
+    isSecret: meta.isSecret === true,
     ...(typeof meta.defaultText === "string" ? { default: meta.defaultText } : {}),
     ...(typeof meta.fields === "object" && meta.fields !== null ? { fields: meta.fields as Fields } : {}),
   };
@@ -138,6 +144,28 @@ export function httpUrl(options: FieldText): z.ZodType<URL> {
     return url.protocol === "http:" || url.protocol === "https:" ? url : undefined;
   });
   return withFallback(schema, options, "URL");
+}
+
+/** An absolute URL of one of a few schemes, such as `["postgres", "postgresql"]`. */
+export function url(schemes: readonly string[], options: FieldText & Fallback): z.ZodType<URL> {
+  const schema = converted(`a URL that begins with ${schemes.map((one) => `${one}://`).join(" or ")}`, (given) => {
+    const parsed = new URL(given);
+    return schemes.includes(parsed.protocol.slice(0, -1)) ? parsed : undefined;
+  });
+  return withFallback(schema, options, "URL");
+}
+
+/** Several texts: a list, or one text with commas between them. At least one. */
+export function texts(options: FieldText & Fallback): z.ZodType<readonly string[]> {
+  const given = z.union([z.string(), z.array(z.string())], "is not a list of texts");
+  const full = options.default === undefined ? given : given.prefault(options.default);
+  return full
+    .transform((value, context): readonly string[] => {
+      const found = (typeof value === "string" ? value.split(",") : value).map((one) => one.trim());
+      if (found.length === 0 || found.includes("")) context.addIssue({ code: "custom", message: "has an empty entry" });
+      return found;
+    })
+    .meta(metaOf(options, "list of texts")) as unknown as z.ZodType<readonly string[]>;
 }
 
 /** `name:value` pairs, written as a list of texts, one text, or a map. Split at the first colon. */

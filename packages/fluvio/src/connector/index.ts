@@ -11,15 +11,19 @@ export {
   type TransformStep,
 } from "./config.ts";
 export {
+  type Checkpoint,
   type ConfigSchema,
   type ConnectorContext,
   type ConnectorDefinition,
+  type DeliverOptions,
   defineSink,
   defineSource,
   type GroupOptions,
+  type Position,
   type SinkContext,
   type SinkDefinition,
   type SinkGroup,
+  type SinkPosition,
   type SinkRecord,
   type SinkWrite,
   type SourceContext,
@@ -28,6 +32,7 @@ export {
 } from "./define.ts";
 export { describeConfig } from "./describe.ts";
 export * as field from "./fields.ts";
+export { type KeepTryingOptions, keepTrying } from "./keep-trying.ts";
 export { loadConnectorFile } from "./load.ts";
 export { withLine } from "./located.ts";
 export { commonParameterTable, parameterTable } from "./parameter-table.ts";

@@ -141,7 +141,7 @@ class OpenGroup {
  * The last offset of each partition of which nothing follows: what array_map makes of one record shares its offset.
  * Looked for from the end, so that most records are passed with one comparison.
  */
-function positionsOf(
+export function positionsOf(
   records: readonly ConsumerRecord[],
   following: ConsumerRecord | undefined,
 ): readonly ConsumedPosition[] {

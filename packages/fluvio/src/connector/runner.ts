@@ -81,7 +81,8 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
   });
   await ensureTopic(client, filled, logger);
   const smartmodules = await loadModules(client, config.topic, references, file);
-  const context = { config: ownConfig, name: config.name, topic: config.topic, logger, signal };
+  const trouble = troubleTeller(options);
+  const context = { config: ownConfig, name: config.name, topic: config.topic, logger, signal, trouble };
   const prepared: Prepared = { client, config: filled, smartmodules, context, options, counters };
   logger.info(
     { conn_type: config.type, conn_name: config.name, conn_version: definition.version, topic: config.topic },
@@ -92,6 +93,16 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
   if (signal.aborted) return;
   logger.info({ records: counters.records }, "Connector arrived at end of stream");
   options.report({ type: "finished" });
+}
+
+/** Reports what is in the way when it changes. */
+function troubleTeller(options: Pick<RunOptions, "report">): (reason: string) => void {
+  let told = "";
+  return (reason) => {
+    if (reason === told) return;
+    told = reason;
+    options.report({ type: "trouble", reason });
+  };
 }
 
 async function runSource(definition: SourceDefinition, prepared: Prepared): Promise<void> {
@@ -114,7 +125,9 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
       definition.run({
         ...context,
         signal,
+        position: undefined,
         send: (record) => source.send(record),
+        checkpoint: (place) => source.checkpoint(place),
         flush: () => source.flush(),
       }),
       options,
@@ -132,7 +145,6 @@ async function runSink(
   own: ReturnType<typeof sinkOptions>,
 ): Promise<void> {
   const { client, config, smartmodules, context, options, counters } = prepared;
-  let trouble = "";
   await using sink = new SinkRunner({
     client,
     connector: config.name,
@@ -144,11 +156,7 @@ async function runSink(
     stop: options.signal,
     marker: options.marker,
     random: options.random ?? Math.random,
-    trouble: (reason) => {
-      if (reason === trouble) return;
-      trouble = reason;
-      options.report({ type: "trouble", reason });
-    },
+    trouble: context.trouble,
   });
   // The cluster runs the modules of a sink, and switches them.
   options.onSwitchable?.(async () => false);

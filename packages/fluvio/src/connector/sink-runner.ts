@@ -1,7 +1,7 @@
 import type { Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
 import { isFluvioError, type Logger } from "../protocol/index.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import type { GroupOptions, SinkWrite } from "./define.ts";
+import type { DeliverOptions, GroupOptions, SinkWrite } from "./define.ts";
 import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
@@ -50,7 +50,7 @@ export class SinkRunner implements AsyncDisposable {
   }
 
   /** {@link SinkContext.deliver} */
-  async deliver(write: SinkWrite, group: GroupOptions = {}): Promise<void> {
+  async deliver(write: SinkWrite, group: DeliverOptions = {}): Promise<void> {
     const { options, logger, counters, stop, random } = this.#run;
     const writer = new SinkWriter(write, {
       options,
@@ -105,7 +105,7 @@ export class SinkRunner implements AsyncDisposable {
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
     const groups = new RecordGroups(consumer.batches(), { group, mayReadAhead: !this.#keepsState, stop });
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
-      await writer.write(next.records);
+      await writer.write(next);
       flusher.workedOff(next.positions);
     }
     await groups.workedOff();

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { flvError, type Logger } from "../protocol/index.ts";
+import { flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import type { DeadLetter } from "./dead-letters.ts";
-import type { SinkRecord, SinkWrite } from "./define.ts";
+import type { SinkPosition, SinkRecord, SinkWrite } from "./define.ts";
+import { positionsOf } from "./record-groups.ts";
 import type { SinkOptions } from "./sink-options.ts";
-import { askedPauseMs, isRefused, recordsRefused, writeProblem } from "./write-errors.ts";
+import { askedPauseMs, isRefused, recordsRefused, tryLater, writeProblem } from "./write-errors.ts";
 
 export interface SinkWriterOptions {
   readonly options: Pick<SinkOptions, "retry" | "onError">;
@@ -29,6 +30,20 @@ interface Refusal {
   readonly reason: string;
 }
 
+/** Records that are written together, and up to where their partitions are then worked off. */
+export interface SinkWork {
+  readonly records: readonly SinkRecord[];
+  readonly positions: readonly SinkPosition[];
+}
+
+/** What one call of the write came to. */
+interface Attempt {
+  readonly failure?: { readonly error: unknown };
+  readonly refusals: readonly Refusal[];
+  /** So many of the refusals are dealt with already. */
+  readonly settled: number;
+}
+
 /** Writes groups until every record is durable or dealt with as `on_error` says. */
 export class SinkWriter {
   readonly #options: SinkWriterOptions;
@@ -43,19 +58,19 @@ export class SinkWriter {
    * Resolves when the group is worked off.
    * @throws the stop signal's reason; FLV_SINK_REFUSED when `on_error` is `stop`
    */
-  async write(records: readonly SinkRecord[]): Promise<void> {
+  async write({ records, positions }: SinkWork): Promise<void> {
     const { options, counters, trouble } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const { failure, refusals } = await this.#attempt(records);
+      const { failure, refusals, settled } = await this.#attempt({ records, positions });
       if (failure === undefined) {
         counters.records += records.length - refusals.length;
         if (refusals.length < records.length) trouble("");
-        await this.#dealWith(refusals);
+        await this.#dealWith(refusals.slice(settled));
         return;
       }
       const reason = writeProblem(failure.error);
       if (isRefused(failure.error)) {
-        await this.#refused(records, reason);
+        await this.#refused({ records, positions }, reason);
         return;
       }
       if (attempt >= options.retry.attempts) {
@@ -68,27 +83,33 @@ export class SinkWriter {
   }
 
   /** @throws when the write was given up because the connector ends */
-  async #attempt(
-    records: readonly SinkRecord[],
-  ): Promise<{ readonly failure?: { readonly error: unknown }; readonly refusals: readonly Refusal[] }> {
-    const { giveUp } = this.#options;
+  async #attempt(work: SinkWork): Promise<Attempt> {
+    const { giveUp, options } = this.#options;
     const refusals: Refusal[] = [];
+    let settled = 0;
     const refuse = (record: SinkRecord, reason: string) => void refusals.push({ record, reason });
+    const settleRefused = async (): Promise<void> => {
+      const unsettled = refusals.slice(settled);
+      if (options.onError === "retry" && unsettled[0] !== undefined) throw tryLater(unsettled[0].reason);
+      await this.#dealWith(unsettled);
+      settled += unsettled.length;
+    };
     try {
-      await this.#write({ records, refuse }, giveUp);
-      return { refusals };
+      await this.#write({ ...work, refuse, settleRefused }, giveUp);
+      return { refusals, settled };
     } catch (error) {
-      if (giveUp.aborted) throw error;
-      return { failure: { error }, refusals: [] };
+      if (giveUp.aborted || isStopped(error)) throw error;
+      return { failure: { error }, refusals: [], settled: 0 };
     }
   }
 
   /** A group that is refused as a whole: its halves are tried, until whoever is to blame is alone. */
-  async #refused(records: readonly SinkRecord[], reason: string): Promise<void> {
+  async #refused({ records, positions }: SinkWork, reason: string): Promise<void> {
     if (records.length > 1) {
       const middle = records.length >> 1;
-      await this.write(records.slice(0, middle));
-      await this.write(records.slice(middle));
+      const [first, second] = [records.slice(0, middle), records.slice(middle)];
+      await this.write({ records: first, positions: positionsOf(first, second[0]) });
+      await this.write({ records: second, positions });
       return;
     }
     await this.#dealWith(records.map((record) => ({ record, reason })));
@@ -106,7 +127,7 @@ export class SinkWriter {
     let problem: unknown = recordsRefused(reason);
     for (let attempt = 1; ; attempt++) {
       await this.pause(attempt, problem);
-      const { failure, refusals } = await this.#attempt([record]);
+      const { failure, refusals } = await this.#attempt({ records: [record], positions: [] });
       if (failure === undefined && refusals.length === 0) break;
       problem = failure?.error ?? recordsRefused(refusals[0]?.reason ?? reason);
     }
@@ -143,6 +164,10 @@ export class SinkWriter {
     logger.warn({ problem: reason, attempt, retryInMs: delayMs }, "write failed, trying again");
     await sleep(delayMs, undefined, { signal: stop });
   }
+}
+
+function isStopped(error: unknown): boolean {
+  return isFluvioError(error) && error.code === "FLV_CONNECTOR_STOPPED";
 }
 
 const STOPPED_HINT =

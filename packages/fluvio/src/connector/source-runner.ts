@@ -1,7 +1,7 @@
 import { type FluvioClient, parseSizeBytes, type SmartModuleStep, type TopicProducer } from "../client/index.ts";
 import { type FluvioError, isFluvioError, type Logger } from "../protocol/index.ts";
 import type { ConnectorConfig } from "./config.ts";
-import type { SourceRecord } from "./define.ts";
+import type { Checkpoint, SourceRecord } from "./define.ts";
 import { parseDuration } from "./durations.ts";
 import { errorText } from "./line-logger.ts";
 
@@ -28,6 +28,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
 export class SourceRunner {
   readonly #run: SourceRunOptions;
   readonly #producer: TopicProducer;
+  #places: Promise<void> = Promise.resolve();
 
   private constructor(run: SourceRunOptions, producer: TopicProducer) {
     this.#run = run;
@@ -58,6 +59,16 @@ export class SourceRunner {
     } catch (error) {
       if (!isRecordError(error)) throw error;
     }
+  }
+
+  /** {@link SourceContext.checkpoint} */
+  checkpoint(place: Checkpoint): void {
+    this.#places = this.#places
+      .then(async () => {
+        await this.flush();
+        await place.stored?.();
+      })
+      .catch((error: unknown) => this.#run.fail(error));
   }
 
   /** Loads the SmartModules of the cluster anew. @throws why they cannot run; then those of before go on */

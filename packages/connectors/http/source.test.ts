@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import type { ParameterValue } from "fluvio/connector";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkOptions } from "../../fluvio/src/connector/check.ts";
-import { connector } from "./index.ts";
+import { connector } from "./source.ts";
 
 /** One request as the server saw it. */
 interface Seen {
@@ -91,6 +91,9 @@ async function collect(
       if (records.length >= count) stop.abort();
     },
     flush: async () => {},
+    position: undefined,
+    checkpoint: () => {},
+    trouble: () => {},
   });
   expect(stop.signal.aborted, `deadline; logged ${JSON.stringify(lines)}`).toBe(true);
   return { records, lines };

@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import type { Fluvio } from "../../../fluvio/src/client/fluvio.ts";
-import { drain, text, useTestCluster } from "../../../fluvio/src/client/testing/cluster.ts";
-import type { ConnectorConfig, ParameterValue } from "../../../fluvio/src/connector/config.ts";
-import { fileMarker } from "../../../fluvio/src/connector/first-positions.ts";
-import type { RunnerMessage } from "../../../fluvio/src/connector/ipc.ts";
-import { type RunCounters, runConnector } from "../../../fluvio/src/connector/runner.ts";
-import { connector } from "../index.ts";
-import { Target } from "./target.ts";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
+import { drain, text, useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
+import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
+import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
+import type { RunnerMessage } from "../../fluvio/src/connector/ipc.ts";
+import { type RunCounters, runConnector } from "../../fluvio/src/connector/runner.ts";
 
 interface Line {
   readonly level: string;
@@ -17,7 +16,7 @@ interface Line {
   readonly message: string;
 }
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 
 /** Rejects when a test has waited long enough. */
 function lateness(what: () => string): Promise<never> {
@@ -28,8 +27,8 @@ function lateness(what: () => string): Promise<never> {
   return late;
 }
 
-/** A sink that runs in this process. */
-class Sink {
+/** A connector that runs in this process, as its own process would run it. */
+export class RunningConnector {
   readonly lines: Line[] = [];
   readonly messages: RunnerMessage[] = [];
   readonly counters: RunCounters = { records: 0, recordErrors: 0 };
@@ -38,7 +37,7 @@ class Sink {
   readonly #stop = new AbortController();
   #heard: (() => void)[] = [];
 
-  constructor(config: ConnectorConfig, endpoint: string, marker?: string) {
+  constructor(definition: ConnectorDefinition, config: ConnectorConfig, endpoint: string, marker?: string) {
     const at = (level: string) => (details: object, message: string) => {
       this.lines.push({ level, details: details as Line["details"], message });
       this.#wake();
@@ -48,7 +47,7 @@ class Sink {
       {
         config,
         file: "connect.yml",
-        secrets: {},
+        secrets: config.secrets,
         endpoint,
         logger,
         signal: this.#stop.signal,
@@ -57,7 +56,7 @@ class Sink {
           this.#wake();
         },
         marker: fileMarker(marker),
-        definition: connector,
+        definition,
         random: () => 0,
       },
       this.counters,
@@ -94,90 +93,104 @@ class Sink {
   }
 }
 
-/** HTTP sinks of one test file: a cluster, and for each test a server that they send to. */
-export interface Sinks {
+export interface StoredRecord {
+  readonly key: string | undefined;
+  readonly value: string;
+}
+
+/** A cluster for the connectors of one test file. */
+export interface TestConnectors {
   readonly fluvio: Fluvio;
-  readonly target: Target;
+  /** A folder of this test file. */
   readonly folder: string;
-  /** Starts a sink; it is stopped after the test. */
-  start(config: ConnectorConfig, marker?: string): Sink;
+  /** Starts a connector; it is stopped after the test. */
+  start(definition: ConnectorDefinition, config: ConnectorConfig, marker?: string): RunningConnector;
+  /** A configuration with a new name; a sink begins at the beginning and repeats failed writes at once. */
   config(
+    type: string,
     topic: string,
     parameters?: Readonly<Record<string, ParameterValue>>,
     more?: Partial<ConnectorConfig>,
   ): ConnectorConfig;
   newName(): string;
+  /** A new topic with these records. */
   topicWith(values: readonly string[], partitions?: number): Promise<string>;
   /** Keys are `k0`, `k1`, … */
   produce(topic: string, values: readonly string[]): Promise<void>;
-  stored(topic: string): Promise<{ key: string | undefined; value: string }[]>;
+  /** What is in the topic now. */
+  stored(topic: string): Promise<StoredRecord[]>;
+  /** The first `count` records of the topic, as soon as they are there. */
+  records(topic: string, count: number): Promise<StoredRecord[]>;
 }
 
-export function useSinks(): Sinks {
+export function useConnectors(): TestConnectors {
   const cluster = useTestCluster();
-  const running: Sink[] = [];
-  const state: { fluvio?: Fluvio; target?: Target; folder: string; names: number } = { folder: "", names: 0 };
+  const running: RunningConnector[] = [];
+  const state: { fluvio?: Fluvio; folder: string; names: number } = { folder: "", names: 0 };
   beforeAll(async () => {
     state.fluvio = await cluster.connect();
-    state.folder = await mkdtemp(join(tmpdir(), "fluvio-http-sink-"));
+    state.folder = await mkdtemp(join(tmpdir(), "fluvio-connectors-"));
   });
   afterAll(async () => {
     await state.fluvio?.close();
     await rm(state.folder, { recursive: true, force: true });
   });
-  beforeEach(async () => {
-    state.target = new Target();
-    await state.target.listen();
-  });
   afterEach(async () => {
-    for (const sink of running.splice(0)) await sink.stop().catch(() => {});
-    await state.target?.close();
+    for (const connector of running.splice(0)) await connector.stop().catch(() => {});
   });
-  const newName = () => `sink-${++state.names}`;
-  const sinks: Sinks = {
+  const newName = () => `connector-${++state.names}`;
+  const connectors: TestConnectors = {
     get fluvio() {
       return state.fluvio as Fluvio;
-    },
-    get target() {
-      return state.target as Target;
     },
     get folder() {
       return state.folder;
     },
-    start: (config, marker) => {
-      const sink = new Sink(config, cluster.address, marker);
-      running.push(sink);
-      return sink;
+    start: (definition, config, marker) => {
+      const connector = new RunningConnector(definition, config, cluster.address, marker);
+      running.push(connector);
+      return connector;
     },
-    config: (topic, parameters = {}, more = {}) => ({
+    config: (type, topic, parameters = {}, more = {}) => ({
       name: newName(),
-      type: "http-sink",
+      type,
       topic,
       version: "latest",
       parameters: {
-        endpoint: sinks.target.url,
-        retry: { "initial-delay": "2ms", "max-delay": "20ms" },
+        ...(type.endsWith("-sink") ? { retry: { "initial-delay": "2ms", "max-delay": "20ms" } } : {}),
         ...parameters,
       },
       secrets: {},
-      consumer: { offset: { start: "beginning", strategy: "manual" } },
+      ...(type.endsWith("-sink") ? { consumer: { offset: { start: "beginning", strategy: "manual" as const } } } : {}),
       transforms: [],
       ...more,
     }),
     newName,
     topicWith: async (values, partitions = 1) => {
-      const topic = await sinks.fluvio.admin().createTopic(cluster.topicName(), { partitions });
-      await sinks.produce(topic, values);
+      const topic = await connectors.fluvio.admin().createTopic(cluster.topicName(), { partitions });
+      await connectors.produce(topic, values);
       return topic;
     },
     produce: async (topic, values) => {
-      await using producer = await sinks.fluvio.topicProducer(topic);
+      await using producer = await connectors.fluvio.topicProducer(topic);
       await producer.sendAll(values.map((value, index) => ({ key: `k${index}`, value })));
     },
     stored: async (topic) => {
-      const consumer = await sinks.fluvio.consumer({ topic, offset: "beginning", disableContinuous: true });
+      const consumer = await connectors.fluvio.consumer({ topic, offset: "beginning", disableContinuous: true });
       return (await drain(consumer)).map(({ key, value }) => ({ key: text(key), value: text(value) ?? "" }));
     },
+    records: async (topic, count) => {
+      const found: StoredRecord[] = [];
+      await using consumer = await connectors.fluvio.consumer({ topic, offset: "beginning" });
+      const late = lateness(() => `only ${found.length} of ${count} records in ${topic}: ${JSON.stringify(found)}`);
+      const records = consumer[Symbol.asyncIterator]();
+      while (found.length < count) {
+        const next = await Promise.race([records.next(), late]);
+        if (next.done === true) break;
+        found.push({ key: text(next.value.key), value: text(next.value.value) ?? "" });
+      }
+      return found;
+    },
   };
-  return sinks;
+  return connectors;
 }
