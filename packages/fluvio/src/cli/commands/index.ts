@@ -45,7 +45,7 @@ export const nouns: readonly Noun[] = [
   {
     name: "connector",
     summary: "Connectors that the cluster runs",
-    load: async () => (await import("./connector.ts")).connectorCommands,
+    load: async () => (await import("./connector/connector.ts")).connectorCommands,
   },
   {
     name: "profile",

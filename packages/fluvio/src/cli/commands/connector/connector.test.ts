@@ -4,13 +4,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
-import { compileSdk } from "../../../../../tests/fixtures/build-sdk.ts";
-import { freePort } from "../../../../../tests/free-port.ts";
-import { Program } from "../testing/program.ts";
-import { type CliResult, runCli } from "../testing/run.ts";
+import { buildAs } from "../../../../../../tests/fixtures/build-as.ts";
+import { compileSdk } from "../../../../../../tests/fixtures/build-sdk.ts";
+import { freePort } from "../../../../../../tests/free-port.ts";
+import { Program } from "../../testing/program.ts";
+import { type CliResult, runCli } from "../../testing/run.ts";
 
-const CATFACT_MAP = new URL("../../../../../examples/cat-facts/catfact-map/index.ts", import.meta.url).pathname;
+const CATFACT_MAP = new URL("../../../../../../examples/cat-facts/catfact-map/index.ts", import.meta.url).pathname;
 
 /** Managed connectors in a real background cluster, against an HTTP server of the test. */
 let home: string;

@@ -1,0 +1,8 @@
+import type { Command } from "../../command.ts";
+import { create, update } from "./create.ts";
+import { remove } from "./delete.ts";
+import { config, describe } from "./describe.ts";
+import { list } from "./list.ts";
+import { logs } from "./logs.ts";
+
+export const connectorCommands: readonly Command[] = [create, update, list, describe, config, logs, remove];
