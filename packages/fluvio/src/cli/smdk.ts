@@ -18,7 +18,7 @@ const version = command({
   noun: "version",
   summary: "Version of the program",
   run: async (_input, io) => {
-    const { ownManifest } = await import("../smdk/index.ts");
+    const { ownManifest } = await import("../npm/index.ts");
     io.stdout.print((await ownManifest()).version);
     return 0;
   },
@@ -30,7 +30,7 @@ const hub = command({
   args: { id: optionalArg({ name: "id", summary: "Only the name that you publish under" }) },
   check: ({ id }) => (id === undefined || id === "id" ? undefined : `unrecognized subcommand '${id}'`),
   run: async ({ id }, io) => {
-    const { runNpm } = await import("../smdk/index.ts");
+    const { runNpm } = await import("../npm/index.ts");
     const npm = { cwd: io.cwd, env: io.env, signal: io.signal };
     if (id === undefined) io.stdout.print((await runNpm(["config", "get", "registry"], npm)).trim());
     else io.stdout.print((await runNpm(["whoami"], npm)).trim());

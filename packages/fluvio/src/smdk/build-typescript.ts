@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { ownManifest } from "./installation.ts";
+import { ownManifest } from "../npm/index.ts";
 import { moduleFileName, type Project, TARGET_DIR } from "./project.ts";
 
 interface TypeScriptBuildOptions {

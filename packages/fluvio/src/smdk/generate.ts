@@ -1,7 +1,7 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { installationDir, ownManifest } from "../npm/index.ts";
 import { flvError } from "../protocol/index.ts";
-import { installationDir, ownManifest } from "./installation.ts";
 import type { Answers } from "./templates/answers.ts";
 import { projectFiles } from "./templates/common.ts";
 

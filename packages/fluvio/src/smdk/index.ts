@@ -1,9 +1,7 @@
 export { type Built, buildProject } from "./build.ts";
 export { rustOptionsOf } from "./build-rust.ts";
 export { generateProject } from "./generate.ts";
-export { ownManifest, resolverUrl } from "./installation.ts";
 export { officialModules } from "./library.ts";
-export { runNpm } from "./npm.ts";
 export type { OfferedModule } from "./offered.ts";
 export { noGroup, PACK_DIR, type Packed, packProject } from "./pack.ts";
 export { parsePackageFile, withVisibility } from "./package-file.ts";

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { installationDir } from "./installation.ts";
+import { installationDir } from "../npm/index.ts";
 import type { OfferedModule } from "./offered.ts";
 import { parsePackageFile } from "./package-file.ts";
 

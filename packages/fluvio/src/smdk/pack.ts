@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type NpmOptions, runNpm } from "../npm/index.ts";
 import { flvError } from "../protocol/index.ts";
 import type { Built } from "./build.ts";
-import { type NpmOptions, runNpm } from "./npm.ts";
 import { moduleFileName, PACKAGE_FILE, type Project } from "./project.ts";
 
 /** Where packages are made, below the project. */

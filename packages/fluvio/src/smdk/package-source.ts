@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, open, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
+import { type NpmOptions, runNpm } from "../npm/index.ts";
 import { flvError } from "../protocol/index.ts";
-import { type NpmOptions, runNpm } from "./npm.ts";
 import { type OfferedModule, offeredModules } from "./offered.ts";
 
 /** Bounds of a tarball, so that a small file cannot fill the memory. */

@@ -34,7 +34,8 @@ export const smartmodulePublish = command({
     { command: "fluvio smartmodule publish" },
   ],
   run: async ({ pack, readme, publicYes, dryRun, ...build }, io) => {
-    const { packProject, runNpm } = await import("../../../smdk/index.ts");
+    const { packProject } = await import("../../../smdk/index.ts");
+    const { runNpm } = await import("../../../npm/index.ts");
     const { project, built } = await buildHere(io, io.cwd, build);
     const npm = { env: io.env, signal: io.signal };
     const packed = await packProject(project, built, {

@@ -153,7 +153,7 @@ function noModule(error: unknown): unknown {
 
 /** Runs `node --test` in the project; its `fluvio/testing` is this installation's where it has none of its own. */
 async function runProjectTests(io: Io, dir: string): Promise<number> {
-  const { resolverUrl } = await import("../../../smdk/index.ts");
+  const { resolverUrl } = await import("../../../npm/index.ts");
   const child = spawn(process.execPath, ["--import", resolverUrl(), "--test", "--test-reporter=spec"], {
     cwd: dir,
     env: io.env,

@@ -42,7 +42,7 @@ export async function runNpm(args: readonly string[], options: NpmOptions): Prom
   });
   if (exitCode === 0) return stdout;
   throw flvError("FLV_PACKAGE", `npm ${args[0]} failed: ${complaint(stderr, exitCode)}`, {
-    details: { args, exitCode },
+    details: { args, exitCode, npmCode: /^npm (?:error|ERR!) code (\S+)/m.exec(stderr)?.[1] },
   });
 }
 

@@ -19,5 +19,5 @@ export async function ownManifest(): Promise<{ readonly name: string; readonly v
  * of its own.
  */
 export function resolverUrl(): string {
-  return new URL("../../dist/smdk/resolver.js", import.meta.url).href;
+  return new URL("../../dist/npm/resolver.js", import.meta.url).href;
 }
