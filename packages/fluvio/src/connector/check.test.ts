@@ -22,6 +22,7 @@ const source = defineSource({
     mode: field.oneOf(["fast", "slow"], { doc: "pace", default: "fast" }),
     headers: field.pairs({ doc: "request headers", aliases: ["header"] }),
     note: field.optionalText({ doc: "anything" }),
+    token: field.text({ doc: "who we are", default: "nobody", secret: "TOKEN" }),
     batch: field.map(
       {
         size: field.integer({ doc: "records", default: "10", min: 1, max: 99 }),
@@ -57,9 +58,32 @@ function refused(work: () => unknown): FluvioError {
 }
 
 describe("options", () => {
+  test("of durations may be written in seconds and nanoseconds", () => {
+    expect(check({ every: { secs: "2", nanos: "500000000" } }).every).toBe(2500);
+    expect(refused(() => check({ every: { secs: "2", mins: "1" } })).message).toContain("is not a duration");
+  });
+
+  test("of URLs may be a bare host", () => {
+    const bare = field.url(["mqtt", "mqtts"], { doc: "broker", bareScheme: "mqtt" });
+    expect(bare.parse("broker:1883")).toEqual(new URL("mqtt://broker:1883"));
+    expect(bare.parse("mqtts://broker")).toEqual(new URL("mqtts://broker"));
+    expect(bare.safeParse("http://broker").success).toBe(false);
+  });
+
+  test("that are absent are taken from the secret that stands in for them", () => {
+    const given = (parameters: Readonly<Record<string, ParameterValue>>, secrets: Readonly<Record<string, string>>) =>
+      checkOptions(source, config({ url: "http://localhost/", ...parameters }), "connect.yml", secrets).token;
+    expect(given({}, {})).toBe("nobody");
+    expect(given({}, { TOKEN: "abc", OTHER: "x" })).toBe("abc");
+    expect(given({ token: "mine" }, { TOKEN: "abc" })).toBe("mine");
+    const meta = field.fieldMeta(source.config.shape.token);
+    expect(meta).toMatchObject({ isSecret: true, description: "who we are; when absent, the secret `TOKEN`" });
+  });
+
   test("have defaults", () => {
     expect(check({})).toEqual({
       url: new URL("http://localhost/"),
+      token: "nobody",
       every: 10_000,
       "max-size": 1_000_000,
       count: 3,

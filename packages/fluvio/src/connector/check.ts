@@ -15,12 +15,14 @@ export interface CheckedDefinition<S extends ConfigSchema> {
 /**
  * Checks a connector's own options against its schema and converts them.
  * @param file as the user named it, for messages
+ * @param secrets values of the declared secrets: some options are taken from there when the file does not have them
  * @throws FLV_CONNECTOR_INVALID with the first offending key, its value and the nearest valid name
  */
 export function checkOptions<S extends ConfigSchema>(
   definition: CheckedDefinition<S>,
   config: ConnectorConfig,
   file: string,
+  secrets: Readonly<Record<string, string>> = config.secrets,
 ): z.output<S> {
   const place = { file };
   const shape: Readonly<Record<string, z.ZodType>> = definition.config.shape;
@@ -57,6 +59,11 @@ export function checkOptions<S extends ConfigSchema>(
       throw problem(place, `\`parameters.${written}\` no longer exists`, removed[1], { key: `parameters.${written}` });
     }
     throw unknownKey(place, "parameters", written, [...Object.keys(shape), ...COMMON_PARAMETERS.keys()]);
+  }
+  for (const [key, field] of Object.entries(shape)) {
+    const { secret = "" } = fieldMeta(field);
+    const value = secrets[secret];
+    if (given[key] === undefined && value !== undefined) given[key] = value;
   }
   const result = definition.config.safeParse(given);
   if (result.success) return result.data;

@@ -15,6 +15,8 @@ export interface FieldText {
   readonly aliases?: readonly string[];
   /** Whether the value must never be shown, such as a password or a URL that holds one. */
   readonly isSecret?: boolean;
+  /** Name of the secret whose value is taken when the option is absent. */
+  readonly secret?: string;
 }
 
 export interface FieldMeta {
@@ -25,6 +27,8 @@ export interface FieldMeta {
   readonly default?: string;
   /** The value is never shown: not in descriptions, not in logs. */
   readonly isSecret: boolean;
+  /** Name of the secret that stands in for the option. */
+  readonly secret?: string;
   /** Of a map: its keys. */
   readonly fields?: Fields;
 }
@@ -32,10 +36,11 @@ export interface FieldMeta {
 type Fields = Readonly<Record<string, z.ZodType>>;
 
 const metaOf = (text: FieldText & Fallback, kind: string) => ({
-  description: text.doc,
+  description: text.secret === undefined ? text.doc : `${text.doc}; when absent, the secret \`${text.secret}\``,
   kind,
   aliases: text.aliases ?? [],
-  isSecret: text.isSecret ?? false,
+  isSecret: text.isSecret ?? text.secret !== undefined,
+  ...(text.secret === undefined ? {} : { secret: text.secret }),
   ...(text.default === undefined ? {} : { defaultText: text.default }),
 });
 
@@ -47,6 +52,7 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
     kind: typeof meta.kind === "string" ? meta.kind : "text",
     aliases: Array.isArray(meta.aliases) ? meta.aliases.filter((one) => typeof one === "string") : [],
     isSecret: meta.isSecret === true,
+    ...(typeof meta.secret === "string" ? { secret: meta.secret } : {}),
     ...(typeof meta.defaultText === "string" ? { default: meta.defaultText } : {}),
     ...(typeof meta.fields === "object" && meta.fields !== null ? { fields: meta.fields as Fields } : {}),
   };
@@ -88,7 +94,7 @@ export function optionalText(options: FieldText): z.ZodType<string | undefined> 
   return z.string("is not text").optional().meta(metaOf(options, "text"));
 }
 
-/** A span of time in milliseconds: `10s`, `1 m`, `150ms`; a bare number means seconds. */
+/** A span of time in milliseconds: `10s`, `1 m`, `150ms`, `{ secs: 1, nanos: 0 }`; a bare number means seconds. */
 export function duration(options: FieldText & Fallback & { readonly minMs?: number }): z.ZodType<number> {
   const min = options.minMs ?? 0;
   const expected = `a duration${min > 0 ? ` of at least ${min} ms` : ""} such as 10s, 1m or 150ms`;
@@ -96,7 +102,15 @@ export function duration(options: FieldText & Fallback & { readonly minMs?: numb
     const ms = parseDuration(given);
     return Number.isFinite(ms) && ms >= min ? ms : undefined;
   });
-  return withFallback(schema, options, "duration");
+  return withFallback(z.preprocess(secondsAndNanos, schema) as z.ZodType<number, string>, options, "duration");
+}
+
+/** The form of a duration that files of the newer kind have, as text. */
+function secondsAndNanos(given: unknown): unknown {
+  if (typeof given !== "object" || given === null || !("secs" in given)) return given;
+  const { secs, nanos = "0", ...rest } = given as Readonly<Record<string, unknown>>;
+  const ms = Number(secs) * 1000 + Number(nanos) / 1e6;
+  return Object.keys(rest).length === 0 && Number.isFinite(ms) ? `${Math.round(ms)}ms` : given;
 }
 
 /** A size in bytes: `1 MB`, `2KB`, `1KiB`, `512`. */
@@ -146,10 +160,17 @@ export function httpUrl(options: FieldText): z.ZodType<URL> {
   return withFallback(schema, options, "URL");
 }
 
-/** An absolute URL of one of a few schemes, such as `["postgres", "postgresql"]`. */
-export function url(schemes: readonly string[], options: FieldText & Fallback): z.ZodType<URL> {
+/**
+ * An absolute URL of one of a few schemes, such as `["postgres", "postgresql"]`.
+ * @param options `bareScheme`: taken for a bare `host:port`
+ */
+export function url(
+  schemes: readonly string[],
+  options: FieldText & Fallback & { readonly bareScheme?: string },
+): z.ZodType<URL> {
+  const { bareScheme } = options;
   const schema = converted(`a URL that begins with ${schemes.map((one) => `${one}://`).join(" or ")}`, (given) => {
-    const parsed = new URL(given);
+    const parsed = new URL(bareScheme === undefined || given.includes("://") ? given : `${bareScheme}://${given}`);
     return schemes.includes(parsed.protocol.slice(0, -1)) ? parsed : undefined;
   });
   return withFallback(schema, options, "URL");

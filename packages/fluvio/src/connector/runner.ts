@@ -70,7 +70,7 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
   const { config, logger, file, signal } = options;
   const filled = { ...config, parameters: fillSecrets(config.parameters, options.secrets, file) };
   const definition = options.definition ?? (await loadDefinition(filled, file));
-  const ownConfig = checkOptions(definition, filled, file);
+  const ownConfig = checkOptions(definition, filled, file, options.secrets);
   const references = moduleReferences(filled, definition.direction, file);
   const sink = definition.direction === "sink" ? sinkOptions(filled, file) : undefined;
   await using client = await Fluvio.connect({

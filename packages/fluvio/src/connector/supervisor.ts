@@ -253,7 +253,7 @@ export async function validateConnector(
   const definition = await loadDefinition(config, file);
   const secrets = resolveSecrets(config, lookup, file);
   const filled = { ...config, parameters: fillSecrets(config.parameters, secrets, file) };
-  checkOptions(definition, filled, file);
+  checkOptions(definition, filled, file, secrets);
   moduleReferences(filled, definition.direction, file);
   if (definition.direction === "sink") sinkOptions(filled, file);
 }
