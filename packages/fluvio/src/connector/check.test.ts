@@ -57,6 +57,35 @@ function refused(work: () => unknown): FluvioError {
   throw new Error("it was accepted");
 }
 
+describe("fields of a connector's own", () => {
+  const own = defineSource({
+    ...source,
+    config: z.object({
+      even: field.parsed("an even number", (text) => (Number(text) % 2 === 0 ? Number(text) : undefined), {
+        doc: "pairs",
+        kind: "even number",
+        default: "2",
+      }),
+      json: field.optionalParsed("JSON", (text) => JSON.parse(text) as unknown, { doc: "more", kind: "JSON" }),
+      lines: field.texts({ doc: "lines", default: "a,b", commas: false }),
+    }),
+  });
+  const read = (parameters: Readonly<Record<string, ParameterValue>>) =>
+    checkOptions(own, config(parameters), "connect.yml");
+
+  test("are read by its function", () => {
+    expect(read({})).toEqual({ even: 2, json: undefined, lines: ["a,b"] });
+    expect(read({ even: "4", json: "[1]", lines: ["c", "d,e"] })).toEqual({ even: 4, json: [1], lines: ["c", "d,e"] });
+  });
+
+  test("are refused when it cannot read them", () => {
+    expect(refused(() => read({ even: "3" })).message).toContain(
+      '`parameters.even` is "3", which is not an even number',
+    );
+    expect(refused(() => read({ json: "{" })).message).toContain('`parameters.json` is "{", which is not JSON');
+  });
+});
+
 describe("options", () => {
   test("of durations may be written in seconds and nanoseconds", () => {
     expect(check({ every: { secs: "2", nanos: "500000000" } }).every).toBe(2500);

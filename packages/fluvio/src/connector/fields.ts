@@ -176,13 +176,34 @@ export function url(
   return withFallback(schema, options, "URL");
 }
 
-/** Several texts: a list, or one text with commas between them. At least one. */
-export function texts(options: FieldText & Fallback): z.ZodType<readonly string[]> {
+/** Text that the connector's own function reads; what it cannot read (a throw or `undefined`) is refused as not `expected`. */
+export function parsed<T>(
+  expected: string,
+  parse: (text: string) => T | undefined,
+  options: FieldText & Fallback & { readonly kind: string },
+): z.ZodType<T> {
+  return withFallback(converted(expected, parse), options, options.kind);
+}
+
+/** As {@link parsed}, and it may be absent. */
+export function optionalParsed<T>(
+  expected: string,
+  parse: (text: string) => T | undefined,
+  options: FieldText & { readonly kind: string },
+): z.ZodType<T | undefined> {
+  return converted(expected, parse).optional().meta(metaOf(options, options.kind)) as unknown as z.ZodType<
+    T | undefined
+  >;
+}
+
+/** Several texts: a list, or one text with commas between them (unless `commas` is false). At least one. */
+export function texts(options: FieldText & Fallback & { readonly commas?: boolean }): z.ZodType<readonly string[]> {
   const given = z.union([z.string(), z.array(z.string())], "is not a list of texts");
   const full = options.default === undefined ? given : given.prefault(options.default);
   return full
     .transform((value, context): readonly string[] => {
-      const found = (typeof value === "string" ? value.split(",") : value).map((one) => one.trim());
+      const list = typeof value !== "string" ? value : options.commas === false ? [value] : value.split(",");
+      const found = list.map((one) => one.trim());
       if (found.length === 0 || found.includes("")) context.addIssue({ code: "custom", message: "has an empty entry" });
       return found;
     })
