@@ -128,6 +128,21 @@ export interface SmartModuleCounters extends Omit<SmartModuleStats, "timeMicros"
   readonly timeMs: number;
 }
 
+/** Where a source connector goes on. */
+export interface ConnectorPosition {
+  readonly name: string;
+  /** JSON; what it means is the connector's. */
+  readonly position: unknown;
+  /** Names the run of the connector that had it kept. */
+  readonly writer: string;
+  readonly modifiedTimeMs: number;
+}
+
+export interface ConnectorPositionChange extends Pick<ConnectorPosition, "name" | "position" | "writer"> {
+  /** Writer of the position that was read before; `undefined` when there was none. */
+  readonly follows: string | undefined;
+}
+
 /** What became of running streams and connectors. */
 export interface SmartModuleSwitch {
   readonly streams: number;
@@ -242,6 +257,21 @@ export interface FluvioAdmin {
     name: string,
     options?: AbortOptions & { readonly follow?: boolean },
   ): AsyncIterableIterator<Uint8Array>;
+
+  /** Where a source connector goes on. @returns `undefined` when nothing is kept @throws FLV_UNSUPPORTED likewise */
+  connectorPosition(name: string, options?: AbortOptions): Promise<ConnectorPosition | undefined>;
+  /** Positions of all source connectors, in order of names. @throws FLV_UNSUPPORTED likewise */
+  connectorPositions(options?: AbortOptions): Promise<readonly ConnectorPosition[]>;
+  /**
+   * Drops what is kept: started again, the connector begins anew. One that runs ends with an error at its next checkpoint.
+   * @returns what was removed @throws FLV_UNSUPPORTED likewise
+   */
+  resetConnectorPosition(name: string, options?: AbortOptions): Promise<ConnectorPosition | undefined>;
+  /**
+   * Keeps a position durably, for whoever runs connectors; ask for {@link connectorPosition} first.
+   * @throws FLV_CONNECTOR_POSITION when it is too large, was reset, or another run has kept one
+   */
+  keepConnectorPosition(change: ConnectorPositionChange, options?: AbortOptions): Promise<void>;
 
   // names of @fluvio/client
 

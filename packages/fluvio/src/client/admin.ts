@@ -3,7 +3,6 @@ import {
   type CustomSpuKey,
   type CustomSpuSpecInput,
   compress,
-  connectorLogsApi,
   createApi,
   type DeleteRequestInput,
   decompress,
@@ -46,6 +45,7 @@ import type {
 import { askAggregateStates } from "./aggregate-states.ts";
 import type { Cluster } from "./cluster.ts";
 import { CustomSpuSpec, SpuGroupSpec } from "./compat-values.ts";
+import { ConnectorAdmin } from "./connector-admin.ts";
 import { askExtension } from "./extension.ts";
 import { toTopicSpec } from "./topic-spec.ts";
 import { watchObjects } from "./watch.ts";
@@ -61,10 +61,11 @@ const abortOf = (options: AbortOptions): AbortOptions =>
   options.signal === undefined ? {} : { signal: options.signal };
 
 /** {@link FluvioAdmin} over the connection to the SC. */
-export class Admin implements FluvioAdmin {
+export class Admin extends ConnectorAdmin implements FluvioAdmin {
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster) {
+    super(cluster);
     this.#cluster = cluster;
   }
 
@@ -358,19 +359,6 @@ export class Admin implements FluvioAdmin {
 
   async deleteConnector(name: string, options: AbortOptions = {}): Promise<void> {
     await this.#delete({ label: "ManagedConnector", body: { key: name, force: false } }, name, options);
-  }
-
-  async *connectorLogs(
-    name: string,
-    options: AbortOptions & { readonly follow?: boolean } = {},
-  ): AsyncGenerator<Uint8Array> {
-    const { connection } = await this.#cluster.session(abortOf(options));
-    const request = { name, fromByte: 0, follow: options.follow ?? false };
-    for await (const reply of connection.stream(connectorLogsApi, request, abortOf(options))) {
-      if (reply.error.name !== "None") throw toFluvioError(reply.error, { name });
-      if (reply.chunk.length > 0) yield reply.chunk;
-      if (reply.end) return;
-    }
   }
 }
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   AggregateStatesResponse,
   aggregateStatesApi,
+  ConnectorPositionsResponse,
+  connectorPositionsApi,
   decode,
   encode,
   InspectSmartModulesResponse,
@@ -137,10 +139,21 @@ describe("bytes of the extensions", () => {
     );
   });
 
-  it("are keys that no API of the original has, and never change", () => {
-    const keys = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi, aggregateStatesApi].map(
-      ({ key }) => key,
+  it("ConnectorPositions", () => {
+    const request = { action: "keep", name: "c", position: Buffer.from("7"), writer: "w", follows: "v" } as const;
+    expect(toHex(encode(connectorPositionsApi.request, request, 0))).toBe(
+      ["01", "01000163", "0000000137", "000177", "01000176"].join(""),
     );
-    expect(keys).toEqual([30002, 30003, 30004, 30005]);
+    const positions = [{ name: "c", position: Buffer.from("7"), writer: "w", modifiedTimeMs: 5 }];
+    const response = { error: { name: "None" }, superseded: true, positions } as const;
+    expect(toHex(encode(ConnectorPositionsResponse, response, 0))).toBe(
+      ["0000", "01", "00000001", "000163", "0000000137", "000177", "0000000000000005"].join(""),
+    );
+  });
+
+  it("are keys that no API of the original has, and never change", () => {
+    const smartModules = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi, aggregateStatesApi];
+    expect(smartModules.map(({ key }) => key)).toEqual([30002, 30003, 30004, 30005]);
+    expect(connectorPositionsApi.key).toBe(30006);
   });
 });

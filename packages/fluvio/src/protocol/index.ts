@@ -46,6 +46,15 @@ export {
   type ConnectorLogsResponseInput,
   connectorLogsApi,
 } from "./apis/sc/connector-logs.ts";
+export {
+  CONNECTOR_POSITION_BYTES_MAX,
+  ConnectorPositionsRequest,
+  type ConnectorPositionsRequestInput,
+  ConnectorPositionsResponse,
+  type ConnectorPositionsResponseInput,
+  connectorPositionsApi,
+  KeptConnectorPosition,
+} from "./apis/sc/connector-positions.ts";
 export { CreateRequest, type CreateRequestInput, createApi } from "./apis/sc/create.ts";
 export { DeleteRequest, type DeleteRequestInput, deleteApi } from "./apis/sc/delete.ts";
 export {

@@ -35,6 +35,7 @@ describe("every API at every version", () => {
       "AggregateStates 30005",
       "ApiVersions 18",
       "ConnectorLogs 30001",
+      "ConnectorPositions 30006",
       "Create 1001",
       "Delete 1002",
       "DeleteConsumerOffset 1007",

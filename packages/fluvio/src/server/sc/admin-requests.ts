@@ -1,5 +1,6 @@
 import type { CreateRequest, DeleteRequest, StatusInput, UpdateRequest } from "../../protocol/index.ts";
 import type { AggregateStates } from "./aggregate-states.ts";
+import type { ConnectorPositions } from "./connector-positions.ts";
 import type { Connectors } from "./connectors.ts";
 import type { PlainObjects } from "./plain-objects.ts";
 import { errorStatus } from "./refusal.ts";
@@ -19,6 +20,7 @@ export interface AdminParts {
   readonly aggregateStates: AggregateStates;
   readonly plain: PlainObjects;
   readonly connectors: Connectors;
+  readonly connectorPositions: ConnectorPositions;
 }
 
 const UNKNOWN_OBJECT = "unknown admin object type";

@@ -7,6 +7,7 @@ import {
 } from "../../protocol/index.ts";
 import { readConnectorConfig, withKnownSecrets, withoutSecrets } from "./connector-config.ts";
 import type { ConnectorHost, ConnectorStatus } from "./connector-host.ts";
+import type { ConnectorPositions } from "./connector-positions.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { didYouMean, objectNameProblem } from "./names.ts";
 import { isRefusal, okStatus, refusal } from "./refusal.ts";
@@ -26,16 +27,25 @@ const TOPIC_SPEC: TopicSpec = {
   system: false,
 };
 
+export interface ConnectorsParts {
+  readonly context: ScContext;
+  readonly topics: Topics;
+  readonly positions: ConnectorPositions;
+  readonly host: ConnectorHost | undefined;
+}
+
 /** Keeps managed connectors and has the host run them. Without a host they are kept but not run. */
 export class Connectors {
   readonly #context: ScContext;
   readonly #topics: Topics;
+  readonly #positions: ConnectorPositions;
   readonly #host: ConnectorHost | undefined;
   readonly #mutex = new KeyedMutex();
 
-  constructor(context: ScContext, topics: Topics, host: ConnectorHost | undefined) {
+  constructor({ context, topics, positions, host }: ConnectorsParts) {
     this.#context = context;
     this.#topics = topics;
+    this.#positions = positions;
     this.#host = host;
     host?.onStatus((name, status) => this.#statusChanged(name, status));
   }
@@ -75,9 +85,12 @@ export class Connectors {
   delete(name: string): Promise<StatusInput> {
     return this.#mutex.run(name, async () => {
       this.#existing(name);
-      await this.#context.metadata.commit([{ type: "delete", label: "ManagedConnector", name }]);
-      this.#context.stores.connectors.delete(name);
-      await this.#host?.remove(name);
+      // what its process still wants kept while it ends is of no use to a later connector of the name
+      await this.#positions.dropWith(name, async (dropPosition) => {
+        await this.#context.metadata.commit([{ type: "delete", label: "ManagedConnector", name }, dropPosition]);
+        this.#context.stores.connectors.delete(name);
+        await this.#host?.remove(name);
+      });
       return okStatus(name);
     });
   }

@@ -6,6 +6,7 @@ import {
   decode,
   encode,
   flvError,
+  KeptConnectorPosition,
   type MetadataOf,
   OBJECTS,
   type ObjectLabel,
@@ -19,6 +20,8 @@ const SCHEMA_VERSION = 1;
 const OBJECT_VERSION = 19;
 /** Inspections are stored as the wire has them, likewise. */
 const INSPECTION_VERSION = 0;
+/** Positions of connectors likewise. */
+const POSITION_VERSION = 0;
 /**
  * Room that is kept inside the store's file, so that topics can be deleted when the disk is full: every commit writes
  * pages anew before old ones are free.
@@ -44,6 +47,8 @@ export type MetadataChange =
   | { readonly type: "deletePayload"; readonly name: string }
   | { readonly type: "putInspection"; readonly inspection: SmartModuleInspection }
   | { readonly type: "deleteInspection"; readonly name: string }
+  | { readonly type: "putConnectorPosition"; readonly kept: KeptConnectorPosition }
+  | { readonly type: "deleteConnectorPosition"; readonly name: string }
   | { readonly type: "putRemoval"; readonly removal: Removal }
   | { readonly type: "deleteRemoval"; readonly removal: Removal };
 
@@ -55,6 +60,8 @@ export interface MetadataStore extends AsyncDisposable {
   removals(): readonly Removal[];
   /** What was found in stored SmartModules; what cannot be read is left out, as it can be found anew. */
   inspections(): readonly SmartModuleInspection[];
+  /** Positions of source connectors; one that cannot be read is left out: that connector begins anew. */
+  connectorPositions(): readonly KeptConnectorPosition[];
   /** Payload of a SmartModule, a copy; `undefined` when there is none. */
   payload(name: string): Uint8Array | undefined;
   /**
@@ -142,6 +149,7 @@ class LmdbMetadataStore implements MetadataStore {
   readonly #payloads: Database<Uint8Array, string>;
   readonly #removals: Database<Uint8Array, string>;
   readonly #inspections: Database<Uint8Array, string>;
+  readonly #positions: Database<Uint8Array, string>;
   #closed = false;
 
   constructor(root: RootDatabase, path: string, schema: Database<Uint8Array, string>, isNew: boolean) {
@@ -153,6 +161,7 @@ class LmdbMetadataStore implements MetadataStore {
     this.#payloads = root.openDB({ name: "payloads", encoding: "binary" });
     this.#removals = root.openDB({ name: "removals", encoding: "binary" });
     this.#inspections = root.openDB({ name: "inspections", encoding: "binary" });
+    this.#positions = root.openDB({ name: "connector-positions", encoding: "binary" });
   }
 
   load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[] {
@@ -178,13 +187,12 @@ class LmdbMetadataStore implements MetadataStore {
   }
 
   inspections(): readonly SmartModuleInspection[] {
-    return [...this.#inspections.getRange({})].flatMap(({ value }) => {
-      try {
-        return decode(SmartModuleInspection, value, INSPECTION_VERSION);
-      } catch {
-        return [];
-      }
-    });
+    return readable(this.#inspections, (value) => decode(SmartModuleInspection, value, INSPECTION_VERSION));
+  }
+
+  connectorPositions(): readonly KeptConnectorPosition[] {
+    // the store's memory is not ours to keep
+    return readable(this.#positions, (value) => decode(KeptConnectorPosition, value.slice(), POSITION_VERSION));
   }
 
   payload(name: string): Uint8Array | undefined {
@@ -246,6 +254,12 @@ class LmdbMetadataStore implements MetadataStore {
       }
       case "deleteInspection":
         return { db: this.#inspections, key: change.name, value: undefined };
+      case "putConnectorPosition": {
+        const value = encode(KeptConnectorPosition, change.kept, POSITION_VERSION);
+        return { db: this.#positions, key: change.kept.name, value };
+      }
+      case "deleteConnectorPosition":
+        return { db: this.#positions, key: change.name, value: undefined };
       case "putRemoval":
         return {
           db: this.#removals,
@@ -263,6 +277,17 @@ class LmdbMetadataStore implements MetadataStore {
     // waits for transactions under way
     await this.#root.close();
   }
+}
+
+/** Entries without those that cannot be read. */
+function readable<T>(db: Database<Uint8Array, string>, read: (value: Uint8Array) => T): readonly T[] {
+  return [...db.getRange({})].flatMap(({ value }) => {
+    try {
+      return read(value);
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Names a removal. */

@@ -5,6 +5,7 @@ import {
   apiVersionsApi,
   type ConnectorLogsRequest,
   connectorLogsApi,
+  connectorPositionsApi,
   createApi,
   decode,
   deleteApi,
@@ -85,6 +86,10 @@ export class PublicApi {
         return this.#refuseMirroring(header, body, connection);
       case connectorLogsApi.key:
         return this.#startLog(header, decode(connectorLogsApi.request, body, version), connection);
+      case connectorPositionsApi.key: {
+        const request = decode(connectorPositionsApi.request, body, version);
+        return answer(connectorPositionsApi, header, connection, await this.#parts.connectorPositions.answer(request));
+      }
       case inspectSmartModulesApi.key: {
         const request = decode(inspectSmartModulesApi.request, body, version);
         return answer(inspectSmartModulesApi, header, connection, inspectSmartModules(this.#parts, request));

@@ -6,6 +6,7 @@ import type { ScEnd } from "../link.ts";
 import type { AdminParts } from "./admin-requests.ts";
 import { AggregateStates } from "./aggregate-states.ts";
 import type { ConnectorHost } from "./connector-host.ts";
+import { ConnectorPositions } from "./connector-positions.ts";
 import { Connectors } from "./connectors.ts";
 import type { MetadataStore } from "./metadata-store.ts";
 import { ModuleInspector } from "./module-inspector.ts";
@@ -95,7 +96,8 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     findSmartModule: (name) => smartModules.find(name),
   });
   const aggregateStates: AggregateStates = new AggregateStates({ context, links, topics });
-  const connectors = new Connectors(context, topics, options.connectorHost);
+  const connectorPositions = new ConnectorPositions(context);
+  const connectors = new Connectors({ context, topics, positions: connectorPositions, host: options.connectorHost });
   await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const { connectorHost } = options;
   const smartModuleRuns = new SmartModuleRuns({ spuIds: options.spus.ids, links, smartModules, connectorHost });
@@ -109,6 +111,7 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     aggregateStates,
     plain,
     connectors,
+    connectorPositions,
   };
   const gate = options.held ? heldGate() : undefined;
   const server = await listen(options, parts, logger, gate);
