@@ -210,6 +210,11 @@ export function texts(options: FieldText & Fallback & { readonly commas?: boolea
     .meta(metaOf(options, "list of texts")) as unknown as z.ZodType<readonly string[]>;
 }
 
+/** As {@link texts}, and it may be absent. */
+export function optionalTexts(options: FieldText): z.ZodType<readonly string[] | undefined> {
+  return texts(options).optional().meta(metaOf(options, "list of texts"));
+}
+
 /** `name:value` pairs, written as a list of texts, one text, or a map. Split at the first colon. */
 export function pairs(options: FieldText): z.ZodType<readonly (readonly [string, string])[]> {
   const given = z.union(

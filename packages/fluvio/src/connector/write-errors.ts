@@ -26,6 +26,15 @@ export function tryLater(
   });
 }
 
+/**
+ * The error that ends a connector for good: started again it would come to the same. Its state is then `Failed`.
+ * @param reason what is in the way, for the state and the log; without secrets
+ * @param hint how to go on
+ */
+export function connectorStopped(reason: string, hint: string): FluvioError {
+  return flvError("FLV_CONNECTOR_STOPPED", reason, { hint });
+}
+
 export function isRefused(error: unknown): boolean {
   return isFluvioError(error) && error.code === "FLV_SINK_REFUSED";
 }
