@@ -49,12 +49,13 @@ describe("connector files in the documents can be created", () => {
       (match) => match[1] ?? "",
     );
     expect(files.length).toBeGreaterThan(0);
-    for (const file of files) await validateConnector(loadConnectorFile(file, path), path, () => "a secret");
+    for (const file of files)
+      await validateConnector(loadConnectorFile(file, path), path, { lookup: () => "a secret" });
   });
 
   test.each(CONNECTORS)("examples of %s %s", async (system, part) => {
     const path = `./${system}/examples/${part}.yml`;
-    await validateConnector(loadConnectorFile(await read(path), path), path, () => "a secret");
+    await validateConnector(loadConnectorFile(await read(path), path), path, { lookup: () => "a secret" });
   });
 
   test("the chain of the document", async () => {

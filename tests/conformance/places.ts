@@ -5,6 +5,7 @@ import { type ConnectorDefinition, defineSink, defineSource } from "../../packag
 import { fileMarker } from "../../packages/fluvio/src/connector/first-positions.ts";
 import { runConnector } from "../../packages/fluvio/src/connector/runner.ts";
 import { noOptions } from "../../packages/fluvio/src/connector/testing/no-options.ts";
+import { userPackages } from "../../packages/fluvio/src/npm/index.ts";
 import { silentLogger } from "../../packages/fluvio/src/protocol/index.ts";
 import type { CaseStep, ConformanceCase, Line, Place } from "./cases.ts";
 
@@ -95,6 +96,7 @@ function runAsConnector(stage: Stage, config: ConnectorConfig, definition: Conne
       signal,
       report: () => {},
       marker: fileMarker(undefined),
+      packages: userPackages(),
       definition,
     },
     { records: 0, recordErrors: 0 },

@@ -9,6 +9,7 @@ import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
 import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
 import type { RunnerMessage } from "../../fluvio/src/connector/ipc.ts";
 import { type RunCounters, runConnector } from "../../fluvio/src/connector/runner.ts";
+import { userPackages } from "../../fluvio/src/npm/index.ts";
 
 interface Line {
   readonly level: string;
@@ -56,6 +57,7 @@ export class RunningConnector {
           this.#wake();
         },
         marker: fileMarker(marker),
+        packages: userPackages(),
         definition,
         random: () => 0,
       },

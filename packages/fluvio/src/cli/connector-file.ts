@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import {
+  absolutePackageType,
   type ConnectorConfig,
   encodeConfig,
   isModuleParameter,
@@ -31,12 +32,15 @@ export async function readConnectorFile(
   const given =
     secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
   const config = withAbsolutePaths(
-    withSecrets(loaded, (name) => given.get(name) ?? io.env[name]),
+    withSecrets(
+      { ...loaded, type: absolutePackageType(loaded.type, io.cwd) },
+      (name) => given.get(name) ?? io.env[name],
+    ),
     io.cwd,
   );
   const kept = (name: string) => (keepsSecrets && config.secrets[name] === REDACTED ? REDACTED : undefined);
   try {
-    await validateConnector(config, path, kept);
+    await validateConnector(config, path, { lookup: kept });
   } catch (error) {
     throw withLine(error, content, path);
   }

@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { PackageStore } from "../npm/index.ts";
 import { flvError } from "../protocol/index.ts";
 import type { ConnectorConfig } from "./config.ts";
 import type { ConnectorDefinition } from "./define.ts";
+import { type Drivers, installDrivers } from "./drivers.ts";
+import { isPackageType, loadPackageConnector } from "./package-connector.ts";
 import { nearest, problem } from "./problem.ts";
 
 /** A connector that ships with the product. */
@@ -12,6 +15,8 @@ export interface CatalogueEntry {
   readonly direction: "source" | "sink";
   /** Its module, below the folder of the connectors: `system/part`. */
   readonly module: string;
+  /** What it imports with {@link importDriver}; it is installed when the connector is first used. */
+  readonly drivers?: Drivers;
 }
 
 const source = (module: string, ...types: readonly string[]): CatalogueEntry => ({
@@ -41,21 +46,54 @@ function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
     const hint = `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Connectors: ${names.join(", ")}`;
     throw problem({ file }, `unknown connector type \`${config.type}\``, hint, { key: "type", value: config.type });
   }
-  if (direction !== undefined && direction !== entry.direction) {
-    const sentence = `\`direction: ${direction}\`, but ${config.type} is a ${entry.direction}`;
-    throw problem({ file }, sentence, `Remove the line or write \`direction: ${entry.direction}\``, {
-      key: "direction",
-    });
-  }
+  requireDirection(config, entry.direction, file);
   return entry;
 }
 
-/** Loads the code of a connector. @throws FLV_CONNECTOR_INVALID as {@link catalogueEntry} */
-export async function loadDefinition(config: ConnectorConfig, file: string): Promise<ConnectorDefinition> {
+/**
+ * Loads the code of a connector. What is not part of the product is installed first: its drivers, and a package that the
+ * type names; such a package's code runs with the rights of this process.
+ * @param packages without it nothing is installed
+ * @param newest looks for a newer version of a package whose type names no exact one
+ * @throws FLV_CONNECTOR_INVALID as {@link catalogueEntry} | FLV_PACKAGE
+ */
+export async function loadDefinition(
+  config: ConnectorConfig,
+  file: string,
+  packages: PackageStore | undefined,
+  { newest = false }: { readonly newest?: boolean } = {},
+): Promise<ConnectorDefinition> {
+  if (isPackageType(config.type)) {
+    const definition = await loadPackageConnector(config.type, packages, { newest });
+    requireDirection(config, definition.direction, file);
+    return definition;
+  }
   const entry = catalogueEntry(config, file);
-  const module = (await import(modulePath(entry.module))) as { readonly connector?: ConnectorDefinition };
-  if (module.connector === undefined) throw new Error(`connector ${entry.module} exports no \`connector\``);
+  if (packages !== undefined) await installDrivers(entry.drivers ?? {}, packages);
+  return await loadEntry(entry);
+}
+
+/** The code of an official connector. */
+export async function loadEntry({ module: path }: CatalogueEntry): Promise<ConnectorDefinition> {
+  const module = (await import(modulePath(path))) as { readonly connector?: ConnectorDefinition };
+  if (module.connector === undefined) throw new Error(`connector ${path} exports no \`connector\``);
   return module.connector;
+}
+
+/** The drivers that a connector may import while it runs. */
+export function driversOf({ type, direction }: Pick<ConnectorConfig, "type" | "direction">): Drivers {
+  const entries = CATALOGUE.filter((one) => one.types.includes(type));
+  return (entries.find((one) => one.direction === direction) ?? entries[0])?.drivers ?? {};
+}
+
+function requireDirection({ direction, type }: ConnectorConfig, actual: "source" | "sink", file: string): void {
+  if (direction === undefined || direction === actual) return;
+  throw problem(
+    { file },
+    `\`direction: ${direction}\`, but ${type} is a ${actual}`,
+    `Remove the line or write \`direction: ${actual}\``,
+    { key: "direction" },
+  );
 }
 
 /** Connectors are compiled to a folder beside this one; when this file runs from source, to the package's `dist`. */

@@ -31,12 +31,14 @@ export {
   type SourceRecord,
 } from "./define.ts";
 export { describeConfig } from "./describe.ts";
+export { type Drivers, importDriver } from "./drivers.ts";
 export * as field from "./fields.ts";
 export { type KeepTryingOptions, keepTrying } from "./keep-trying.ts";
 export { loadConnectorFile } from "./load.ts";
 export { withLine } from "./located.ts";
+export { absolutePackageType, CONNECTOR_API, isPackageType } from "./package-connector.ts";
 export { commonParameterTable, parameterTable } from "./parameter-table.ts";
 export { parseSecretsFile } from "./secrets.ts";
 export type { SupervisionLimits } from "./supervised-connector.ts";
 export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";
-export { recordsRefused, tryLater } from "./write-errors.ts";
+export { connectorStopped, recordsRefused, tryLater } from "./write-errors.ts";

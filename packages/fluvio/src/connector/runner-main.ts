@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { userPackages } from "../npm/index.ts";
 import { isFluvioError } from "../protocol/index.ts";
+import { type CheckAnswer, refusal } from "./check-process.ts";
 import { logLevel } from "./common-parameters.ts";
 import { fileMarker } from "./first-positions.ts";
 import { HEARTBEAT_INTERVAL_MS, isSupervisorMessage, type RunnerMessage } from "./ipc.ts";
@@ -7,10 +9,11 @@ import { errorText, lineLogger } from "./line-logger.ts";
 import { loadConnectorFile } from "./load.ts";
 import { type RunCounters, runConnector, type SwitchModule } from "./runner.ts";
 import { parseSecretsFile, resolveSecrets } from "./secrets.ts";
+import { validateConnector } from "./supervisor.ts";
 
 /*
- * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--marker PATH]`.
- * Secrets come from the file, the secrets file or the environment, never from arguments.
+ * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--marker PATH]
+ * [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the environment, never from arguments.
  */
 
 /** A process that is told to stop and does not is ended after this long. */
@@ -43,6 +46,12 @@ async function main(argv: readonly string[]): Promise<number> {
       write: (line) => process.stderr.write(line),
       hidden: Object.values(secrets),
     });
+    const packages = userPackages(options.packages, (sentence) => logger.info({}, sentence));
+    if (options.check) {
+      await validateConnector(config, "connector", { lookup: (name) => secrets[name], packages });
+      await answer({ type: "checked" });
+      return 0;
+    }
     logger.info({}, `Reading config file from: ${options.config}`);
     await runConnector(
       {
@@ -55,13 +64,18 @@ async function main(argv: readonly string[]): Promise<number> {
         report,
         onSwitchable,
         marker: fileMarker(options.marker),
+        packages,
       },
       counters,
     );
     return 0;
   } catch (error) {
+    if (options.check) {
+      await answer(refusal(error));
+      return 1;
+    }
     logger.error({}, errorText(error));
-    await reportAndWait(endingOf(error));
+    await answer(endingOf(error));
     return 1;
   }
 }
@@ -91,6 +105,9 @@ interface Arguments {
   readonly secrets: string | undefined;
   /** File that remembers the first start. */
   readonly marker: string | undefined;
+  /** Folder of drivers and packages that are not part of the product. */
+  readonly packages: string | undefined;
+  readonly check: boolean;
 }
 
 function parseArguments(argv: readonly string[]): Arguments | undefined {
@@ -100,14 +117,21 @@ function parseArguments(argv: readonly string[]): Arguments | undefined {
   };
   const config = after("--config");
   if (config === undefined) return undefined;
-  return { config, endpoint: after("--endpoint"), secrets: after("--secrets"), marker: after("--marker") };
+  return {
+    config,
+    endpoint: after("--endpoint"),
+    secrets: after("--secrets"),
+    marker: after("--marker"),
+    packages: after("--packages"),
+    check: argv.includes("--check"),
+  };
 }
 
 function report(message: RunnerMessage): void {
   if (process.connected === true) process.send?.(message, undefined, undefined, () => {});
 }
 
-async function reportAndWait(message: RunnerMessage): Promise<void> {
+async function answer(message: RunnerMessage | CheckAnswer): Promise<void> {
   if (process.connected !== true) return;
   await new Promise<void>((sent) => process.send?.(message, undefined, undefined, () => sent()));
 }

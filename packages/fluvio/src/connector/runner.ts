@@ -1,10 +1,12 @@
 import { Fluvio, type FluvioClient, type SmartModuleStep } from "../client/index.ts";
+import type { PackageStore } from "../npm/index.ts";
 import { flvError, isFluvioError, type Logger } from "../protocol/index.ts";
-import { loadDefinition } from "./catalogue.ts";
+import { driversOf, loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
 import { meansModule, moduleReferences } from "./common-parameters.ts";
 import type { ConnectorConfig } from "./config.ts";
 import type { ConnectorContext, ConnectorDefinition, SinkDefinition, SourceDefinition } from "./define.ts";
+import { withDrivers } from "./drivers.ts";
 import type { StartMarker } from "./first-positions.ts";
 import type { RunnerMessage } from "./ipc.ts";
 import { loadModules } from "./load-modules.ts";
@@ -30,6 +32,8 @@ export interface RunOptions {
   onSwitchable?(switchModule: SwitchModule): void;
   /** Remembers a sink's first start. */
   readonly marker: StartMarker;
+  /** Where drivers and packages are installed that are not part of the product. */
+  readonly packages: PackageStore;
   /** Default: the catalogue's. */
   readonly definition?: ConnectorDefinition;
   /** Between 0 and 1, spreads attempts. Default `Math.random`. */
@@ -69,7 +73,7 @@ interface Prepared {
 export async function runConnector(options: RunOptions, counters: RunCounters): Promise<void> {
   const { config, logger, file, signal } = options;
   const filled = { ...config, parameters: fillSecrets(config.parameters, options.secrets, file) };
-  const definition = options.definition ?? (await loadDefinition(filled, file));
+  const definition = options.definition ?? (await loadDefinition(filled, file, options.packages));
   const ownConfig = checkOptions(definition, filled, file, options.secrets);
   const references = moduleReferences(filled, definition.direction, file);
   const sink = definition.direction === "sink" ? sinkOptions(filled, file) : undefined;
@@ -88,8 +92,10 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     { conn_type: config.type, conn_name: config.name, conn_version: definition.version, topic: config.topic },
     "Starting Processing",
   );
-  if (definition.direction === "source") await runSource(definition, prepared);
-  else await runSink(definition, prepared, sink as NonNullable<typeof sink>);
+  await withDrivers(driversOf(config), options.packages, async () => {
+    if (definition.direction === "source") await runSource(definition, prepared);
+    else await runSink(definition, prepared, sink as NonNullable<typeof sink>);
+  });
   if (signal.aborted) return;
   logger.info({ records: counters.records }, "Connector arrived at end of stream");
   options.report({ type: "finished" });

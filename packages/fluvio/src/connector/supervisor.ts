@@ -1,13 +1,17 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PackageStore } from "../npm/index.ts";
 import { flvError, type Logger, silentLogger } from "../protocol/index.ts";
 import type { ConnectorHost, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
 import { loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
+import { checkInProcess } from "./check-process.ts";
 import { moduleReferences } from "./common-parameters.ts";
 import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from "./config.ts";
 import { loadConnectorFile } from "./load.ts";
+import { isLocalFolder, isPackageType } from "./package-connector.ts";
 import { RotatingLog } from "./rotating-log.ts";
 import { fillSecrets, resolveSecrets } from "./secrets.ts";
 import { sinkOptions } from "./sink-options.ts";
@@ -80,7 +84,34 @@ class Supervisor implements ConnectorHost {
 
   async validate(bytes: Uint8Array): Promise<void> {
     const config = loadConnectorFile(new TextDecoder().decode(bytes), WIRE_FILE);
-    await validateConnector(config, WIRE_FILE);
+    if (isPackageType(config.type)) await this.#checkElsewhere(config);
+    else await validateConnector(config, WIRE_FILE, { packages: this.#packages() });
+  }
+
+  /** The code of a package that is not part of the product only ever runs in processes of its own. */
+  async #checkElsewhere(config: ConnectorConfig): Promise<void> {
+    const path = join(this.#options.stateDirectory, `${config.name}.check-${randomUUID()}.json`);
+    await mkdir(this.#options.stateDirectory, { recursive: true });
+    await writeFile(path, encodeConfig(redactSecrets(config)), { mode: 0o600 });
+    try {
+      const args = [this.#runner(), "--check", "--config", path, "--packages", this.#packages().dir];
+      const env = { ...process.env, ...config.secrets };
+      await checkInProcess({ file: process.execPath, args, env }, this.#logger.child({ connector: config.name }));
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  #packages(): PackageStore {
+    return {
+      dir: join(this.#options.stateDirectory, "packages"),
+      env: process.env,
+      progress: (sentence) => this.#logger.info({}, sentence),
+    };
+  }
+
+  #runner(): string {
+    return this.#options.runnerPath ?? defaultRunner();
   }
 
   apply(name: string, bytes: Uint8Array): void {
@@ -197,15 +228,16 @@ class Supervisor implements ConnectorHost {
 
   #command(name: string, config: ConnectorConfig, endpoint: string): ChildCommand {
     const { profilePath } = this.#options;
-    const runner = this.#options.runnerPath ?? defaultRunner();
     return {
       file: process.execPath,
       args: [
-        runner,
+        this.#runner(),
         "--config",
         this.#configPath(name),
         "--marker",
         this.#markerPath(name),
+        "--packages",
+        this.#packages().dir,
         ...(profilePath === undefined ? ["--endpoint", endpoint] : []),
       ],
       env: {
@@ -240,17 +272,27 @@ function defaultRunner(): string {
   return fileURLToPath(new URL(here, import.meta.url));
 }
 
+interface ValidateOptions {
+  /** Values of secrets that the configuration only declares. */
+  lookup?(name: string): string | undefined;
+  /**
+   * Where drivers and packages are installed that are not part of the product. Without it nothing is installed, and of a
+   * connector from the registry only its package's name is checked.
+   */
+  readonly packages?: PackageStore;
+}
+
 /**
  * Checks everything of a configuration that can be checked without running it: type, options, SmartModule parameters, secrets.
- * @param lookup values of secrets that the configuration only declares
- * @throws FLV_CONNECTOR_INVALID
+ * @throws FLV_CONNECTOR_INVALID | FLV_PACKAGE
  */
 export async function validateConnector(
   config: ConnectorConfig,
   file: string,
-  lookup: (name: string) => string | undefined = () => undefined,
+  { lookup = () => undefined, packages }: ValidateOptions = {},
 ): Promise<void> {
-  const definition = await loadDefinition(config, file);
+  if (packages === undefined && isPackageType(config.type) && !isLocalFolder(config.type)) return;
+  const definition = await loadDefinition(config, file, packages, { newest: true });
   const secrets = resolveSecrets(config, lookup, file);
   const filled = { ...config, parameters: fillSecrets(config.parameters, secrets, file) };
   checkOptions(definition, filled, file, secrets);

@@ -1,11 +1,13 @@
-export { installationDir, ownManifest, resolverUrl } from "./installation.ts";
+export { installationDir, isPresent, ownManifest, resolverUrl } from "./installation.ts";
 export { type NpmOptions, runNpm } from "./npm.ts";
 export {
   describePackage,
   type InstalledPackage,
+  importInstalled,
   installPackage,
   type PackageSource,
   type PackageStore,
   packageOfFolder,
   parsePackage,
+  userPackages,
 } from "./package-store.ts";

@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder of the installed package `fluvio` that this code is part of. */
@@ -20,4 +22,12 @@ export async function ownManifest(): Promise<{ readonly name: string; readonly v
  */
 export function resolverUrl(): string {
   return new URL("../../dist/npm/resolver.js", import.meta.url).href;
+}
+
+/** Whether a package can be imported by this product's own code. */
+export function isPresent(name: string): boolean {
+  for (let dir = installationDir(); ; dir = dirname(dir)) {
+    if (existsSync(join(dir, "node_modules", name, "package.json"))) return true;
+    if (dirname(dir) === dir) return false;
+  }
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { flvError, isFluvioError } from "../protocol/index.ts";
 import { installationDir } from "./installation.ts";
 import { runNpm } from "./npm.ts";
@@ -14,6 +16,14 @@ export interface PackageStore {
   readonly signal?: AbortSignal;
   /** Told what takes time, in a sentence. */
   progress(sentence: string): void;
+}
+
+/** A store of the user who runs this process. @param dir default `~/.fluvio/packages` */
+export function userPackages(
+  dir = join(homedir(), ".fluvio", "packages"),
+  progress: (sentence: string) => void = () => {},
+): PackageStore {
+  return { dir, env: process.env, progress };
 }
 
 /** What is to be installed. */
@@ -200,8 +210,15 @@ async function linkInstallation(dir: string): Promise<void> {
   await symlink(installationDir(), link, "junction");
 }
 
-/** Imports a package from where it is installed, as code beside it would. */
-export const ENTRY = "entry.mjs";
+/** Imports the package of its folder, as code beside it would. */
+const ENTRY = "entry.mjs";
+
+/** Imports a package that was installed here; a folder that is used where it is has no name to be imported by. */
+export async function importInstalled({ name, dir }: InstalledPackage): Promise<unknown> {
+  const root = name.split("/").reduce((above) => dirname(above), dirname(dir));
+  const entry = (await import(pathToFileURL(join(root, ENTRY)).href)) as { load(): Promise<unknown> };
+  return await entry.load();
+}
 
 function packageFolder(store: PackageStore, name: string, version: string): string {
   return join(store.dir, `${name.replaceAll("/", "+")}@${version}`);

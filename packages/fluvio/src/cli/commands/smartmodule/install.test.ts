@@ -4,8 +4,8 @@ import { gzipSync } from "node:zlib";
 import { create as createTar, Header } from "tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../../tests/fixtures/build-as.ts";
+import { startRegistry, type TestRegistry } from "../../../npm/testing/registry.ts";
 import { useTestCli } from "../../testing/cluster.ts";
-import { startRegistry, type TestRegistry } from "../../testing/registry.ts";
 
 const cli = useTestCli();
 

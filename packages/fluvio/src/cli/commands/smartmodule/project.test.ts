@@ -6,9 +6,9 @@ import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../../tests/fixtures/build-as.ts";
 import { freePort } from "../../../../../../tests/free-port.ts";
+import { startRegistry } from "../../../npm/testing/registry.ts";
 import { modulesOfRegistry, modulesOfTarball } from "../../../smdk/index.ts";
 import { smdk } from "../../smdk.ts";
-import { startRegistry } from "../../testing/registry.ts";
 import { type RunOptions, runCli, runProgram } from "../../testing/run.ts";
 import { smartmoduleCommands } from "./smartmodule.ts";
 
