@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["packages/**/*.test.ts", "tests/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "tests/interop/**", "tests/e2e/**"],
+    globalSetup: ["tests/fixtures/precompile.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",

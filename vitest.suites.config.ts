@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/e2e/**/*.test.ts", "tests/interop/**/*.test.ts"],
+    globalSetup: ["tests/fixtures/precompile.ts"],
     testTimeout: 120_000,
     hookTimeout: 240_000,
     pool: "forks",

@@ -2,16 +2,20 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BuiltSmartModule, compileSmartModule } from "./index.ts";
+import { type BuiltSmartModule, SmartModuleCompiler } from "./index.ts";
 
 const SDK = 'import { Bytes, fail, log, Output, Params, SmartRecord } from "@fluvio/smartmodule";\n';
 const FILTER = "export function filter(record: SmartRecord): bool";
+const compiler = new SmartModuleCompiler();
 let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "smartmodule-"));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  compiler[Symbol.dispose]();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** Builds a project of these files, of which the first is the entry. */
 async function build(files: Readonly<Record<string, string>>): Promise<BuiltSmartModule> {
@@ -20,7 +24,7 @@ async function build(files: Readonly<Record<string, string>>): Promise<BuiltSmar
     await mkdir(dirname(paths[index] as string), { recursive: true });
     await writeFile(paths[index] as string, text);
   }
-  return compileSmartModule({ entry: paths[0] as string, optimize: false });
+  return compiler.compile({ entry: paths[0] as string, optimize: false });
 }
 
 async function refusal(source: string): Promise<{ message: string; hint: string | undefined; code: string }> {
@@ -287,8 +291,26 @@ describe("a build says what is wrong, and where in the user's file", () => {
   });
 
   it("of a file that is not there, or no AssemblyScript", async () => {
-    await expect(compileSmartModule({ entry: join(folder, "none.ts") })).rejects.toMatchObject({ code: "FLV_FILE" });
-    await expect(compileSmartModule({ entry: "x.js" })).rejects.toMatchObject({ code: "FLV_SMARTMODULE_BUILD" });
+    await expect(compiler.compile({ entry: join(folder, "none.ts") })).rejects.toMatchObject({ code: "FLV_FILE" });
+    await expect(compiler.compile({ entry: "x.js" })).rejects.toMatchObject({ code: "FLV_SMARTMODULE_BUILD" });
+  });
+
+  it("that never ends is ended, by the time allowed or by the caller; the next one is built", async () => {
+    // the compiler tries to inline it for minutes
+    const source = `${SDK}function f(x: i32): i32 { return f(x + 1) + f(x); }
+export function map(record: SmartRecord): string { return f(record.value.length).toString(); }`;
+    const entry = join(folder, "endless.ts");
+    await writeFile(entry, source);
+    await expect(compiler.compile({ entry, timeoutMs: 1000 })).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_BUILD",
+      message: `the compiler did not finish ${entry} within 1 s`,
+      hint: expect.stringMatching(/calls itself/),
+    });
+    await expect(compiler.compile({ entry, signal: AbortSignal.timeout(200) })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
+    const built = await build({ "module.ts": `${SDK}${FILTER} { return true; }` });
+    expect(built.kind).toBe("filter");
   });
 });
 

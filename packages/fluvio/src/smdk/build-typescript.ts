@@ -6,6 +6,7 @@ import { moduleFileName, type Project, TARGET_DIR } from "./project.ts";
 
 interface TypeScriptBuildOptions {
   readonly force?: boolean;
+  readonly signal?: AbortSignal | undefined;
   onMessage?(text: string): void;
 }
 
@@ -18,7 +19,7 @@ const STAMP = ".sources";
  */
 export async function buildTypeScript(
   project: Project,
-  { force = false, onMessage }: TypeScriptBuildOptions,
+  { force = false, signal, onMessage }: TypeScriptBuildOptions,
 ): Promise<{ readonly path: string; readonly wasm: Uint8Array; readonly rebuilt: boolean }> {
   const path = join(project.dir, TARGET_DIR, moduleFileName(project.metadata.package.name));
   const stampPath = `${path}${STAMP}`;
@@ -29,7 +30,7 @@ export async function buildTypeScript(
   }
   // loading the compiler takes longer than everything else here
   const { compileSmartModule } = await import("fluvio/smartmodule");
-  const { wasm, warnings } = await compileSmartModule({ entry: project.entry });
+  const { wasm, warnings } = await compileSmartModule({ entry: project.entry, signal });
   for (const { message, file, line, column } of warnings) {
     onMessage?.(`warning: ${file === undefined ? "" : `${file}:${line}:${column}: `}${message}`);
   }
