@@ -6,13 +6,11 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
-import { Worker } from "node:worker_threads";
 
 const root = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 const library = join(root, "packages/smartmodules");
 const builder = join(root, "packages/fluvio/dist/smartmodule");
 const cache = join(root, "node_modules/.cache/fluvio-smartmodules");
-const worker = new URL("./smartmodules-worker.mjs", import.meta.url);
 const HASH_DIGITS = 20;
 const RESULTS_KEPT = 4;
 
@@ -51,20 +49,24 @@ export async function compileLibrary(names, onProgress = () => {}) {
 }
 
 async function compileAll(missing, onProgress) {
+  // what was just built: there is nothing to import before
+  const { SmartModuleCompiler } = await import("../../packages/fluvio/dist/smartmodule/build/index.js");
   mkdirSync(cache, { recursive: true });
   const waiting = [...missing];
   let done = 0;
   onProgress(done, missing.length);
   const lanes = Array.from({ length: Math.min(availableParallelism(), missing.length) }, async () => {
-    const lane = new Worker(worker);
+    const compiler = new SmartModuleCompiler();
     try {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const wasm = await ask(lane, next.entry);
+        const { wasm, warnings } = await compiler.compile({ entry: next.entry });
+        const own = warnings.find(({ file }) => file !== undefined && !file.includes("~lib"));
+        if (own !== undefined) throw new Error(`${own.file}:${own.line}:${own.column}: ${own.message}`);
         put(next.target, wasm);
         onProgress(++done, missing.length);
       }
     } finally {
-      await lane.terminate();
+      compiler[Symbol.dispose]();
     }
   });
   await Promise.all(lanes);
@@ -77,15 +79,6 @@ function forgetOld(name) {
     .map((file) => ({ path: join(cache, file), timeMs: statSync(join(cache, file)).mtimeMs }))
     .sort((one, other) => other.timeMs - one.timeMs);
   for (const { path } of kept.slice(RESULTS_KEPT)) rmSync(path, { force: true });
-}
-
-/** Has a worker compile one module. */
-function ask(lane, entry) {
-  return new Promise((done, failed) => {
-    lane.once("message", ({ wasm, error }) => (wasm === undefined ? failed(new Error(error)) : done(wasm)));
-    lane.once("error", failed);
-    lane.postMessage(entry);
-  });
 }
 
 /** Writes a file as a whole: another process never sees half of it. */
