@@ -154,7 +154,7 @@ describe("a target that is in trouble", () => {
     const sink = start(config(await topicWith(["a", "b", "c"])));
     await sinks.target.until(() => sinks.target.taken.length === 3);
     expect(sinks.target.taken).toEqual(["a", "b", "c"]);
-    expect(sink.lines.filter((line) => line.message === "write failed, trying again")).toHaveLength(2);
+    expect(sink.lines.filter((line) => line.message === "cannot write, trying again")).toHaveLength(2);
   });
 
   test("is too slow: given up after the timeout, and tried again", async () => {

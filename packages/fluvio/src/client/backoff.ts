@@ -6,6 +6,7 @@ export class Backoff {
   readonly #policy: RetryPolicy;
   #delayMs: number;
   #startedMs: number | undefined;
+  #isWatched = false;
 
   constructor(policy: RetryPolicy) {
     this.#policy = policy;
@@ -22,6 +23,14 @@ export class Backoff {
   reset(): void {
     this.#delayMs = this.#policy.initialDelayMs;
     this.#startedMs = undefined;
+    this.settled();
+  }
+
+  /** Tells the policy's watch that there is nothing to be tried again just now; pauses go on growing. */
+  settled(): void {
+    if (!this.#isWatched) return;
+    this.#isWatched = false;
+    this.#policy.watch?.settled(this);
   }
 
   /** Waits before the next attempt. @throws `error`, when the time is over; the signal's reason */
@@ -29,10 +38,18 @@ export class Backoff {
     const nowMs = performance.now();
     this.#startedMs ??= nowMs;
     const leftMs = this.#startedMs + this.#policy.timeoutMs - nowMs;
-    if (leftMs <= 0) throw exhausted(error, this.#policy.timeoutMs);
+    if (leftMs <= 0) {
+      this.settled();
+      throw exhausted(error, this.#policy.timeoutMs);
+    }
+    this.#isWatched = true;
+    this.#policy.watch?.failed(this, error);
     const delayMs = Math.min(this.#delayMs, leftMs);
     this.#delayMs = Math.min(this.#delayMs * 2, this.#policy.maxDelayMs);
-    await sleep(delayMs, signal);
+    await sleep(delayMs, signal).catch((reason: unknown) => {
+      this.settled();
+      throw reason;
+    });
   }
 }
 

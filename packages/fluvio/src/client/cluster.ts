@@ -136,13 +136,17 @@ export class Cluster {
     policy: Partial<RetryPolicy> = this.settings.retry,
   ): Promise<T> {
     const backoff = new Backoff({ ...CALL_RETRY_DEFAULT, ...policy }).start();
-    for (;;) {
-      try {
-        return await call();
-      } catch (error) {
-        if (this.isClosed || signal?.aborted || !isConnectionError(error)) throw error;
-        await backoff.pause(error, signal);
+    try {
+      for (;;) {
+        try {
+          return await call();
+        } catch (error) {
+          if (this.isClosed || signal?.aborted || !isConnectionError(error)) throw error;
+          await backoff.pause(error, signal);
+        }
       }
+    } finally {
+      backoff.settled();
     }
   }
 

@@ -117,12 +117,23 @@ export class PartitionQueue {
 
   /** Sends the open batch without delay; resolves when everything queued so far is settled. */
   flush(): Promise<void> {
-    const last =
-      this.#open?.outcome ?? this.#sealing ?? this.#sealed.at(-1)?.outcome ?? this.#inFlight.at(-1)?.at(-1)?.outcome;
+    const last = this.#last;
     if (last === undefined) return Promise.resolve();
     this.#isDue = this.#open !== undefined;
     this.#pump();
     return last.settled();
+  }
+
+  /** Resolves when everything queued so far is settled, and hurries nothing. */
+  settled(): Promise<void> {
+    return this.#last?.settled() ?? Promise.resolve();
+  }
+
+  /** The outcome that is settled last. */
+  get #last(): BatchOutcome | undefined {
+    return (
+      this.#open?.outcome ?? this.#sealing ?? this.#sealed.at(-1)?.outcome ?? this.#inFlight.at(-1)?.at(-1)?.outcome
+    );
   }
 
   #sealAndPump(): void {

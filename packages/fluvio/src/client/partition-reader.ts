@@ -156,6 +156,8 @@ export class PartitionReader {
   /** One stream on one connection. Returns at the end, or when it has to be opened anew with other settings. */
   async #readStream(signal: AbortSignal): Promise<void> {
     const connection = await this.#cluster.leader(this.topic, this.partition, { signal });
+    // the first reply may be long in coming: there may be nothing to read
+    this.#backoff.settled();
     const open: OpenStream = { connection, streamId: undefined };
     this.#stream = open;
     this.#openedMs = performance.now();

@@ -58,6 +58,7 @@ export class ProducerCore {
       initialBytes = Math.max(Math.min(2 * sizeBytes, bufferBytesMax), BUFFER_BYTES_MIN);
     };
     const onError = (error: unknown) => {
+      options.onError?.(error);
       this.#failure ??= { error };
       this.#logger.warn({ topic, error }, "records were not stored");
     };
@@ -118,6 +119,10 @@ export class ProducerCore {
 
   room(): Promise<void> {
     return this.#full?.room() ?? Promise.resolve();
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#queues.map((queue) => queue?.settled()));
   }
 
   async flush(): Promise<void> {
@@ -234,6 +239,11 @@ export class Producer implements TopicProducer {
 
   sendRecord(value: Data, partition: number): Promise<ProduceOutput> {
     return this.send(undefined, value, { partition });
+  }
+
+  async settled(): Promise<void> {
+    await this.#waiting?.catch(() => {});
+    await this.#core.settled();
   }
 
   async flush(options: AbortOptions = {}): Promise<void> {

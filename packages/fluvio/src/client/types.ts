@@ -13,6 +13,16 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** After this long without success the error is given to the caller. */
   readonly timeoutMs: number;
+  /** Told what is tried again, for whoever shows the state of the connection. */
+  readonly watch?: RetryWatch;
+}
+
+/** Told of what is tried again. `who` tells those apart that try at the same time: partitions, calls. */
+export interface RetryWatch {
+  /** It failed and is tried again after a pause. */
+  failed(who: object, error: unknown): void;
+  /** What failed before works again, or is not tried any more. */
+  settled(who: object): void;
 }
 
 /** Where and how to connect. Without `address` the profile decides; without `profile` the active one. */
@@ -121,6 +131,11 @@ export interface ProducerOptions {
   readonly smartmodules?: readonly SmartModuleStep[];
   /** Where `smartmodules` run: on the server (default) or in this process, before batching. */
   readonly smartmodulesAt?: "server" | "client";
+  /**
+   * Told once of each batch that cannot be stored and of each record that a SmartModule of this process refused, before
+   * outputs, {@link TopicProducer.settled} and `flush` tell: for callers that wait for no single record.
+   */
+  readonly onError?: (error: unknown) => void;
 }
 
 /** Settings of one record. */
@@ -180,7 +195,9 @@ export interface TopicProducer extends AsyncDisposable {
   ): Promise<readonly ProduceOutput[]>;
   /** A record without key to a fixed partition. */
   sendRecord(value: Data, partition: number): Promise<ProduceOutput>;
-  /** Resolves when everything queued before is acknowledged; throws the first error since the last flush. */
+  /** Resolves when everything queued before is acknowledged or has failed. Hurries nothing: batches keep their linger. */
+  settled(): Promise<void>;
+  /** Sends what is queued and resolves when it is acknowledged; throws the first error since the last flush. */
   flush(options?: AbortOptions): Promise<void>;
   /**
    * Loads the SmartModules that run in this process anew from the cluster and goes on with them from the next batch;

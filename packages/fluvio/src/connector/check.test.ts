@@ -184,7 +184,7 @@ describe("options", () => {
     ["a text for a map", { batch: "10" }, '`parameters.batch` is "10", which is not a map of keys', "many at once"],
     ["a map with an unknown key", { batch: { sise: "1" } }, "has the unknown key `sise`: write size, max-age", "batch"],
     ["a map with a bad value", { batch: { size: "0" } }, 'has "0" for `size`, which is not a whole number', "batch"],
-    ["one of sinks", { on_error: "skip" }, "`parameters.on_error` belongs to sink connectors", "Remove it"],
+    ["one of sinks", { retry: { attempts: "3" } }, "`parameters.retry` belongs to sink connectors", "Remove it"],
     ["one given twice", { header: "A: b", headers: [] }, "are the same option", "Keep one"],
   ])("%s is refused", (_, parameters, sentence, hint) => {
     const error = refused(() => check(parameters));

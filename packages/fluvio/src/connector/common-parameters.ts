@@ -26,12 +26,12 @@ export const COMMON_PARAMETERS: ReadonlyMap<string, CommonParameter> = new Map<s
   ["fluvio-partition", { doc: "partition a sink reads; the `consumer` section can say more" }],
   ["consumer-partition", { doc: "partition a sink reads; the `consumer` section can say more" }],
   ["rust-log", { doc: "log level: error, warn, info, debug" }],
-  ["retry", { doc: "`{ initial-delay, max-delay, attempts }` of writes that fail", only: "sink" }],
   [
     "on-error",
-    { doc: "what becomes of a record that cannot be written: retry, dead-letter, skip, stop", only: "sink" },
+    { doc: "what becomes of a record that cannot be delivered: retry (only sinks), dead-letter, skip, stop" },
   ],
-  ["dead-letter-topic", { doc: "topic for records that cannot be written, default `NAME-dead-letter`", only: "sink" }],
+  ["dead-letter-topic", { doc: "topic for records that cannot be delivered, default `NAME-dead-letter`" }],
+  ["retry", { doc: "`{ initial-delay, max-delay, attempts }` of writes that fail", only: "sink" }],
 ]);
 
 const MODULE_PARAMETERS = [

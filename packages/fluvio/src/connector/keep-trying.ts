@@ -1,19 +1,13 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { isFluvioError } from "../protocol/index.ts";
 import type { ConnectorContext } from "./define.ts";
-import { askedPauseMs, writeProblem } from "./write-errors.ts";
+import { PAUSES_DEFAULT, type Pauses, pauseAfter } from "./pauses.ts";
 
-export interface KeepTryingOptions {
-  /** First pause; it doubles. Default 500 ms. */
-  readonly initialDelayMs?: number;
-  /** Default 30 s. */
-  readonly maxDelayMs?: number;
+/** Default pauses: 500 ms doubling to 30 s. */
+export interface KeepTryingOptions extends Partial<Pauses> {
   /** Between 0 and 1, spreads attempts. Default `Math.random`. */
   readonly random?: () => number;
 }
 
-/** Beyond this every delay is the longest. */
-const DOUBLINGS_MAX = 30;
 /** Errors that trying again does not help: configuration, `on_error: stop`, the cluster's own, which the caller must see. */
 const isPassing = (error: unknown) => !isFluvioError(error) || error.code === "FLV_SINK_UNAVAILABLE";
 
@@ -31,8 +25,9 @@ export async function keepTrying<T>(
   attempt: (works: () => void) => Promise<T>,
   options: KeepTryingOptions = {},
 ): Promise<T | undefined> {
-  const { signal, logger, trouble } = context;
-  const { initialDelayMs = 500, maxDelayMs = 30_000, random = Math.random } = options;
+  const { signal, trouble } = context;
+  const { random = Math.random } = options;
+  const pauses = { ...PAUSES_DEFAULT, ...options };
   let failures = 0;
   const works = () => {
     failures = 0;
@@ -45,12 +40,7 @@ export async function keepTrying<T>(
       if (signal.aborted) return undefined;
       if (!isPassing(error)) throw error;
       failures++;
-      const ceilingMs = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failures - 1, DOUBLINGS_MAX));
-      const delayMs = Math.round(Math.max(askedPauseMs(error), ceilingMs * (0.5 + random() / 2)));
-      const problem = writeProblem(error);
-      trouble(`cannot ${what}, trying again: ${problem}`);
-      logger.warn({ problem, attempt: failures, retryInMs: delayMs }, `cannot ${what}, trying again`);
-      await sleep(delayMs, undefined, { signal }).catch(() => {
+      await pauseAfter({ what, attempt: failures, error, pauses, random }, context).catch(() => {
         // The stop ends the pause; the loop sees it.
       });
     }

@@ -7,6 +7,7 @@ import { meansModule, moduleReferences } from "./common-parameters.ts";
 import type { ConnectorConfig } from "./config.ts";
 import type { ConnectorContext, ConnectorDefinition, SinkDefinition, SourceDefinition } from "./define.ts";
 import { withDrivers } from "./drivers.ts";
+import { type ErrorOptions, errorOptions } from "./error-options.ts";
 import type { StartMarker } from "./first-positions.ts";
 import type { RunnerMessage } from "./ipc.ts";
 import { loadModules } from "./load-modules.ts";
@@ -15,6 +16,7 @@ import { sinkOptions } from "./sink-options.ts";
 import { SinkRunner } from "./sink-runner.ts";
 import { SourceRunner } from "./source-runner.ts";
 import { ensureTopic } from "./topic.ts";
+import { clusterWatch, Troubles } from "./troubles.ts";
 
 export interface RunOptions {
   readonly config: ConnectorConfig;
@@ -63,6 +65,8 @@ interface Prepared {
   readonly context: ConnectorContext<Readonly<Record<string, unknown>>>;
   readonly options: RunOptions;
   readonly counters: RunCounters;
+  readonly errors: ErrorOptions;
+  readonly troubles: Troubles;
 }
 
 /**
@@ -77,17 +81,20 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
   const ownConfig = checkOptions(definition, filled, file, options.secrets);
   const references = moduleReferences(filled, definition.direction, file);
   const sink = definition.direction === "sink" ? sinkOptions(filled, file) : undefined;
+  const errors = errorOptions(filled, definition.direction, file);
+  const troubles = new Troubles((reason) => options.report({ type: "trouble", reason }));
   await using client = await Fluvio.connect({
     clientId: `fluvio_connector_${config.name}`,
     logger,
     signal,
+    retry: { watch: clusterWatch(troubles.side()) },
     ...(options.endpoint === undefined ? {} : { address: options.endpoint }),
   });
   await ensureTopic(client, filled, logger);
   const smartmodules = await loadModules(client, config.topic, references, file);
-  const trouble = troubleTeller(options);
+  const trouble = troubles.side();
   const context = { config: ownConfig, name: config.name, topic: config.topic, logger, signal, trouble };
-  const prepared: Prepared = { client, config: filled, smartmodules, context, options, counters };
+  const prepared: Prepared = { client, config: filled, smartmodules, context, options, counters, errors, troubles };
   logger.info(
     { conn_type: config.type, conn_name: config.name, conn_version: definition.version, topic: config.topic },
     "Starting Processing",
@@ -101,23 +108,14 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
   options.report({ type: "finished" });
 }
 
-/** Reports what is in the way when it changes. */
-function troubleTeller(options: Pick<RunOptions, "report">): (reason: string) => void {
-  let told = "";
-  return (reason) => {
-    if (reason === told) return;
-    told = reason;
-    options.report({ type: "trouble", reason });
-  };
-}
-
 async function runSource(definition: SourceDefinition, prepared: Prepared): Promise<void> {
-  const { client, config, smartmodules, context, options, counters } = prepared;
+  const { smartmodules, context, options, troubles } = prepared;
   const { logger } = options;
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
   const fail = (error: unknown) => failure.abort(error);
-  const source = await SourceRunner.open({ client, config, smartmodules, logger, counters, fail });
+  const trouble = troubles.side();
+  const source = await SourceRunner.open({ ...prepared, logger, stop: options.signal, trouble, fail });
   options.onSwitchable?.(async (name) => {
     const isUsed = smartmodules.some((step) => step.wasm === undefined && meansModule(step.name ?? "", name));
     if (!isUsed) return false;
@@ -131,7 +129,9 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
       definition.run({
         ...context,
         signal,
-        position: undefined,
+        get position() {
+          return source.position;
+        },
         send: (record) => source.send(record),
         checkpoint: (place) => source.checkpoint(place),
         flush: () => source.flush(),

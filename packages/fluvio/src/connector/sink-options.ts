@@ -1,24 +1,19 @@
 import { type OffsetStrategy, parseSizeBytes, type StartOffset } from "../client/index.ts";
-import { topicNameProblem } from "../protocol/index.ts";
 import { parameter } from "./common-parameters.ts";
 import type { ConnectorConfig, ParameterValue } from "./config.ts";
 import { parseDuration } from "./durations.ts";
-import { canonicalKey, nearest, type ProblemPlace, problem, unknownKey } from "./problem.ts";
-
-/** What becomes of a record that cannot be written. */
-const ON_ERROR = ["retry", "dead-letter", "skip", "stop"] as const;
-type OnError = (typeof ON_ERROR)[number];
+import { type ErrorOptions, errorOptions } from "./error-options.ts";
+import { PAUSES_DEFAULT, type Pauses } from "./pauses.ts";
+import { canonicalKey, type ProblemPlace, problem, unknownKey } from "./problem.ts";
 
 /** Pauses between the attempts of one write. */
-interface SinkRetry {
-  readonly initialDelayMs: number;
-  readonly maxDelayMs: number;
+interface SinkRetry extends Pauses {
   /** After so many, a passing trouble counts as one that stays. */
   readonly attempts: number;
 }
 
 /** How a sink reads its topic and what it does when a write fails. */
-export interface SinkOptions {
+export interface SinkOptions extends ErrorOptions {
   readonly consumerId: string;
   /** `undefined`: all, and those added later. */
   readonly partitions: readonly number[] | undefined;
@@ -28,11 +23,9 @@ export interface SinkOptions {
   readonly flushPeriodMs: number | undefined;
   readonly maxBytes: number | undefined;
   readonly retry: SinkRetry;
-  readonly onError: OnError;
-  readonly deadLetterTopic: string;
 }
 
-const RETRY_DEFAULT: SinkRetry = { initialDelayMs: 500, maxDelayMs: 30_000, attempts: Number.POSITIVE_INFINITY };
+const RETRY_DEFAULT: SinkRetry = { ...PAUSES_DEFAULT, attempts: Number.POSITIVE_INFINITY };
 const FLUSH_PERIOD_MS_DEFAULT = 10_000;
 
 /** The sink's part of a configuration. @throws FLV_CONNECTOR_INVALID */
@@ -42,7 +35,7 @@ export function sinkOptions(config: ConnectorConfig, file: string): SinkOptions 
   const maxBytes = config.consumer?.["max-bytes"];
   const strategy = offset.strategy ?? "manual";
   const period = offset["flush-period"];
-  const onError = errorPolicy(config, place);
+  const { onError, deadLetterTopic } = errorOptions(config, "sink", file);
   const retry = retryOptions(parameter(config, "retry"), place);
   if (onError === "retry" && Number.isFinite(retry.attempts)) {
     const sentence = "`parameters.retry.attempts` has no effect with `on-error: retry`";
@@ -60,7 +53,7 @@ export function sinkOptions(config: ConnectorConfig, file: string): SinkOptions 
     maxBytes: maxBytes === undefined ? undefined : parseSizeBytes(maxBytes),
     retry,
     onError,
-    deadLetterTopic: deadLetterTopic(config, onError, place),
+    deadLetterTopic,
   };
 }
 
@@ -87,20 +80,6 @@ function startOffset(start: string | Readonly<Record<string, string>> | undefine
   if (absolute !== undefined) return { absolute: Number(absolute) };
   if (fromBeginning !== undefined) return { fromBeginning: Number(fromBeginning) };
   return { fromEnd: Number(start["from-end"]) };
-}
-
-function errorPolicy(config: ConnectorConfig, place: ProblemPlace): OnError {
-  const given = parameter(config, "on-error");
-  if (given === undefined) return "retry";
-  const word = typeof given === "string" ? given.toLowerCase().replaceAll("_", "-") : "";
-  const found = ON_ERROR.find((one) => one === word);
-  if (found !== undefined) return found;
-  const guess = nearest(word, ON_ERROR);
-  const hint = `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Write one of ${ON_ERROR.join(", ")}`;
-  throw problem(place, `\`parameters.on-error\` is ${JSON.stringify(given)}: unknown variant`, hint, {
-    key: "parameters.on-error",
-    value: given,
-  });
 }
 
 const RETRY_KEYS = ["initial-delay", "max-delay", "attempts"] as const;
@@ -146,19 +125,4 @@ function durationOrNaN(text: string): number {
   } catch {
     return Number.NaN;
   }
-}
-
-function deadLetterTopic(config: ConnectorConfig, onError: OnError, place: ProblemPlace): string {
-  const given = parameter(config, "dead-letter-topic");
-  const key = "parameters.dead-letter-topic";
-  if (given !== undefined && onError !== "dead-letter") {
-    throw problem(place, `\`${key}\` has no effect with \`on-error: ${onError}\``, "Write `on-error: dead-letter`", {
-      key,
-    });
-  }
-  const name = given ?? `${config.name}-dead-letter`;
-  const isName = typeof name === "string" && topicNameProblem(name) === undefined;
-  if (onError !== "dead-letter" || (isName && name !== config.topic)) return String(name);
-  const reason = name === config.topic ? "is the topic that the sink reads" : "is not a valid topic name";
-  throw problem(place, `\`${key}\` ${JSON.stringify(name)} ${reason}`, "Name another topic", { key, value: name });
 }

@@ -1,12 +1,12 @@
 import type { Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
 import { isFluvioError, type Logger } from "../protocol/index.ts";
-import { DeadLetters } from "./dead-letters.ts";
 import type { DeliverOptions, GroupOptions, SinkWrite } from "./define.ts";
 import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
+import { RefusedRecords, stoppedAt } from "./refused-records.ts";
 import type { SinkOptions } from "./sink-options.ts";
-import { SinkWriter, stoppedAt } from "./sink-writer.ts";
+import { SinkWriter } from "./sink-writer.ts";
 
 export interface SinkRunOptions {
   readonly client: FluvioClient;
@@ -35,7 +35,7 @@ const CONSUMER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY };
 /** Reads the topic for a sink, hands its records over and keeps the position. */
 export class SinkRunner implements AsyncDisposable {
   readonly #run: SinkRunOptions;
-  readonly #deadLetters: DeadLetters;
+  readonly #refused: RefusedRecords;
   readonly #giveUp = new AbortController();
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #onStop = () => {
@@ -44,7 +44,7 @@ export class SinkRunner implements AsyncDisposable {
 
   constructor(run: SinkRunOptions) {
     this.#run = run;
-    this.#deadLetters = new DeadLetters(run.client, run.connector, run.options.deadLetterTopic, run.logger);
+    this.#refused = new RefusedRecords(run, run.options);
     if (run.stop.aborted) this.#onStop();
     run.stop.addEventListener("abort", this.#onStop, { once: true });
   }
@@ -59,7 +59,7 @@ export class SinkRunner implements AsyncDisposable {
       stop,
       giveUp: this.#giveUp.signal,
       trouble: (reason) => this.#run.trouble(reason),
-      deadLetter: (letter) => this.#deadLetters.add(letter),
+      refused: this.#refused,
       random,
     });
     const positions = await firstPositions(this.#run);
@@ -132,7 +132,7 @@ export class SinkRunner implements AsyncDisposable {
       await writer.pause(attempt, error);
       return;
     }
-    await writer.handle(letter);
+    await this.#refused.handle(letter);
     consumer.offsetCommit({ topic, partition: failed.partition, offset: failed.offset });
     await flusher.now();
   }
@@ -140,7 +140,7 @@ export class SinkRunner implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#drainTimer);
     this.#run.stop.removeEventListener("abort", this.#onStop);
-    await this.#deadLetters[Symbol.asyncDispose]();
+    await this.#refused[Symbol.asyncDispose]();
   }
 }
 

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { flvError, isFluvioError, type Logger } from "../protocol/index.ts";
-import type { DeadLetter } from "./dead-letters.ts";
+import { isFluvioError, type Logger } from "../protocol/index.ts";
 import type { SinkPosition, SinkRecord, SinkWrite } from "./define.ts";
+import { pauseAfter } from "./pauses.ts";
 import { positionsOf } from "./record-groups.ts";
+import type { RefusedRecords } from "./refused-records.ts";
 import type { SinkOptions } from "./sink-options.ts";
-import { askedPauseMs, isRefused, recordsRefused, tryLater, writeProblem } from "./write-errors.ts";
+import { isRefused, recordsRefused, tryLater, writeProblem } from "./write-errors.ts";
 
 export interface SinkWriterOptions {
   readonly options: Pick<SinkOptions, "retry" | "onError">;
@@ -16,14 +16,10 @@ export interface SinkWriterOptions {
   readonly giveUp: AbortSignal;
   /** What keeps records from being written just now; empty when nothing does any more. */
   trouble(reason: string): void;
-  /** Resolves when the record is kept. */
-  deadLetter(letter: DeadLetter): Promise<void>;
+  readonly refused: RefusedRecords;
   /** Between 0 and 1, spreads attempts. */
   readonly random: () => number;
 }
-
-/** Beyond this every delay is the longest. */
-const DOUBLINGS_MAX = 30;
 
 interface Refusal {
   readonly record: SinkRecord;
@@ -118,7 +114,7 @@ export class SinkWriter {
   async #dealWith(refusals: readonly Refusal[]): Promise<void> {
     for (const { record, reason } of refusals) {
       if (this.#options.options.onError === "retry") await this.#insist(record, reason);
-      else await this.handle({ ...record, stage: "write", reason });
+      else await this.#options.refused.handle({ ...record, stage: "write", reason });
     }
   }
 
@@ -136,45 +132,16 @@ export class SinkWriter {
   }
 
   /**
-   * Does with a record that cannot be delivered what `on_error` says, unless that is `retry`.
-   * @throws FLV_CONNECTOR_STOPPED with the record, for `stop`
-   */
-  async handle(letter: DeadLetter): Promise<void> {
-    const { options, logger, counters, deadLetter } = this.#options;
-    const { topic, partition, offset, key, value, reason } = letter;
-    if (options.onError === "stop") {
-      throw stoppedAt({ ...letter, reason: `and \`on-error\` is \`stop\`: ${reason}` }, STOPPED_HINT);
-    }
-    if (options.onError === "dead-letter") await deadLetter(letter);
-    else logger.error({ topic, partition, offset, key, value, reason }, "record skipped: it cannot be written");
-    counters.recordErrors++;
-  }
-
-  /**
    * Waits before the next attempt: growing pauses, at least as long as the target asked for, spread.
    * @throws the stop signal's reason
    */
   async pause(attempt: number, error: unknown): Promise<void> {
     const { options, logger, stop, random, trouble } = this.#options;
-    const { initialDelayMs, maxDelayMs } = options.retry;
-    const ceilingMs = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(attempt - 1, DOUBLINGS_MAX));
-    const delayMs = Math.round(Math.max(askedPauseMs(error), ceilingMs * (0.5 + random() / 2)));
-    const reason = writeProblem(error);
-    trouble(`cannot write, trying again: ${reason}`);
-    logger.warn({ problem: reason, attempt, retryInMs: delayMs }, "write failed, trying again");
-    await sleep(delayMs, undefined, { signal: stop });
+    const failed = { what: "write", attempt, error, pauses: options.retry, random };
+    await pauseAfter(failed, { signal: stop, logger, trouble });
   }
 }
 
 function isStopped(error: unknown): boolean {
   return isFluvioError(error) && error.code === "FLV_CONNECTOR_STOPPED";
-}
-
-const STOPPED_HINT =
-  "put the target right and start the connector again with `fluvio connector update`, or choose another `on-error`";
-
-/** The error that ends a connector for good at a record. */
-export function stoppedAt({ topic, partition, offset, key, value, reason }: DeadLetter, hint: string): Error {
-  const sentence = `Record ${offset} of ${topic}-${partition} cannot be written, ${reason}`;
-  return flvError("FLV_CONNECTOR_STOPPED", sentence, { details: { topic, partition, offset, key, value }, hint });
 }

@@ -1,17 +1,26 @@
 import { type FluvioClient, parseSizeBytes, type SmartModuleStep, type TopicProducer } from "../client/index.ts";
 import { type FluvioError, isFluvioError, type Logger } from "../protocol/index.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import type { ConnectorConfig } from "./config.ts";
-import type { Checkpoint, SourceRecord } from "./define.ts";
+import type { DeadLetter } from "./dead-letters.ts";
+import type { Checkpoint, Position, SourceRecord } from "./define.ts";
 import { parseDuration } from "./durations.ts";
-import { errorText } from "./line-logger.ts";
+import type { ErrorOptions } from "./error-options.ts";
+import { KeptPosition } from "./kept-position.ts";
+import { RefusedRecords } from "./refused-records.ts";
 
 export interface SourceRunOptions {
   readonly client: FluvioClient;
   readonly config: ConnectorConfig;
+  readonly errors: ErrorOptions;
   /** Applied here, before records are sent. */
   readonly smartmodules: readonly SmartModuleStep[];
   readonly logger: Logger;
   readonly counters: { records: number; recordErrors: number };
+  /** Aborted when the connector is to stop. */
+  readonly stop: AbortSignal;
+  /** What keeps positions from being kept just now; empty when nothing does any more. */
+  trouble(reason: string): void;
   /** Called when records cannot be delivered: the connector has to end. */
   fail(error: unknown): void;
 }
@@ -20,55 +29,108 @@ export interface SourceRunOptions {
 const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024;
 /** How long the queue may take to empty once the connector is told to stop. */
 const DRAIN_TIMEOUT_MS = 10_000;
+/** A cluster that is away comes back: a source waits for it as long as it takes. */
+const PRODUCER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY, maxDelayMs: 2000 };
+/** Positions are kept four times a second at most. */
+const POSITION_INTERVAL_MS = 250;
+/** So many refused records may be on their way to the dead-letter topic. */
+const REFUSALS_MAX = 1000;
+/** Most records find room at once: what they wait for is then always the same. */
+const DONE = Promise.resolve();
 
-/**
- * Sends what a source hands over. A record on which a SmartModule reports an error is written to the log with module,
- * offset, key and value, counted, and left out of the topic; the others go on.
- */
+/** Sends what a source hands over, deals with what is refused as `on-error` says, and keeps the position. */
 export class SourceRunner {
   readonly #run: SourceRunOptions;
   readonly #producer: TopicProducer;
-  #places: Promise<void> = Promise.resolve();
+  readonly #kept: KeptPosition;
+  readonly #refused: RefusedRecords;
+  readonly #checkpoints: Checkpoints;
+  readonly #giveUp = new AbortController();
+  #failure: { readonly error: unknown } | undefined;
+  /** Refused records that are not dealt with yet, and when all of them are. */
+  #refusals = 0;
+  #refusalsDone: Promise<void> = DONE;
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #onStop = () => {
+    this.#drainTimer = setTimeout(() => this.#giveUp.abort(this.#run.stop.reason), DRAIN_TIMEOUT_MS);
+  };
 
-  private constructor(run: SourceRunOptions, producer: TopicProducer) {
+  private constructor(run: SourceRunOptions, producer: TopicProducer, kept: KeptPosition) {
     this.#run = run;
     this.#producer = producer;
+    this.#kept = kept;
+    this.#refused = new RefusedRecords({ ...run, connector: run.config.name }, run.errors);
+    const context = { signal: this.#giveUp.signal, logger: run.logger, trouble: run.trouble };
+    this.#checkpoints = new Checkpoints({
+      settled: () => this.#settled(),
+      keep: (position) => kept.keep(position, context),
+      intervalMs: POSITION_INTERVAL_MS,
+      fail: (error) => this.#fail(error),
+    });
+    if (run.stop.aborted) this.#onStop();
+    run.stop.addEventListener("abort", this.#onStop, { once: true });
   }
 
   static async open(run: SourceRunOptions): Promise<SourceRunner> {
-    const producer = await run.client.topicProducer(run.config.topic, producerOptions(run.config, run.smartmodules));
-    return new SourceRunner(run, producer);
+    const { client, config, smartmodules, logger } = run;
+    const kept = await KeptPosition.open(client, config.name, logger);
+    // the producer is there first, and tells nothing before there is something to send
+    let runner: SourceRunner | undefined;
+    const producer = await client.topicProducer(config.topic, {
+      ...producerOptions(config, smartmodules),
+      onError: (error) => {
+        if (runner !== undefined) runner.#batchFailed(error);
+      },
+    });
+    runner = new SourceRunner(run, producer, kept);
+    return runner;
   }
 
-  /** {@link SourceContext.send} */
-  async send(record: SourceRecord): Promise<void> {
+  get position(): Position | undefined {
+    return this.#kept.position;
+  }
+
+  /** {@link SourceContext.send}. Not an async function: most records find room, and then there is nothing to wait for. */
+  send({ key, value }: SourceRecord): Promise<void> {
     try {
-      const output = await this.#producer.send(record.key, record.value);
+      if (this.#producer.trySend(key, value) === undefined) return this.#sendInTurn(key, value);
       this.#run.counters.records++;
-      output.wait().catch((error: unknown) => this.#failed(error));
     } catch (error) {
-      this.#failed(error);
-      if (!isRecordError(error)) throw error;
+      return this.#notTaken(error, key, value);
+    }
+    return this.#hasRoom ? DONE : this.#room();
+  }
+
+  async #sendInTurn(key: SourceRecord["key"], value: SourceRecord["value"]): Promise<void> {
+    try {
+      await this.#producer.send(key, value, { signal: this.#giveUp.signal });
+      this.#run.counters.records++;
+    } catch (error) {
+      await this.#notTaken(error, key, value);
+    }
+    await this.#room();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#refusals < REFUSALS_MAX && this.#checkpoints.hasRoom;
+  }
+
+  async #room(): Promise<void> {
+    while (!this.#hasRoom && this.#failure === undefined) {
+      if (this.#refusals >= REFUSALS_MAX) await this.#refusalsDone;
+      else await this.#checkpoints.room();
     }
   }
 
   /** {@link SourceContext.flush} */
   async flush(): Promise<void> {
-    try {
-      await this.#producer.flush();
-    } catch (error) {
-      if (!isRecordError(error)) throw error;
-    }
+    await this.#flush();
+    await this.#settled();
   }
 
   /** {@link SourceContext.checkpoint} */
   checkpoint(place: Checkpoint): void {
-    this.#places = this.#places
-      .then(async () => {
-        await this.flush();
-        await place.stored?.();
-      })
-      .catch((error: unknown) => this.#run.fail(error));
+    this.#checkpoints.add(place);
   }
 
   /** Loads the SmartModules of the cluster anew. @throws why they cannot run; then those of before go on */
@@ -76,37 +138,102 @@ export class SourceRunner {
     return this.#producer.reloadSmartModules();
   }
 
-  /** Sends what is queued and ends. @throws what kept it from being delivered */
+  /** Sends what is queued, keeps the last position and ends. @throws what kept it from being delivered */
   async drain(): Promise<void> {
-    const { logger } = this.#run;
+    const { logger, client, stop } = this.#run;
+    stop.removeEventListener("abort", this.#onStop);
+    clearTimeout(this.#drainTimer);
+    this.#drainTimer = setTimeout(() => this.#giveUp.abort(), DRAIN_TIMEOUT_MS);
     try {
-      await this.#producer.flush({ signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) });
+      await this.#untilGivenUp(this.#finish());
     } catch (error) {
-      if (isRecordError(error)) return;
-      logger.error({ error }, "records in the queue could not be delivered");
+      logger.error({ error }, "what was in hand could not be delivered");
       throw error;
     } finally {
+      clearTimeout(this.#drainTimer);
+      // a queue that waits for a cluster that is away is given up with the connection
+      if (this.#giveUp.signal.aborted) await client.close();
       await this.#producer.close().catch(() => {
-        // The flush above has told why.
+        // The failures were told one by one.
       });
+      await this.#refused[Symbol.asyncDispose]();
     }
   }
 
-  #failed(error: unknown): void {
-    const { counters, logger, fail } = this.#run;
+  async #finish(): Promise<void> {
+    await this.#flush();
+    await this.#checkpoints.finish();
+    await this.#settled();
+  }
+
+  /** A failed batch was told to {@link #batchFailed} already. */
+  async #flush(): Promise<void> {
+    await this.#producer.flush({ signal: this.#giveUp.signal }).catch((error: unknown) => {
+      if (this.#giveUp.signal.aborted) throw error;
+    });
+  }
+
+  async #untilGivenUp(work: Promise<void>): Promise<void> {
+    const { signal } = this.#giveUp;
+    let stopWaiting = (): void => {};
+    const givenUp = new Promise<never>((_, reject) => {
+      stopWaiting = () => reject(signal.reason);
+      if (signal.aborted) stopWaiting();
+      else signal.addEventListener("abort", stopWaiting, { once: true });
+    });
+    await Promise.race([work, givenUp]).finally(() => signal.removeEventListener("abort", stopWaiting));
+  }
+
+  /** Resolves when everything handed over so far is acknowledged or dealt with. @throws what ends the connector */
+  async #settled(): Promise<void> {
+    await this.#producer.settled();
+    await this.#refusalsDone;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#run.fail(error);
+  }
+
+  #batchFailed(error: unknown): void {
     if (!isRecordError(error)) {
-      fail(error);
+      this.#fail(error);
       return;
     }
-    counters.recordErrors++;
-    const sentence = "SmartModule failed on a record; it is not in the topic";
-    logger.error({ error: errorText(error), ...error.details }, sentence);
+    const { key, value } = error.details;
+    const keyBytes = key instanceof Uint8Array ? key : undefined;
+    void this.#refuse({ key: keyBytes, value: value as Uint8Array, stage: "smartmodule", reason: error.message });
+  }
+
+  /** The producer took no record. Resolves when it is dealt with. @throws what ends the connector */
+  async #notTaken(error: unknown, key: SourceRecord["key"], value: SourceRecord["value"]): Promise<void> {
+    if (!isFluvioError(error) || error.code !== "FLV_RECORD_TOO_LARGE") {
+      if (!this.#giveUp.signal.aborted) this.#fail(error);
+      throw error;
+    }
+    const keyBytes = key === undefined ? undefined : bytesOf(key);
+    await this.#refuse({ key: keyBytes, value: bytesOf(value), stage: "send", reason: error.message });
+  }
+
+  #refuse(record: Pick<DeadLetter, "key" | "value" | "stage" | "reason">): Promise<void> {
+    const place = { topic: this.#run.config.topic, partition: undefined, offset: undefined, timestampMs: Date.now() };
+    this.#refusals++;
+    const handled = this.#refused
+      .handle({ ...place, ...record })
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#refusals--);
+    const before = this.#refusalsDone;
+    this.#refusalsDone = handled.then(() => before);
+    return handled;
   }
 }
 
+const bytesOf = (data: Uint8Array | string) => (typeof data === "string" ? new TextEncoder().encode(data) : data);
+
 /** A module's own error on one record, which carries that record; a trap or a crossed limit carries none. */
 function isRecordError(error: unknown): error is FluvioError {
-  return isFluvioError(error) && error.code === "FLV_SMARTMODULE_RUNTIME" && "value" in error.details;
+  return isFluvioError(error) && error.code === "FLV_SMARTMODULE_RUNTIME" && error.details.value instanceof Uint8Array;
 }
 
 function producerOptions(config: ConnectorConfig, smartmodules: readonly SmartModuleStep[]) {
@@ -114,6 +241,7 @@ function producerOptions(config: ConnectorConfig, smartmodules: readonly SmartMo
   const batchSize = config.producer?.["batch-size"];
   return {
     maxRequestSizeBytes: RECORD_SIZE_BYTES_MAX,
+    retry: PRODUCER_RETRY,
     ...(linger === undefined ? {} : { lingerMs: parseDuration(linger) }),
     ...(batchSize === undefined ? {} : { batchSizeBytes: parseSizeBytes(batchSize) }),
     ...(compression === undefined ? {} : { compression }),

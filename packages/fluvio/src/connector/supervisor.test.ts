@@ -287,8 +287,11 @@ test("validation refuses what could not run", async () => {
     message: expect.stringContaining("http-source is a source"),
   });
   await expect(supervisor.validate(seed({ endpoint }, { direction: "sink" }))).resolves.toBeUndefined();
-  await expect(supervisor.validate(seed({ endpoint, "on-error": "stop" }))).rejects.toMatchObject({
-    message: "Invalid connector config connector: `parameters.on-error` belongs to sink connectors",
+  await expect(supervisor.validate(seed({ endpoint, "on-error": "stop" }))).resolves.toBeUndefined();
+  await expect(supervisor.validate(seed({ endpoint, "on-error": "retry" }))).rejects.toMatchObject({
+    message:
+      "Invalid connector config connector: `parameters.on-error: retry` belongs to sinks: a source cannot ask its system for a record again",
+    hint: "Write one of dead-letter, skip, stop",
   });
   await expect(
     supervisor.validate(seed({ endpoint, "on-error": "panic" }, { type: "http-sink" })),

@@ -10,6 +10,7 @@ import { checkOptions } from "./check.ts";
 import { checkInProcess } from "./check-process.ts";
 import { moduleReferences } from "./common-parameters.ts";
 import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from "./config.ts";
+import { errorOptions } from "./error-options.ts";
 import { loadConnectorFile } from "./load.ts";
 import { isLocalFolder, isPackageType } from "./package-connector.ts";
 import { RotatingLog } from "./rotating-log.ts";
@@ -298,4 +299,5 @@ export async function validateConnector(
   checkOptions(definition, filled, file, secrets);
   moduleReferences(filled, definition.direction, file);
   if (definition.direction === "sink") sinkOptions(filled, file);
+  else errorOptions(filled, "source", file);
 }

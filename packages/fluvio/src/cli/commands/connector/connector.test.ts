@@ -228,7 +228,7 @@ describe("what goes wrong is said", () => {
     await vi.waitFor(
       async () => {
         const log = await ok("connector", "logs", "picky");
-        expect(log).toContain("ERROR SmartModule failed on a record; it is not in the topic");
+        expect(log).toContain("ERROR record skipped: it cannot be sent");
         expect(log).toContain("catfact-map");
         expect(log).toContain("this is no JSON");
       },
