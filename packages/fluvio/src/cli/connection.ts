@@ -18,8 +18,21 @@ export async function connectTarget(globals: GlobalOptions, around: Surroundings
   return await Fluvio.connect(await targetOptions(globals, around));
 }
 
-/** The global options as client options. @throws FLV_ARGUMENT when they contradict each other */
+/** The cluster that the global options name. */
+export type ClusterChoice = Pick<FluvioOptions, "address" | "profile" | "configPath" | "tls">;
+
+/** The global options as client options. */
 async function targetOptions(globals: GlobalOptions, around: Surroundings): Promise<FluvioOptions> {
+  return {
+    ...(await clusterChoice(globals, around.configPath)),
+    clientId: around.env.FLUVIO_CLIENT_ID ?? "FLUVIO_CLI",
+    signal: around.signal,
+    logger: around.logger,
+  };
+}
+
+/** Which cluster the global options name. @throws FLV_ARGUMENT when they contradict each other */
+export async function clusterChoice(globals: GlobalOptions, configPath: string): Promise<ClusterChoice> {
   const { cluster, profile } = globals;
   const tls = globals.tls || globals.enableClientCert;
   if (cluster !== undefined && profile !== undefined) {
@@ -36,10 +49,7 @@ async function targetOptions(globals: GlobalOptions, around: Surroundings): Prom
     throw flvError("FLV_ARGUMENT", "tls is only valid if cluster addr is used", { hint: "add --cluster HOST:PORT" });
   }
   return {
-    configPath: around.configPath,
-    clientId: around.env.FLUVIO_CLIENT_ID ?? "FLUVIO_CLI",
-    signal: around.signal,
-    logger: around.logger,
+    configPath,
     ...(cluster === undefined ? {} : { address: cluster }),
     ...(profile === undefined ? {} : { profile }),
     ...(tls ? { tls: await tlsOptions(globals) } : {}),

@@ -56,7 +56,7 @@ function withSecrets(config: ConnectorConfig, lookup: (name: string) => string |
 }
 
 /** The connector runs elsewhere than the command: a path that names a file here is made absolute. */
-function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
+export function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
   const absolute = (given: string): string => {
     const path = resolve(cwd, given);
     return existsSync(path) ? path : given;

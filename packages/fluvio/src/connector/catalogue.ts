@@ -8,6 +8,9 @@ import { type Drivers, installDrivers } from "./drivers.ts";
 import { isPackageType, loadPackageConnector } from "./package-connector.ts";
 import { nearest, problem } from "./problem.ts";
 
+/** Which connector is meant. */
+type ConnectorKind = Pick<ConnectorConfig, "type" | "direction">;
+
 /** A connector that ships with the product. */
 export interface CatalogueEntry {
   /** Names accepted in connector files. */
@@ -30,13 +33,16 @@ const sink = (module: string, ...types: readonly string[]): CatalogueEntry => ({
 export const CATALOGUE: readonly CatalogueEntry[] = [
   source("http/source", "http-source", "http"),
   sink("http/sink", "http-sink", "http"),
+  sink("sql/sink", "sql-sink", "sql", "postgres-sink", "mysql-sink", "mariadb-sink", "sqlite-sink"),
+  source("kafka/source", "kafka-source", "kafka"),
+  sink("kafka/sink", "kafka-sink", "kafka"),
 ];
 
 /**
  * The entry for a connector's type. A type that is a source's and a sink's is the source's unless `direction` says more.
  * @throws FLV_CONNECTOR_INVALID for an unknown type (listing what exists) or a direction that is not the connector's
  */
-function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
+function catalogueEntry(config: ConnectorKind, file: string): CatalogueEntry {
   const { direction } = config;
   const entries = CATALOGUE.filter((one) => one.types.includes(config.type));
   const entry = entries.find((one) => one.direction === direction) ?? entries[0];
@@ -58,7 +64,7 @@ function catalogueEntry(config: ConnectorConfig, file: string): CatalogueEntry {
  * @throws FLV_CONNECTOR_INVALID as {@link catalogueEntry} | FLV_PACKAGE
  */
 export async function loadDefinition(
-  config: ConnectorConfig,
+  config: ConnectorKind,
   file: string,
   packages: PackageStore | undefined,
   { newest = false }: { readonly newest?: boolean } = {},
@@ -81,12 +87,12 @@ export async function loadEntry({ module: path }: CatalogueEntry): Promise<Conne
 }
 
 /** The drivers that a connector may import while it runs. */
-export function driversOf({ type, direction }: Pick<ConnectorConfig, "type" | "direction">): Drivers {
+export function driversOf({ type, direction }: ConnectorKind): Drivers {
   const entries = CATALOGUE.filter((one) => one.types.includes(type));
   return (entries.find((one) => one.direction === direction) ?? entries[0])?.drivers ?? {};
 }
 
-function requireDirection({ direction, type }: ConnectorConfig, actual: "source" | "sink", file: string): void {
+function requireDirection({ direction, type }: ConnectorKind, actual: "source" | "sink", file: string): void {
   if (direction === undefined || direction === actual) return;
   throw problem(
     { file },

@@ -1,4 +1,5 @@
 export type { ConnectorHost, ConnectorResolution, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
+export { type ByHandOptions, connectorMetadata, runByHand } from "./by-hand.ts";
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
 export { isModuleParameter } from "./common-parameters.ts";
 export {
@@ -33,12 +34,21 @@ export {
 export { describeConfig } from "./describe.ts";
 export { type Drivers, importDriver } from "./drivers.ts";
 export * as field from "./fields.ts";
+export { type ForegroundOptions, runForeground } from "./foreground.ts";
+export {
+  connectorFileSchema,
+  officialConnectors,
+  parametersSchema,
+  type SchemaConnector,
+} from "./json-schema.ts";
 export { type KeepTryingOptions, keepTrying } from "./keep-trying.ts";
 export { loadConnectorFile } from "./load.ts";
 export { withLine } from "./located.ts";
 export { absolutePackageType, CONNECTOR_API, isPackageType } from "./package-connector.ts";
+export { commonParameterList, type ParameterInfo, parameterList } from "./parameter-list.ts";
 export { commonParameterTable, parameterTable } from "./parameter-table.ts";
-export { parseSecretsFile } from "./secrets.ts";
+export { parseSecretsFile, secretsElsewhere } from "./secrets.ts";
 export type { SupervisionLimits } from "./supervised-connector.ts";
-export { type ConnectorSupervisorOptions, connectorSupervisor, validateConnector } from "./supervisor.ts";
+export { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervisor.ts";
+export { validateConnector } from "./validate.ts";
 export { connectorStopped, recordsRefused, tryLater } from "./write-errors.ts";

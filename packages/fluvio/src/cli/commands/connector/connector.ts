@@ -4,5 +4,18 @@ import { remove } from "./delete.ts";
 import { config, describe } from "./describe.ts";
 import { list } from "./list.ts";
 import { logs } from "./logs.ts";
+import { run } from "./run.ts";
+import { schema, types } from "./types.ts";
 
-export const connectorCommands: readonly Command[] = [create, update, list, describe, config, logs, remove];
+export const connectorCommands: readonly Command[] = [
+  create,
+  update,
+  list,
+  describe,
+  config,
+  logs,
+  remove,
+  run,
+  types,
+  schema,
+];
