@@ -5,6 +5,7 @@ import {
   BATCH_HEADER_BYTES as HEADER_BYTES,
   writeBatchHeaderAt,
 } from "../../protocol/index.ts";
+import type { SectionShape } from "./instance.ts";
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
 import { COUNT_BYTES } from "./section.ts";
 
@@ -111,9 +112,14 @@ export class BatchWriter {
    * Adds the survivors of one input batch. Their offsets come from their deltas, and never leave the input batch. Where
    * deltas repeat or go back, the next free offset is taken, or the last one again when none is left; with
    * `sharesOffsets` the offset before is shared. Whatever shares an offset is a batch of its own.
-   * @param section uncompressed records section
    */
-  addSection(source: SourceBatch, section: Uint8Array, recordCount: number, sharesOffsets = false): void {
+  addSection(source: SourceBatch, survivors: Survivors): void {
+    const { section, recordCount, sharesOffsets = false, shape } = survivors;
+    const fits = source.baseOffset === source.fromOffset && shape?.isAscending === true;
+    if (fits && this.keepsGaps && !sharesOffsets && recordCount > 0) {
+      this.addAsItIs(source, section, recordCount, shape);
+      return;
+    }
     const scan = new RecordScan(section, COUNT_BYTES, section.length);
     const lastOffset = source.endOffset - 1;
     const step = sharesOffsets ? 0 : 1;
@@ -144,6 +150,21 @@ export class BatchWriter {
     if (runCount > 0) {
       this.endRun(source, section, { baseOffset: runBase, endOffset: previous + 1, count: runCount, maxTimestampMs });
     }
+    this.cover(source.endOffset, source);
+  }
+
+  /** Adds a section whose records keep their deltas, as one batch. */
+  private addAsItIs(source: SourceBatch, section: Uint8Array, count: number, shape: SectionShape): void {
+    this.startRun(source, source.fromOffset);
+    const { segment } = this;
+    segment.start = COUNT_BYTES;
+    segment.end = section.length;
+    this.endRun(source, section, {
+      baseOffset: source.fromOffset,
+      endOffset: source.baseOffset + shape.lastOffsetDelta + 1,
+      count,
+      maxTimestampMs: source.firstTimestampMs + shape.maxTimestampDelta,
+    });
     this.cover(source.endOffset, source);
   }
 
@@ -288,6 +309,16 @@ export class BatchWriter {
     this.close();
     return (this.verbatim ?? this.bytes).subarray(0, this.used);
   }
+}
+
+/** What a chain left of one input batch. */
+export interface Survivors {
+  /** Uncompressed. */
+  readonly section: Uint8Array;
+  readonly recordCount: number;
+  readonly sharesOffsets?: boolean;
+  /** What is known of its records already. */
+  readonly shape?: SectionShape | undefined;
 }
 
 /** The records of one batch of the output. */

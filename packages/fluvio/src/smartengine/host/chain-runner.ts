@@ -3,7 +3,7 @@ import { type BuildStep, type RecordsResult, USAGE } from "../messages.ts";
 import type { ChainState, Lookback, ModuleState, RecordError } from "../types.ts";
 import { type CallInput, encodeParams } from "./abi.ts";
 import { ArrayMapOutput, SingleRecords } from "./array-map.ts";
-import { ModuleInstance, type TransformOutput } from "./instance.ts";
+import { ModuleInstance, type SectionShape, type TransformOutput } from "./instance.ts";
 import { COUNT_BYTES, countOf } from "./section.ts";
 import { SectionPieces, sectionBehind } from "./section-pieces.ts";
 import type { GuestStream } from "./wasi.ts";
@@ -17,6 +17,8 @@ export interface ChainOutput {
   readonly sharesOffsets?: boolean;
   /** The records are the very bytes that went in. */
   readonly isUnchanged?: boolean;
+  /** What is known of the records already. */
+  readonly shape?: SectionShape | undefined;
   readonly error: RecordError | undefined;
 }
 
@@ -107,9 +109,11 @@ export class ChainRunner {
     let recordCount = countOf(records);
     let error: RecordError | undefined;
     let isUnchanged = true;
+    let shape: SectionShape | undefined;
     for (const [index, step] of this.steps.entries()) {
       const output = this.apply(index, step, { ...input, records });
       isUnchanged &&= output.isUnchanged === true;
+      shape = output.shape;
       // the records were copied into this step's memory, so the step before may reuse its own
       this.release();
       this.pendingOutput = step.instance;
@@ -121,7 +125,7 @@ export class ChainRunner {
       error = { module: step.instance.name, ...output.error };
       if (!passesOn) break;
     }
-    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, isUnchanged, error };
+    return { section: records, recordCount, sharesOffsets: this.sharesOffsets, isUnchanged, shape, error };
   }
 
   /** As {@link run} for plain records, but those with a user error are left out and the others go on. */

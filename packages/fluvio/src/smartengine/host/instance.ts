@@ -34,8 +34,18 @@ export interface TransformOutput {
   readonly recordCount: number;
   /** The section is that of the input. */
   readonly isUnchanged?: boolean;
+  /** What was seen of its records when they were checked; only of modules whose records keep their places. */
+  readonly shape?: SectionShape;
   readonly error: TransformError | undefined;
   readonly accumulator: Uint8Array | undefined;
+}
+
+/** What a reader of a records section would find out by passing its records. */
+export interface SectionShape {
+  /** Every offset delta is greater than the one before. */
+  readonly isAscending: boolean;
+  readonly lastOffsetDelta: number;
+  readonly maxTimestampDelta: number;
 }
 
 /**
@@ -236,7 +246,7 @@ export class ModuleInstance {
     const reader = this.outputReader();
     const { bytes, pos: start } = reader;
     const recordCount = Math.max(0, reader.i32());
-    const end = this.checkRecords(bytes, reader.pos, recordCount, input);
+    const { end, shape } = this.checkRecords(bytes, reader.pos, recordCount, input);
     const section = bytes.subarray(start, end);
     reader.pos = end;
     const error = readTransformError(reader, this.kind);
@@ -245,6 +255,7 @@ export class ModuleInstance {
       section,
       recordCount,
       isUnchanged: section.length === input.records.length && Buffer.compare(section, input.records) === 0,
+      ...(shape === undefined ? {} : { shape }),
       error,
       accumulator: accumulator?.slice(),
     };
@@ -254,25 +265,38 @@ export class ModuleInstance {
    * Passes the records of an output. They must be of the batch: no more than went in, with its offsets, and with times
    * that a reader can take. What array_map makes gets offsets and times from what it was made of.
    */
-  private checkRecords(bytes: Uint8Array, pos: number, recordCount: number, input: CallInput): number {
+  private checkRecords(
+    bytes: Uint8Array,
+    pos: number,
+    recordCount: number,
+    input: CallInput,
+  ): { readonly end: number; readonly shape: SectionShape | undefined } {
     const scan = new RecordScan(bytes, pos, bytes.length);
-    const isFree = this.kind === "array_map";
+    if (this.kind === "array_map") {
+      for (let i = 0; i < recordCount; i++) scan.next();
+      return { end: scan.pos, shape: undefined };
+    }
     const { baseTimestampMs, lastOffsetDelta = Number.POSITIVE_INFINITY } = input;
-    if (!isFree && recordCount > countOf(input.records)) {
+    if (recordCount > countOf(input.records)) {
       throw this.failed(`it made ${recordCount} records of ${countOf(input.records)}`);
     }
+    let isAscending = true;
+    let previous = -1;
+    let maxTimestampDelta = 0;
     for (let i = 0; i < recordCount; i++) {
       scan.next();
-      if (isFree) continue;
       const { offsetDelta, timestampDelta } = scan;
       if (offsetDelta < 0 || offsetDelta > lastOffsetDelta) {
         throw this.failed(`record ${i} of its output has the offset delta ${offsetDelta}, which is not in the batch`);
       }
-      if (!Number.isSafeInteger(baseTimestampMs + timestampDelta)) {
+      if (timestampDelta !== 0 && !Number.isSafeInteger(baseTimestampMs + timestampDelta)) {
         throw this.failed(`record ${i} of its output has the timestamp delta ${timestampDelta}, which is no time`);
       }
+      if (offsetDelta <= previous) isAscending = false;
+      previous = offsetDelta;
+      if (timestampDelta > maxTimestampDelta) maxTimestampDelta = timestampDelta;
     }
-    return scan.pos;
+    return { end: scan.pos, shape: { isAscending, lastOffsetDelta: previous, maxTimestampDelta } };
   }
 
   private outputReader(): Reader {

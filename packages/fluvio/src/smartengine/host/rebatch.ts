@@ -61,7 +61,7 @@ export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWrit
     if (isWhole && (keepsGaps || hasAllOffsets(output, source))) {
       writer.addWhole(source, stored.batch, output.recordCount);
     } else {
-      writer.addSection(source, output.section, output.recordCount, output.sharesOffsets);
+      writer.addSection(source, output);
     }
     chain.release();
     nextOffset = stored.endOffset;
