@@ -1,100 +1,129 @@
 import { pipeline, type Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { Agent, interceptors, request } from "undici";
+import { type AuthOptions, type Authorizer, authorizer } from "../shared/auth.ts";
+import { type HttpAnswer, type HttpClient, has, headerText, httpClient, readBody } from "../shared/http-client.ts";
 
 /** One complete answer. */
-export interface FetchedResponse {
-  readonly statusCode: number;
-  /** Lower-case names; a header that came several times has a list. */
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+export interface FetchedResponse extends Omit<HttpAnswer, "body" | "discard"> {
+  /** Where it came from, redirects followed. */
+  readonly url: URL;
   readonly body: Uint8Array;
 }
 
+/** An answer whose body, decompressed, is still to come. */
+export interface OpenedResponse extends HttpAnswer {
+  readonly url: URL;
+}
+
 export interface FetcherOptions {
-  readonly endpoint: URL;
   readonly method: "GET" | "POST" | "PUT" | "HEAD" | "DELETE";
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: readonly Header[];
   readonly body: string | undefined;
+  readonly auth: AuthOptions;
   readonly "user-agent": string;
   readonly "connect-timeout": number;
   readonly timeout: number;
   readonly "max-response-size": number;
 }
 
+export type Header = readonly [name: string, value: string];
+
+/** What differs from one request to the next. */
+export interface Asked {
+  readonly url: URL;
+  /** Besides those of every request. */
+  readonly headers?: readonly Header[];
+  /** Longest silence within the answer, in place of the time for the whole. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** Requests of one connector; the connection stays open between them. */
 export interface HttpFetcher {
-  /** One request, redirects followed, body decompressed and complete. @throws network errors, timeouts, an answer too large */
-  fetch(signal: AbortSignal): Promise<FetchedResponse>;
+  /** One request, redirects followed, body complete. @throws network errors, timeouts, an answer too large */
+  fetch(asked: Asked, signal: AbortSignal): Promise<FetchedResponse>;
+  /** One request whose body is to be read piece by piece. @throws network errors, timeouts */
+  open(asked: Asked, signal: AbortSignal): Promise<OpenedResponse>;
   close(): Promise<void>;
 }
 
 const REDIRECTS_MAX = 10;
+const REDIRECTS = [301, 302, 303, 307, 308];
+const UNAUTHORIZED = 401;
+/** Not given to another server, whoever named it. */
+const CREDENTIALS = ["authorization", "cookie", "proxy-authorization"];
 const DECODERS: Readonly<Record<string, () => Transform>> = {
   gzip: createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
 };
 
-/** A client for one endpoint; the connection stays open between requests. */
+/** What every request goes through. */
+interface Sender {
+  readonly options: FetcherOptions;
+  readonly client: HttpClient;
+  readonly auth: Authorizer;
+}
+
 export function httpFetcher(options: FetcherOptions): HttpFetcher {
-  const agent = new Agent({
-    connections: 1,
-    connect: { timeout: options["connect-timeout"] },
-    headersTimeout: options.timeout,
-    bodyTimeout: options.timeout,
-  });
-  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: REDIRECTS_MAX }));
+  const client = httpClient(options);
+  const sender: Sender = { options, client, auth: authorizer(options.auth, client) };
+  const open = (asked: Asked, signal: AbortSignal) => openAuthorized(sender, asked, signal);
   return {
-    fetch: async (signal) => {
-      const { statusCode, headers, body } = await request(options.endpoint, {
-        dispatcher,
-        method: options.method,
-        headers: requestHeaders(options),
-        body: options.body ?? null,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]),
-      });
-      const decoded = options.method === "HEAD" ? body : decompressed(body, headers["content-encoding"]);
-      return {
-        statusCode,
-        headers: plainHeaders(headers),
-        body: await readBody(decoded, options["max-response-size"]),
-      };
+    open,
+    fetch: async (asked, signal) => {
+      const { statusCode, headers, url, body } = await open(asked, signal);
+      return { statusCode, headers, url, body: await readBody(body, options["max-response-size"]) };
     },
-    close: () => agent.destroy(),
+    close: () => client.close(),
   };
 }
 
-function requestHeaders(options: FetcherOptions): string[] {
-  const given = options.headers.map(([name]) => name.toLowerCase());
-  const own: [string, string][] = [];
-  if (!given.includes("user-agent")) own.push(["user-agent", options["user-agent"]]);
-  if (!given.includes("accept-encoding")) own.push(["accept-encoding", "gzip, deflate, br"]);
-  return [...own, ...options.headers].flat();
+async function openAuthorized(sender: Sender, asked: Asked, signal: AbortSignal): Promise<OpenedResponse> {
+  const first = await openRedirected(sender, asked, signal);
+  if (first.statusCode !== UNAUTHORIZED || !sender.auth.renew()) return first;
+  await first.discard();
+  return await openRedirected(sender, asked, signal);
 }
 
-function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): FetchedResponse["headers"] {
-  return Object.fromEntries(
-    Object.entries(headers).filter((pair): pair is [string, string | string[]] => pair[1] !== undefined),
-  );
+async function openRedirected(sender: Sender, asked: Asked, signal: AbortSignal): Promise<OpenedResponse> {
+  const { options, client, auth } = sender;
+  const own = [...requestHeaders(options), ...(asked.headers ?? [])];
+  const secret = await auth.headers(signal);
+  const { idleTimeoutMs } = asked;
+  let { url } = asked;
+  let method: string = options.method;
+  for (let redirects = 0; ; redirects++) {
+    const isOwnServer = url.origin === asked.url.origin;
+    const headers = isOwnServer
+      ? [...own, ...secret]
+      : own.filter(([name]) => !CREDENTIALS.includes(name.toLowerCase()));
+    const body = method === options.method ? options.body : undefined;
+    const times = idleTimeoutMs === undefined ? {} : { idleTimeoutMs };
+    const answer = await client.request({ url, method, headers, body, signal, ...times });
+    const location = headerText(answer.headers, "location");
+    if (!REDIRECTS.includes(answer.statusCode) || location === undefined) {
+      return { ...answer, url, body: method === "HEAD" ? answer.body : decompressed(answer) };
+    }
+    await answer.discard();
+    if (redirects >= REDIRECTS_MAX) throw new Error(`more than ${REDIRECTS_MAX} redirects`);
+    url = new URL(location, url);
+    const becomesGet = answer.statusCode === 303 ? method !== "HEAD" : answer.statusCode < 303 && method === "POST";
+    if (becomesGet) method = "GET";
+  }
+}
+
+function requestHeaders(options: FetcherOptions): Header[] {
+  const own: Header[] = [];
+  if (!has(options.headers, "user-agent")) own.push(["user-agent", options["user-agent"]]);
+  if (!has(options.headers, "accept-encoding")) own.push(["accept-encoding", "gzip, deflate, br"]);
+  return [...own, ...options.headers];
 }
 
 /** The body without the encodings that we ask for; one with another is left as it is. */
-function decompressed(body: Readable, encoding: string | string[] | undefined): AsyncIterable<Uint8Array> {
-  const decoder = DECODERS[String(encoding ?? "").toLowerCase()]?.();
+function decompressed({ headers, body }: HttpAnswer): Readable {
+  const decoder = DECODERS[String(headers["content-encoding"] ?? "").toLowerCase()]?.();
   if (decoder === undefined) return body;
   // A body that breaks off ends the decoder with the body's error; the reader of the decoder gets it.
   pipeline(body, decoder, () => {});
   return decoder;
-}
-
-async function readBody(body: AsyncIterable<Uint8Array>, sizeBytesMax: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of body) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > sizeBytesMax) {
-      throw new Error(`the answer is larger than max-response-size (${sizeBytesMax} bytes)`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

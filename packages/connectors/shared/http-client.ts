@@ -9,6 +9,8 @@ export interface HttpAnswer {
   /** Lower-case names; a header that came several times has a list. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: Readable;
+  /** Reads the rest of an ordinary body, so that the connection can be used again; of a long one it is closed. */
+  discard(): Promise<void>;
 }
 
 export interface HttpRequest {
@@ -32,6 +34,8 @@ export interface HttpClient {
   request(asked: HttpRequest): Promise<HttpAnswer>;
   close(): Promise<void>;
 }
+
+const DISCARD_SIZE_BYTES_MAX = 64 * 1024;
 
 /** A client of one system; its connection stays open between requests. */
 export function httpClient(options: HttpClientOptions): HttpClient {
@@ -58,7 +62,12 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       const present = Object.entries(answered).filter(
         (pair): pair is [string, string | string[]] => pair[1] !== undefined,
       );
-      return { statusCode, headers: Object.fromEntries(present), body: answer };
+      return {
+        statusCode,
+        headers: Object.fromEntries(present),
+        body: answer,
+        discard: () => answer.dump({ limit: DISCARD_SIZE_BYTES_MAX }),
+      };
     },
     close: () => agent.destroy(),
   };

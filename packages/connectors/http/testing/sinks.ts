@@ -30,6 +30,9 @@ export function useSinks(): Sinks {
     get fluvio() {
       return connectors.fluvio;
     },
+    get endpoint() {
+      return connectors.endpoint;
+    },
     get folder() {
       return connectors.folder;
     },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseSizeBytes } from "../client/index.ts";
+import type { ParameterValue } from "./config.ts";
 import { parseDuration } from "./durations.ts";
 import { canonicalKey } from "./problem.ts";
 
@@ -196,6 +197,23 @@ export function optionalParsed<T>(
   >;
 }
 
+/** A text, list or map that the connector's own function reads, and that may be absent. What it throws is read behind the key. */
+export function nested<T>(
+  read: (given: ParameterValue) => T,
+  options: FieldText & { readonly kind: string },
+): z.ZodType<T | undefined> {
+  const schema = z.unknown().transform((given, context): T | undefined => {
+    if (given === undefined) return undefined;
+    try {
+      return read(given as ParameterValue);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
+  return schema.optional().meta(metaOf(options, options.kind)) as unknown as z.ZodType<T | undefined>;
+}
+
 /** Several texts: a list, or one text with commas between them (unless `commas` is false). At least one. */
 export function texts(options: FieldText & Fallback & { readonly commas?: boolean }): z.ZodType<readonly string[]> {
   const given = z.union([z.string(), z.array(z.string())], "is not a list of texts");
@@ -211,7 +229,9 @@ export function texts(options: FieldText & Fallback & { readonly commas?: boolea
 }
 
 /** As {@link texts}, and it may be absent. */
-export function optionalTexts(options: FieldText): z.ZodType<readonly string[] | undefined> {
+export function optionalTexts(
+  options: FieldText & { readonly commas?: boolean },
+): z.ZodType<readonly string[] | undefined> {
   return texts(options).optional().meta(metaOf(options, "list of texts"));
 }
 
