@@ -39,6 +39,11 @@ export const VALUE_DEFINITIONS: Readonly<Record<string, JsonSchema>> = {
   pairs: {
     anyOf: [SCALAR, { type: "array", items: SCALAR }, { type: "object", additionalProperties: SCALAR }],
   },
+  retry: object({
+    "initial-delay": { $ref: "#/$defs/duration" },
+    "max-delay": { $ref: "#/$defs/duration" },
+    attempts: SCALAR,
+  }),
   module: {
     description: "a SmartModule: its name, or the path of a wasm file",
     type: "string",
@@ -80,7 +85,7 @@ export function words(choices: readonly string[]): JsonSchema {
   return { anyOf: [{ enum: choices }, { type: "string", pattern: `^(${choices.map(anyCase).join("|")})$` }] };
 }
 
-const escaped = (letter: string): string => letter.replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
+const escaped = (letter: string): string => letter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
 
 const KINDS: Readonly<Record<string, string>> = {
   text: "scalar",

@@ -173,7 +173,7 @@ function parametersOf(definition: ConnectorDefinition): JsonSchema {
 function commonValue(name: string): JsonSchema {
   if (isModuleParameter(name)) return reference("module");
   if (name === "retry") return reference("retry");
-  if (name === "on-error") return words(ON_ERROR);
+  if (name === "on-error") return words([...ON_ERROR, "dead_letter"]);
   if (name === "smartmodule-parameters") return reference("pairs");
   if (name.endsWith("partition")) return reference("texts");
   return SCALAR;
@@ -181,7 +181,6 @@ function commonValue(name: string): JsonSchema {
 
 /** Parts that are the same for every connector. */
 const sections: Readonly<Record<string, JsonSchema>> = {
-  retry: object({ "initial-delay": reference("duration"), "max-delay": reference("duration"), attempts: SCALAR }),
   producer: {
     description: "how a source sends",
     ...object({
