@@ -31,6 +31,7 @@ export class CsvRows {
   parse(frames: readonly Frame[]): Decoded {
     const rows = this.#isHeaderRead ? frames : this.#afterHeader(frames);
     if (rows.length === 0) return { values: [], invalid: [] };
+    if (rows.some(({ problem }) => problem !== undefined)) return this.#oneByOne(rows);
     try {
       return { values: this.#values(Buffer.concat(rows.map(({ bytes }) => bytes))), invalid: [] };
     } catch {
@@ -57,11 +58,13 @@ export class CsvRows {
   #oneByOne(rows: readonly Frame[]): Decoded {
     const values: string[] = [];
     const invalid: InvalidRecord[] = [];
-    for (const { bytes, offset } of rows) {
+    for (const { bytes, offset, problem } of rows) {
       try {
+        if (problem !== undefined) throw new Error(problem);
         values.push(...this.#values(bytes));
       } catch (error) {
-        invalid.push({ offset, bytes, reason: error instanceof Error ? error.message : String(error) });
+        const reason = error instanceof Error ? error.message : String(error);
+        invalid.push({ offset, bytes, reason, valuesBefore: values.length });
       }
     }
     return { values, invalid };

@@ -7,6 +7,7 @@ const options = (format: FormatOptions["format"], more: Partial<FormatOptions> =
   format,
   csv: undefined,
   "max-record-size": 1000,
+  key: "none",
   "on-invalid": "skip",
   ...more,
 });

@@ -1,6 +1,6 @@
 import { CsvRows } from "./csv-rows.ts";
 import type { FormatOptions } from "./format-options.ts";
-import { type Frame, type Framed, Framer } from "./framer.ts";
+import { type Frame, Framer } from "./framer.ts";
 import { JsonScanner, LineScanner, RowScanner } from "./scanners.ts";
 
 /** Where decoding goes on: behind the last record that was given. */
@@ -16,7 +16,9 @@ export interface InvalidRecord {
   readonly offset: number;
   readonly reason: string;
   /** As much of it as is at hand. */
-  readonly bytes?: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** So many values of the same call stand before it. */
+  readonly valuesBefore: number;
 }
 
 export interface Decoded {
@@ -67,14 +69,6 @@ function decoder(
   decode: (frames: readonly Frame[]) => Decoded,
   state: () => string | undefined,
 ): RecordDecoder {
-  const decoded = ({ frames, oversize }: Framed): Decoded => {
-    const { values, invalid } = decode(frames.map(withoutBom));
-    const tooLarge = oversize.map(({ offset, sizeBytes }) => ({
-      offset,
-      reason: `it has ${sizeBytes} bytes, more than max-record-size`,
-    }));
-    return { values, invalid: [...invalid, ...tooLarge] };
-  };
   return {
     get place() {
       return { offset: framer.offset, state: state() };
@@ -82,13 +76,8 @@ function decoder(
     get hasPending() {
       return framer.hasPending;
     },
-    push: (chunk) => decoded(framer.push(chunk)),
-    end: () => {
-      const { torn, ...framed } = framer.end();
-      const { values, invalid } = decoded(framed);
-      if (torn === undefined) return { values, invalid };
-      return { values, invalid: [...invalid, { ...torn, reason: "the document ends within it" }] };
-    },
+    push: (chunk) => decode(framer.push(chunk).map(withoutBom)),
+    end: () => decode(framer.end().map(withoutBom)),
   };
 }
 
@@ -97,15 +86,23 @@ function withoutBom(frame: Frame): Frame {
   return { ...frame, bytes: frame.bytes.subarray(BOM.length) };
 }
 
-function line({ bytes, offset }: Frame): Frame {
+function line(frame: Frame): Frame {
+  const { bytes } = frame;
   let end = bytes.length;
   if (bytes[end - 1] === NEWLINE) end--;
   if (bytes[end - 1] === RETURN) end--;
-  return { bytes: bytes.subarray(0, end), offset };
+  return { ...frame, bytes: bytes.subarray(0, end) };
 }
 
 function lineValues(frames: readonly Frame[]): Decoded {
-  return { values: frames.map((frame) => line(frame).bytes), invalid: [] };
+  const values: Uint8Array[] = [];
+  const invalid: InvalidRecord[] = [];
+  for (const frame of frames) {
+    const { bytes, offset, problem } = line(frame);
+    if (problem === undefined) values.push(bytes);
+    else invalid.push({ offset, bytes, reason: problem, valuesBefore: values.length });
+  }
+  return { values, invalid };
 }
 
 /** Values stay as they are written; empty ones are left out. */
@@ -113,14 +110,16 @@ function jsonValues(frames: readonly Frame[]): Decoded {
   const values: Uint8Array[] = [];
   const invalid: InvalidRecord[] = [];
   const text = new TextDecoder("utf-8", { fatal: true });
-  for (const { bytes, offset } of frames) {
+  for (const { bytes, offset, problem } of frames) {
     try {
+      if (problem !== undefined) throw new Error(problem);
       const json = text.decode(bytes);
       if (json.trim() === "") continue;
       JSON.parse(json);
       values.push(bytes);
     } catch (error) {
-      invalid.push({ offset, bytes, reason: `it is not JSON: ${error instanceof Error ? error.message : error}` });
+      const reason = problem ?? `it is not JSON: ${error instanceof Error ? error.message : error}`;
+      invalid.push({ offset, bytes, reason, valuesBefore: values.length });
     }
   }
   return { values, invalid };

@@ -22,6 +22,10 @@ export const formatFields = {
   }),
   csv,
   "max-record-size": field.byteSize({ doc: "larger records are invalid", default: "1MB" }),
+  key: field.oneOf(["none", "path"], {
+    doc: "key of the records: the path of what they were read from",
+    default: "none",
+  }),
   "on-invalid": field.oneOf(["skip", "stop"], {
     doc: "what becomes of what is not in the format: it is in the log and left out, or the connector ends there",
     default: "skip",
@@ -33,7 +37,7 @@ export type FormatOptions = z.output<typeof schema>;
 export type CsvOptions = FormatOptions["csv"];
 
 /** `undefined` for what cannot stand between fields. */
-export function csvDelimiter(given: string): string | undefined {
+function csvDelimiter(given: string): string | undefined {
   if (given === "tab" || given === "\\t") return "\t";
   return /^[\t\x20-\x7e]$/.test(given) && given !== '"' ? given : undefined;
 }

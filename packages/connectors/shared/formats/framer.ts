@@ -18,17 +18,8 @@ export interface Frame {
   readonly bytes: Uint8Array;
   /** Of its first byte. */
   readonly offset: number;
-}
-
-/** A record that was passed over because it is larger than allowed. */
-export interface OversizeFrame {
-  readonly offset: number;
-  readonly sizeBytes: number;
-}
-
-export interface Framed {
-  readonly frames: readonly Frame[];
-  readonly oversize: readonly OversizeFrame[];
+  /** Why it is no record; its bytes may be missing then. */
+  readonly problem?: string;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -67,16 +58,15 @@ export class Framer {
   }
 
   /** @param chunk must not change any more: frames are views of it */
-  push(chunk: Uint8Array): Framed {
+  push(chunk: Uint8Array): readonly Frame[] {
     const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     const frames: Frame[] = [];
-    const oversize: OversizeFrame[] = [];
     let start = 0;
     let from = this.#pending.length;
     for (;;) {
       const end = this.#scanner.next(bytes, from);
       if (end < 0) break;
-      this.#take(bytes.subarray(start, end), frames, oversize);
+      frames.push(this.#take(bytes.subarray(start, end)));
       start = end;
       from = end;
     }
@@ -85,35 +75,27 @@ export class Framer {
       this.#droppedBytes += this.#pending.length;
       this.#pending = EMPTY;
     }
-    return { frames, oversize };
+    return frames;
   }
 
-  /** The stream ends here. @returns also the bytes that end within a record, in `torn` */
-  end(): Framed & { readonly torn: Frame | undefined } {
-    const frames: Frame[] = [];
-    const oversize: OversizeFrame[] = [];
-    const rest = this.#pending;
+  /** The stream ends here. */
+  end(): readonly Frame[] {
+    if (!this.hasPending) return [];
     const isWhole = this.#scanner.endsRecord();
-    const torn = !isWhole && this.#droppedBytes === 0 && rest.length > 0 ? this.#frame(rest) : undefined;
-    if (torn !== undefined) this.#offset += rest.length;
-    else if (this.hasPending) this.#take(rest, frames, oversize);
+    const frame = this.#take(this.#pending);
     this.#pending = EMPTY;
-    return { frames, oversize, torn };
+    return [isWhole ? frame : { ...frame, problem: frame.problem ?? "the document ends within it" }];
   }
 
-  #frame(bytes: Uint8Array): Frame {
-    return { bytes, offset: this.#offset };
-  }
-
-  #take(bytes: Uint8Array, frames: Frame[], oversize: OversizeFrame[]): void {
+  #take(bytes: Uint8Array): Frame {
+    const { recordSizeBytes = bytes.length } = this.#scanner;
+    const offset = this.#offset;
     const sizeBytes = this.#droppedBytes + bytes.length;
-    if (sizeBytes > this.#sizeBytesMax) oversize.push({ offset: this.#offset, sizeBytes });
-    else {
-      const { recordSizeBytes = bytes.length } = this.#scanner;
-      frames.push(this.#frame(bytes.subarray(bytes.length - recordSizeBytes)));
-    }
     this.#offset += sizeBytes;
     this.#droppedBytes = 0;
     this.#state = this.#scanner.state;
+    const record = bytes.subarray(Math.max(0, bytes.length - recordSizeBytes));
+    if (sizeBytes <= this.#sizeBytesMax) return { bytes: record, offset };
+    return { bytes: record, offset, problem: `it has ${sizeBytes} bytes, more than max-record-size` };
   }
 }
