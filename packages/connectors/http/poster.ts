@@ -1,82 +1,80 @@
-import { Agent, request } from "undici";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { type AuthOptions, authorizer } from "../shared/auth.ts";
+import { type HttpAnswer, has, headerText, httpClient } from "../shared/http-client.ts";
 
 /** What the target said. */
 export interface PosterReply {
   readonly statusCode: number;
-  /** Text of the `Retry-After` header. */
-  readonly retryAfter: string | undefined;
-  /** Text of the `Location` header. */
-  readonly location: string | undefined;
-  /** The beginning of the body, when the status is not one of success. */
+  /** Text of a header; the first when it came several times. */
+  header(name: string): string | undefined;
+  /** The beginning of the body; of an answer with a status of success it is empty. */
   readonly excerpt: string;
 }
 
+type Header = readonly [name: string, value: string];
+
 export interface PosterOptions {
-  readonly endpoint: URL;
-  readonly method: "POST" | "PUT" | "PATCH";
-  readonly headers: readonly (readonly [string, string])[];
-  readonly "content-type": string;
+  readonly method: string;
+  readonly headers: readonly Header[];
+  readonly auth: AuthOptions;
   readonly "user-agent": string;
   readonly "connect-timeout": number;
   readonly timeout: number;
+  readonly compression: "none" | "gzip";
 }
 
 export interface HttpPoster {
   /** One request, with its whole answer. @throws network errors, timeouts */
-  post(body: Uint8Array, signal: AbortSignal): Promise<PosterReply>;
+  post(url: URL, contentType: string, body: Uint8Array | undefined, signal: AbortSignal): Promise<PosterReply>;
   close(): Promise<void>;
 }
 
 const EXCERPT_CHARS_MAX = 200;
 /** More of an answer is not read: the connection is closed instead. */
 const ANSWER_SIZE_BYTES_MAX = 64 * 1024;
+const UNAUTHORIZED = 401;
+const compressed = promisify(gzip);
 
-/** A client for one endpoint; the connection stays open between requests. */
+/** A client of one target; the connection stays open between requests. */
 export function httpPoster(options: PosterOptions): HttpPoster {
-  const agent = new Agent({
-    connections: 1,
-    connect: { timeout: options["connect-timeout"] },
-    headersTimeout: options.timeout,
-    bodyTimeout: options.timeout,
-  });
-  const headers = requestHeaders(options);
+  const { method, compression } = options;
+  const client = httpClient(options);
+  const auth = authorizer(options.auth, client);
   return {
-    post: async (body, signal) => {
-      const {
-        statusCode,
-        headers: answered,
-        body: answer,
-      } = await request(options.endpoint, {
-        dispatcher: agent,
-        method: options.method,
-        headers,
-        body,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]),
-      });
-      let excerpt = "";
-      if (statusCode < 300) await answer.dump({ limit: ANSWER_SIZE_BYTES_MAX });
-      else excerpt = await beginning(answer);
-      return {
-        statusCode,
-        retryAfter: headerText(answered["retry-after"]),
-        location: headerText(answered.location),
-        excerpt,
+    post: async (url, contentType, given, signal) => {
+      const isCompressed = compression === "gzip" && given !== undefined;
+      const body = isCompressed ? await compressed(given) : given;
+      const own = requestHeaders(options, given === undefined ? undefined : contentType, isCompressed);
+      const ask = async () => {
+        const headers = [...own, ...(await auth.headers(signal))];
+        return await client.request({ url, method, headers, body, signal });
       };
+      let answer = await ask();
+      if (answer.statusCode === UNAUTHORIZED && auth.renew()) {
+        await answer.discard();
+        answer = await ask();
+      }
+      return await replyOf(answer);
     },
-    close: () => agent.destroy(),
+    close: () => client.close(),
   };
 }
 
-function requestHeaders(options: PosterOptions): string[] {
-  const given = options.headers.map(([name]) => name.toLowerCase());
-  const own: [string, string][] = [];
-  if (!given.includes("user-agent")) own.push(["user-agent", options["user-agent"]]);
-  if (!given.includes("content-type")) own.push(["content-type", options["content-type"]]);
-  return [...own, ...options.headers].flat();
+async function replyOf(answer: HttpAnswer): Promise<PosterReply> {
+  const { statusCode, headers } = answer;
+  let excerpt = "";
+  if (statusCode < 300) await answer.discard();
+  else excerpt = await beginning(answer.body);
+  return { statusCode, header: (name) => headerText(headers, name), excerpt };
 }
 
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
+function requestHeaders(options: PosterOptions, contentType: string | undefined, isCompressed: boolean): Header[] {
+  const own: Header[] = [];
+  if (!has(options.headers, "user-agent")) own.push(["user-agent", options["user-agent"]]);
+  if (contentType !== undefined && !has(options.headers, "content-type")) own.push(["content-type", contentType]);
+  if (isCompressed) own.push(["content-encoding", "gzip"]);
+  return [...own, ...options.headers];
 }
 
 /** The first characters, for the log; the rest of an ordinary answer is read, so that the connection can be used again. */

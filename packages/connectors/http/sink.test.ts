@@ -236,7 +236,7 @@ describe("a record that the target refuses", () => {
     expect(line).toMatchObject({ message: "record skipped: it cannot be written", details: { offset: 1 } });
     expect(text(line?.details.value as Uint8Array)).toBe("bad");
     await sink.stop();
-    expect(sink.counters).toEqual({ records: 2, recordErrors: 1 });
+    expect(sink.counters).toMatchObject({ records: 2, recordErrors: 1 });
   });
 
   test("dead-letter: is in the other topic with the reason, and the rest goes on", async () => {

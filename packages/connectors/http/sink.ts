@@ -1,28 +1,30 @@
-import { defineSink, field, recordsRefused, type SinkGroup, tryLater } from "fluvio/connector";
+import { defineSink, field, recordsRefused, type SinkGroup, type SinkRecord, tryLater } from "fluvio/connector";
 import { z } from "zod";
-import { batchBody, CONTENT_TYPES } from "./body.ts";
+import { authField } from "../shared/auth.ts";
+import { batchBody, batchField } from "../shared/batch-body.ts";
+import { reasonOf } from "../shared/reason.ts";
+import { pauseAsked } from "../shared/retry-after.ts";
+import { optionalTemplate } from "../shared/template.ts";
+import { urlTemplate } from "../shared/url-template.ts";
 import { type HttpPoster, httpPoster, type PosterReply } from "./poster.ts";
 
-const config = z.object({
-  endpoint: field.httpUrl({ doc: "URL that records are sent to" }),
-  method: field.oneOf(["POST", "PUT", "PATCH"], { doc: "HTTP method", default: "POST" }),
+const named = z.object({
+  endpoint: urlTemplate({ doc: "URL that records are sent to; parts of a record are put in: `/items/{{key}}`" }),
+  method: field.oneOf(["POST", "PUT", "PATCH", "DELETE", "GET"], {
+    doc: "HTTP method; DELETE and GET have a body only when `body` is given",
+    default: "POST",
+  }),
   headers: field.pairs({ doc: "request headers, `Name: value`", aliases: ["header"] }),
+  auth: authField,
+  body: optionalTemplate({
+    doc: 'body of a request, with parts of the record: `{"id":{{json key}}}`; default: the value',
+  }),
   "content-type": field.optionalText({
     doc: "value of the Content-Type header; by default `text/html`, of batches `application/x-ndjson` or `application/json`",
   }),
   "user-agent": field.text({ doc: "value of the User-Agent header", default: "fluvio/http-sink 0.2.2" }),
-  batch: field.map(
-    {
-      size: field.integer({ doc: "records in one request at most", default: "100", min: 1, max: 100_000 }),
-      "size-bytes": field.byteSize({ doc: "keys and values in one request at most", default: "1MB" }),
-      linger: field.duration({ doc: "how long a request waits for more records", default: "100ms" }),
-      format: field.oneOf(["ndjson", "json-array"], {
-        doc: "a line for each value, or one JSON array",
-        default: "ndjson",
-      }),
-    },
-    { doc: "sends many records in one request; without it each value is a request" },
-  ),
+  batch: batchField("sends many records in one request; without it each value is a request"),
+  compression: field.oneOf(["none", "gzip"], { doc: "compresses bodies", default: "none" }),
   timeout: field.duration({
     doc: "longest time for one request, answer included",
     default: "30s",
@@ -36,7 +38,21 @@ const config = z.object({
     aliases: ["http_connect_timeout"],
   }),
 });
-type HttpSinkConfig = z.output<typeof config>;
+
+const config = named.superRefine((given, context) => {
+  if (given.batch === undefined) return;
+  const complain = (message: string) => context.addIssue({ code: "custom", path: ["batch"], message });
+  if (given.endpoint.hasPlaces) complain("cannot be had with an endpoint that has parts of one record");
+  if (!hasBody(given)) complain(`cannot be had with ${given.method} without \`body\``);
+}) as typeof named;
+type HttpSinkConfig = z.output<typeof named>;
+
+/** Content types of the bodies, where the file names none; that of a single value is the original's. */
+const CONTENT_TYPES = {
+  ndjson: "application/x-ndjson",
+  "json-array": "application/json",
+  single: "text/html",
+} as const;
 
 /** Sends the records of a topic to a URL. */
 export const connector = defineSink({
@@ -46,8 +62,7 @@ export const connector = defineSink({
   config,
   run: async ({ config: own, deliver }) => {
     const { batch } = own;
-    const contentType = own["content-type"] ?? CONTENT_TYPES[batch?.format ?? "single"];
-    const poster = httpPoster({ ...own, "content-type": contentType });
+    const poster = httpPoster(own);
     try {
       await deliver((group, signal) => post(poster, own, group, signal), {
         recordsMax: batch?.size ?? 1,
@@ -59,51 +74,51 @@ export const connector = defineSink({
   },
 });
 
-async function post(poster: HttpPoster, own: HttpSinkConfig, group: SinkGroup, signal: AbortSignal): Promise<void> {
-  const body = own.batch === undefined ? group.records[0]?.value : batchBody(group, own.batch.format);
-  if (body === undefined) return;
-  let reply: PosterReply;
-  try {
-    reply = await poster.post(body, signal);
-  } catch (cause) {
-    throw tryLater(`${shown(own.endpoint)} gave no answer: ${reason(cause)}`);
-  }
-  accepted(reply, own.endpoint);
+function hasBody({ method, body }: HttpSinkConfig): boolean {
+  return body !== undefined || (method !== "DELETE" && method !== "GET");
 }
 
-const REQUEST_TIMEOUT = 408;
-const TOO_EARLY = 425;
-const TOO_MANY_REQUESTS = 429;
+async function post(poster: HttpPoster, own: HttpSinkConfig, group: SinkGroup, signal: AbortSignal): Promise<void> {
+  const [first] = group.records;
+  if (first === undefined) return;
+  const { endpoint, batch } = own;
+  const filled = endpoint.fill(first);
+  if ("missing" in filled) throw recordsRefused(`the record has ${filled.missing}, which the endpoint asks for`);
+  const valueIn = (record: SinkRecord) => bodyOf(own, record, group);
+  const body = batch === undefined ? valueIn(first) : batchBody(group, batch.format, valueIn);
+  if (body === undefined && hasBody(own)) return;
+  const contentType = own["content-type"] ?? CONTENT_TYPES[batch?.format ?? "single"];
+  let reply: PosterReply;
+  try {
+    reply = await poster.post(filled.url, contentType, body, signal);
+  } catch (cause) {
+    throw tryLater(`${endpoint.shown} gave no answer: ${reasonOf(cause)}`);
+  }
+  accepted(reply, endpoint.shown);
+}
+
+/** `undefined`: none is sent, or the record is refused. */
+function bodyOf(own: HttpSinkConfig, record: SinkRecord, group: SinkGroup): Uint8Array | undefined {
+  if (own.body === undefined) return hasBody(own) ? record.value : undefined;
+  const filled = own.body.fill(record);
+  if ("text" in filled) return Buffer.from(filled.text);
+  group.refuse(record, `the record has ${filled.missing}, which \`body\` asks for`);
+  return undefined;
+}
+
+/** Answers of 4xx that say nothing about the record: who asks, a slow request, an early one, too many. */
+const PASSING = [401, 407, 408, 425, 429];
 
 /** @throws what a status other than one of success means */
-function accepted({ statusCode, retryAfter, location, excerpt }: PosterReply, endpoint: URL): void {
+function accepted({ statusCode, header, excerpt }: PosterReply, shown: string): void {
   if (statusCode >= 200 && statusCode < 300) return;
   const said = excerpt === "" ? "" : `: ${excerpt}`;
-  const sentence = `${shown(endpoint)} answered ${statusCode}${said}`;
-  const isPassing =
-    statusCode >= 500 || statusCode === REQUEST_TIMEOUT || statusCode === TOO_EARLY || statusCode === TOO_MANY_REQUESTS;
-  if (isPassing) throw tryLater(sentence, pauseAsked(retryAfter));
+  const sentence = `${shown} answered ${statusCode}${said}`;
+  if (statusCode >= 500 || PASSING.includes(statusCode)) throw tryLater(sentence, pauseAsked(header("retry-after")));
   // Following it would turn a POST into a GET, and lose the record.
+  const location = header("location");
   if (statusCode < 400 && location !== undefined) {
     throw recordsRefused(`${sentence}; redirects are not followed: set the endpoint to ${location}`);
   }
   throw recordsRefused(sentence);
-}
-
-/** `Retry-After` is a number of seconds or a date. */
-function pauseAsked(retryAfter: string | undefined): { readonly afterMs?: number } {
-  if (retryAfter === undefined) return {};
-  const afterMs = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
-  return afterMs > 0 ? { afterMs } : {};
-}
-
-/** The URL without what may be secret: user, password, query. */
-function shown(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = "code" in error && typeof error.code === "string" ? `${error.code}: ` : "";
-  return `${code}${error.message}`;
 }

@@ -4,8 +4,11 @@ import type { AddressInfo } from "node:net";
 /** One request as the target saw it. */
 export interface Seen {
   readonly method: string;
+  /** Path and query. */
+  readonly url: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
+  readonly bytes: Buffer;
 }
 export type Answer = (response: ServerResponse, body: string, request: IncomingMessage) => void;
 
@@ -44,8 +47,9 @@ export class Target {
     } catch {
       return;
     }
-    const body = Buffer.concat(chunks).toString();
-    this.seen.push({ method: request.method ?? "", headers: request.headers, body });
+    const bytes = Buffer.concat(chunks);
+    const body = bytes.toString();
+    this.seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body, bytes });
     response.once("finish", () => {
       if (response.statusCode < 300) this.taken.push(body);
       this.#wake();
