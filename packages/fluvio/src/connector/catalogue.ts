@@ -33,6 +33,7 @@ const sink = (module: string, ...types: readonly string[]): CatalogueEntry => ({
 export const CATALOGUE: readonly CatalogueEntry[] = [
   source("http/source", "http-source", "http"),
   sink("http/sink", "http-sink", "http"),
+  source("file/source", "file-source", "file"),
   sink("sql/sink", "sql-sink", "sql", "postgres-sink", "mysql-sink", "mariadb-sink", "sqlite-sink"),
   source("kafka/source", "kafka-source", "kafka"),
   sink("kafka/sink", "kafka-sink", "kafka"),
