@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { CATALOGUE } from "../fluvio/src/connector/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
 import { loadConnectorFile } from "../fluvio/src/connector/load.ts";
-import { validateConnector } from "../fluvio/src/connector/supervisor.ts";
+import { validateConnector } from "../fluvio/src/connector/validate.ts";
 
 const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
 

@@ -1,6 +1,7 @@
 import type { TestCli } from "../../packages/fluvio/src/cli/testing/cluster.ts";
 import type { Fluvio, ProducerOptions, SmartModuleStep } from "../../packages/fluvio/src/client/index.ts";
 import type { ConnectorConfig, ParameterValue } from "../../packages/fluvio/src/connector/config.ts";
+import { newCounters } from "../../packages/fluvio/src/connector/counters.ts";
 import { type ConnectorDefinition, defineSink, defineSource } from "../../packages/fluvio/src/connector/define.ts";
 import { fileMarker } from "../../packages/fluvio/src/connector/first-positions.ts";
 import { runConnector } from "../../packages/fluvio/src/connector/runner.ts";
@@ -99,7 +100,7 @@ function runAsConnector(stage: Stage, config: ConnectorConfig, definition: Conne
       packages: userPackages(),
       definition,
     },
-    { records: 0, recordErrors: 0 },
+    newCounters(),
   );
 }
 

@@ -5,10 +5,11 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { drain, text, useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
+import { newCounters, type RunCounters } from "../../fluvio/src/connector/counters.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
 import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
 import type { RunnerMessage } from "../../fluvio/src/connector/ipc.ts";
-import { type RunCounters, runConnector } from "../../fluvio/src/connector/runner.ts";
+import { runConnector } from "../../fluvio/src/connector/runner.ts";
 import { userPackages } from "../../fluvio/src/npm/index.ts";
 
 interface Line {
@@ -32,7 +33,7 @@ function lateness(what: () => string): Promise<never> {
 export class RunningConnector {
   readonly lines: Line[] = [];
   readonly messages: RunnerMessage[] = [];
-  readonly counters: RunCounters = { records: 0, recordErrors: 0 };
+  readonly counters: RunCounters = newCounters();
   readonly done: Promise<void>;
   failure: unknown;
   readonly #stop = new AbortController();
@@ -103,6 +104,8 @@ export interface StoredRecord {
 /** A cluster for the connectors of one test file. */
 export interface TestConnectors {
   readonly fluvio: Fluvio;
+  /** `host:port` of the cluster. */
+  readonly endpoint: string;
   /** A folder of this test file. */
   readonly folder: string;
   /** Starts a connector; it is stopped after the test. */
@@ -144,6 +147,9 @@ export function useConnectors(): TestConnectors {
   const connectors: TestConnectors = {
     get fluvio() {
       return state.fluvio as Fluvio;
+    },
+    get endpoint() {
+      return cluster.address;
     },
     get folder() {
       return state.folder;

@@ -2,11 +2,15 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { type FluvioError, type FluvioErrorCode, flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { errorText } from "./line-logger.ts";
-import type { ChildCommand } from "./supervised-connector.ts";
+import type { ChildStart } from "./supervised-connector.ts";
 
 /** What a process that checks a configuration answers: nothing against it, or the error. */
 export type CheckAnswer =
-  | { readonly type: "checked" }
+  | {
+      readonly type: "checked";
+      /** The configuration as it may be shown, JSON. */
+      readonly shown: string;
+    }
   | {
       readonly type: "refused";
       readonly code: FluvioErrorCode;
@@ -31,16 +35,19 @@ export function refusal(error: unknown): CheckAnswer {
 /**
  * Has a configuration checked by a process of its own, so that code which is not part of the product is never loaded into
  * the cluster's.
+ * @returns the configuration as it may be shown, JSON
  * @throws what the check found
  */
-export async function checkInProcess({ file, args, env }: ChildCommand, logger: Logger): Promise<void> {
+export async function checkInProcess({ command, start, hide }: ChildStart, logger: Logger): Promise<string> {
+  const { file, args, env } = command;
   const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
   const child = spawn(file, args, { env, signal, stdio: ["ignore", "ignore", "pipe", "ipc"] });
   let lastLine = "";
+  child.send(start, () => {});
   if (child.stderr !== null) {
     createInterface({ input: child.stderr }).on("line", (line) => {
-      lastLine = line;
-      logger.info({}, line);
+      lastLine = hide?.(line) ?? line;
+      logger.info({}, hide?.(line) ?? line);
     });
   }
   const answer = await new Promise<CheckAnswer | undefined>((resolve, reject) => {
@@ -51,7 +58,7 @@ export async function checkInProcess({ file, args, env }: ChildCommand, logger: 
     child.once("error", reject);
     child.once("close", () => resolve(received));
   });
-  if (answer?.type === "checked") return;
+  if (answer?.type === "checked") return answer.shown;
   throw answer === undefined ? noAnswer(lastLine) : errorOf(answer);
 }
 

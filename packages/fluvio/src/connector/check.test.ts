@@ -6,7 +6,7 @@ import { logLevel, meansModule, moduleReferences } from "./common-parameters.ts"
 import type { ConnectorConfig, ParameterValue } from "./config.ts";
 import { defineSource } from "./define.ts";
 import * as field from "./fields.ts";
-import { fillSecrets, parseSecretsFile, resolveSecrets } from "./secrets.ts";
+import { parseSecretsFile, resolveSecrets, secretsElsewhere, withSecrets } from "./secrets.ts";
 import { sinkOptions } from "./sink-options.ts";
 
 const source = defineSource({
@@ -345,10 +345,19 @@ describe("secrets", () => {
 
   test("are put into templates and references, at any depth", () => {
     const parameters = { a: "Bearer ${{ secrets.T }}!", b: ["${{secrets.T}}"], c: { secret: { name: "T" } } };
-    expect(fillSecrets(parameters, { T: "x" }, "f")).toEqual({ a: "Bearer x!", b: ["x"], c: "x" });
-    const error = refused(() => fillSecrets({ a: "${{ secrets.TOKN }}" }, { TOKEN: "x" }, "f"));
-    expect(error.message).toContain("uses the secret TOKN, which is not declared");
-    expect(error.hint).toContain("TOKEN");
+    const transforms = [{ uses: "m", with: { key: "${{ secrets.T }}" } }];
+    const filled = withSecrets({ ...config(parameters), transforms }, { T: "x" });
+    expect(filled.parameters).toEqual({ a: "Bearer x!", b: ["x"], c: "x" });
+    expect(filled.transforms).toEqual([{ uses: "m", with: { key: "x" } }]);
+  });
+
+  test("that are used without being declared are looked for as well", () => {
+    const used = { ...config({ a: "${{ secrets.TOKN }}", b: ["${{ secrets.KNOWN }}"] }), secrets: { TOKEN: "x" } };
+    expect(secretsElsewhere(used)).toEqual(["TOKN", "KNOWN"]);
+    expect(resolveSecrets(used, (name) => `${name}!`, "f")).toEqual({ TOKEN: "x", TOKN: "TOKN!", KNOWN: "KNOWN!" });
+    const error = refused(() => resolveSecrets(used, () => undefined, "f"));
+    expect(error.message).toContain("value not found for secret name TOKN");
+    expect(error.hint).toMatch(/^Did you mean `TOKEN`\? .*fluvio secret set TOKN/);
   });
 
   test("a secrets file has KEY=VALUE lines, and a bad line is not quoted", () => {

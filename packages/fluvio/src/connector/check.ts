@@ -1,6 +1,6 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { COMMON_PARAMETERS } from "./common-parameters.ts";
-import type { ConnectorConfig, ParameterValue } from "./config.ts";
+import { type ConnectorConfig, type ParameterValue, REDACTED } from "./config.ts";
 import type { ConfigSchema } from "./define.ts";
 import { fieldMeta } from "./fields.ts";
 import { canonicalKey, problem, unknownKey } from "./problem.ts";
@@ -26,15 +26,12 @@ export function checkOptions<S extends ConfigSchema>(
 ): z.output<S> {
   const place = { file };
   const shape: Readonly<Record<string, z.ZodType>> = definition.config.shape;
-  const byKey = new Map<string, string>();
-  for (const [key, field] of Object.entries(shape)) {
-    for (const one of [key, ...fieldMeta(field).aliases]) byKey.set(canonicalKey(one), key);
-  }
+  const byKey = fieldsByKey(definition.config);
   const given: Record<string, ParameterValue> = {};
   const writtenAs = new Map<string, string>();
   for (const [written, value] of Object.entries(config.parameters)) {
     const canonical = canonicalKey(written);
-    const key = byKey.get(canonical);
+    const key = byKey.get(canonical)?.key;
     if (key !== undefined) {
       if (writtenAs.has(key)) {
         throw problem(
@@ -65,9 +62,27 @@ export function checkOptions<S extends ConfigSchema>(
     const value = secrets[secret];
     if (given[key] === undefined && value !== undefined) given[key] = value;
   }
-  const result = definition.config.safeParse(given);
-  if (result.success) return result.data;
+  const result = visiblePart(definition.config, given).safeParse(given);
+  if (result.success) return result.data as z.output<S>;
   throw explain(result.error, shape, given, writtenAs, file);
+}
+
+/** Options by each name under which they are accepted, in canonical form. */
+export function fieldsByKey(
+  config: ConfigSchema,
+): ReadonlyMap<string, { readonly key: string; readonly field: z.ZodType }> {
+  const found = new Map<string, { readonly key: string; readonly field: z.ZodType }>();
+  for (const [key, field] of Object.entries<z.ZodType>(config.shape)) {
+    for (const one of [key, ...fieldMeta(field).aliases]) found.set(canonicalKey(one), { key, field });
+  }
+  return found;
+}
+
+/** What cannot be seen cannot be checked: the cluster, which knows the values, does. */
+function visiblePart(config: ConfigSchema, given: Readonly<Record<string, ParameterValue>>): ConfigSchema {
+  const hidden = Object.keys(given).filter((key) => JSON.stringify(given[key]).includes(REDACTED));
+  if (hidden.length === 0) return config;
+  return config.extend(Object.fromEntries(hidden.map((key) => [key, z.unknown()])));
 }
 
 function explain(

@@ -1,9 +1,11 @@
+import type { CountersMessage } from "./counters.ts";
+
 /** What a connector process says to its supervisor. */
 export type RunnerMessage =
   /** The connector is connected and works. */
   | { readonly type: "running" }
   /** It is alive. Counted since the start of the process. */
-  | { readonly type: "heartbeat"; readonly records: number; readonly recordErrors: number }
+  | { readonly type: "heartbeat"; readonly counters: CountersMessage }
   /** Something keeps it from writing, and it tries again; with an empty reason nothing does any more. */
   | { readonly type: "trouble"; readonly reason: string }
   /** It has no more to give and ends by itself. */
@@ -15,7 +17,16 @@ export type RunnerMessage =
   /** Answers {@link SupervisorMessage}: switched, not in use here, or (with a reason) going on with the code of before. */
   | { readonly type: "switched"; readonly id: number; readonly inUse: boolean; readonly reason?: string };
 
-/** What a supervisor says to a connector process: load a SmartModule of the cluster anew. */
+/** The first that a supervisor says to a connector process: what no file and no list of processes may show. */
+export interface StartMessage {
+  readonly type: "start";
+  /** The whole configuration, JSON. */
+  readonly config: string;
+  /** Values of all secrets that it uses. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** What a supervisor says to a connector process later: load a SmartModule of the cluster anew. */
 export interface SupervisorMessage {
   readonly type: "switch";
   readonly id: number;
@@ -26,6 +37,10 @@ export const HEARTBEAT_INTERVAL_MS = 2000;
 
 export function isRunnerMessage(value: unknown): value is RunnerMessage {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
+
+export function isStartMessage(value: unknown): value is StartMessage {
+  return typeof value === "object" && value !== null && "type" in value && value.type === "start";
 }
 
 export function isSupervisorMessage(value: unknown): value is SupervisorMessage {

@@ -1,6 +1,6 @@
 import { isFluvioError, type Logger } from "../protocol/index.ts";
 import type { LogLevel } from "./common-parameters.ts";
-import { REDACTED } from "./config.ts";
+import type { Hide } from "./hide.ts";
 
 const ORDER: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
@@ -8,21 +8,20 @@ export interface LineLoggerOptions {
   readonly level: LogLevel;
   /** Takes one whole line, newline included. */
   readonly write: (line: string) => void;
-  /** Texts that must never appear, i.e. the values of secrets. */
-  readonly hidden?: readonly string[];
+  /** Hides what must never appear, i.e. the values of secrets. */
+  readonly hide?: Hide;
   readonly now?: () => Date;
 }
 
 /** Writes `TIME LEVEL message key=value …` lines, for people and for `grep`. */
 export function lineLogger(options: LineLoggerOptions, bindings: Readonly<Record<string, unknown>> = {}): Logger {
-  const hidden = (options.hidden ?? []).filter((text) => text.length > 0);
+  const hide = options.hide ?? ((line: string) => line);
   const now = options.now ?? (() => new Date());
   const at = (level: LogLevel) => (details: object, message: string) => {
     if (ORDER.indexOf(level) > ORDER.indexOf(options.level)) return;
     const pairs = Object.entries({ ...bindings, ...details }).map(([key, value]) => ` ${key}=${show(value)}`);
-    let line = `${now().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${pairs.join("")}`;
-    for (const text of hidden) line = line.replaceAll(text, REDACTED);
-    options.write(`${line.replaceAll("\n", "\\n")}\n`);
+    const line = `${now().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${pairs.join("")}`;
+    options.write(`${hide(line).replaceAll("\n", "\\n")}\n`);
   };
   return {
     debug: at("debug"),

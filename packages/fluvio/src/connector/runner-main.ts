@@ -1,19 +1,31 @@
 import { readFile } from "node:fs/promises";
 import { userPackages } from "../npm/index.ts";
 import { isFluvioError } from "../protocol/index.ts";
+import { loadDefinition } from "./catalogue.ts";
 import { type CheckAnswer, refusal } from "./check-process.ts";
 import { logLevel } from "./common-parameters.ts";
+import type { ConnectorConfig } from "./config.ts";
+import { countersMessage, newCounters } from "./counters.ts";
 import { fileMarker } from "./first-positions.ts";
-import { HEARTBEAT_INTERVAL_MS, isSupervisorMessage, type RunnerMessage } from "./ipc.ts";
+import { hider } from "./hide.ts";
+import {
+  HEARTBEAT_INTERVAL_MS,
+  isStartMessage,
+  isSupervisorMessage,
+  type RunnerMessage,
+  type StartMessage,
+} from "./ipc.ts";
 import { errorText, lineLogger } from "./line-logger.ts";
 import { loadConnectorFile } from "./load.ts";
-import { type RunCounters, runConnector, type SwitchModule } from "./runner.ts";
-import { parseSecretsFile, resolveSecrets } from "./secrets.ts";
-import { validateConnector } from "./supervisor.ts";
+import { runConnector, type SwitchModule } from "./runner.ts";
+import { parseSecretsFile, resolveSecrets, withSecrets } from "./secrets.ts";
+import { hiddenTexts, shownConfig } from "./shown-config.ts";
+import { validateConnector } from "./validate.ts";
 
 /*
  * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--marker PATH]
- * [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the environment, never from arguments.
+ * [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the
+ * environment; with `--managed` they and the configuration come from the supervisor, and PATH is only for people to read.
  */
 
 /** A process that is told to stop and does not is ended after this long. */
@@ -30,28 +42,24 @@ async function main(argv: readonly string[]): Promise<number> {
     return 1;
   }
   let logger = lineLogger({ level: "info", write: (line) => process.stderr.write(line) });
-  const counters: RunCounters = { records: 0, recordErrors: 0 };
-  const heartbeat = setInterval(() => report({ type: "heartbeat", ...counters }), HEARTBEAT_INTERVAL_MS);
+  const counters = newCounters();
+  const beat = (): RunnerMessage => ({ type: "heartbeat", counters: countersMessage(counters) });
+  const heartbeat = setInterval(() => report(beat()), HEARTBEAT_INTERVAL_MS);
   heartbeat.unref();
   try {
-    const content = await readFile(options.config, "utf8");
-    const config = loadConnectorFile(content, options.config);
-    const fromFile =
-      options.secrets === undefined
-        ? new Map<string, string>()
-        : parseSecretsFile(await readFile(options.secrets, "utf8"), options.secrets);
-    const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], options.config);
-    logger = lineLogger({
-      level: logLevel(config, process.env.RUST_LOG),
-      write: (line) => process.stderr.write(line),
-      hidden: Object.values(secrets),
-    });
     const packages = userPackages(options.packages, (sentence) => logger.info({}, sentence));
+    const { config, secrets } = options.isManaged ? await fromSupervisor() : await fromFiles(options);
     if (options.check) {
-      await validateConnector(config, "connector", { lookup: (name) => secrets[name], packages });
-      await answer({ type: "checked" });
+      const shown = await validateConnector(config, "connector", { lookup: (name) => secrets[name], packages });
+      await answer({ type: "checked", shown: JSON.stringify(shown) });
       return 0;
     }
+    const level = logLevel(config, process.env.RUST_LOG);
+    const write = (line: string) => process.stderr.write(line);
+    logger = lineLogger({ level, write, hide: hider(Object.values(secrets)) });
+    const definition = await loadDefinition(withSecrets(config, secrets), options.config, packages);
+    const hidden = [...Object.values(secrets), ...hiddenTexts(config, shownConfig(config, definition))];
+    logger = lineLogger({ level, write, hide: hider(hidden) });
     logger.info({}, `Reading config file from: ${options.config}`);
     await runConnector(
       {
@@ -65,9 +73,11 @@ async function main(argv: readonly string[]): Promise<number> {
         onSwitchable,
         marker: fileMarker(options.marker),
         packages,
+        definition,
       },
       counters,
     );
+    await answer(beat());
     return 0;
   } catch (error) {
     if (options.check) {
@@ -75,9 +85,39 @@ async function main(argv: readonly string[]): Promise<number> {
       return 1;
     }
     logger.error({}, errorText(error));
+    report(beat());
     await answer(endingOf(error));
     return 1;
   }
+}
+
+interface Given {
+  readonly config: ConnectorConfig;
+  /** Values of all secrets that it uses. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+async function fromFiles({ config: path, secrets: secretsPath }: Arguments): Promise<Given> {
+  const config = loadConnectorFile(await readFile(path, "utf8"), path);
+  const fromFile =
+    secretsPath === undefined
+      ? new Map<string, string>()
+      : parseSecretsFile(await readFile(secretsPath, "utf8"), secretsPath);
+  return { config, secrets: resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], path) };
+}
+
+/** What the supervisor says first. Code that looks for its secrets in the environment finds them there as well. */
+async function fromSupervisor(): Promise<Given> {
+  const { config, secrets } = await new Promise<StartMessage>((resolve) => {
+    const heard = (message: unknown): void => {
+      if (!isStartMessage(message)) return;
+      process.off("message", heard);
+      resolve(message);
+    };
+    process.on("message", heard);
+  });
+  Object.assign(process.env, secrets);
+  return { config: loadConnectorFile(config, "connector"), secrets };
 }
 
 function endingOf(error: unknown): RunnerMessage {
@@ -108,6 +148,8 @@ interface Arguments {
   /** Folder of drivers and packages that are not part of the product. */
   readonly packages: string | undefined;
   readonly check: boolean;
+  /** Configuration and secrets come from the supervisor. */
+  readonly isManaged: boolean;
 }
 
 function parseArguments(argv: readonly string[]): Arguments | undefined {
@@ -115,7 +157,8 @@ function parseArguments(argv: readonly string[]): Arguments | undefined {
     const at = argv.indexOf(flag);
     return at < 0 ? undefined : argv[at + 1];
   };
-  const config = after("--config");
+  const isManaged = argv.includes("--managed");
+  const config = after("--config") ?? (isManaged ? "connector" : undefined);
   if (config === undefined) return undefined;
   return {
     config,
@@ -124,6 +167,7 @@ function parseArguments(argv: readonly string[]): Arguments | undefined {
     marker: after("--marker"),
     packages: after("--packages"),
     check: argv.includes("--check"),
+    isManaged,
   };
 }
 

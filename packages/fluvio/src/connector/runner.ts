@@ -1,17 +1,18 @@
-import { Fluvio, type FluvioClient, type SmartModuleStep } from "../client/index.ts";
+import { Fluvio, type FluvioClient, type FluvioOptions, type SmartModuleStep } from "../client/index.ts";
 import type { PackageStore } from "../npm/index.ts";
 import { flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { driversOf, loadDefinition } from "./catalogue.ts";
 import { checkOptions } from "./check.ts";
 import { meansModule, moduleReferences } from "./common-parameters.ts";
 import type { ConnectorConfig } from "./config.ts";
+import type { RunCounters } from "./counters.ts";
 import type { ConnectorContext, ConnectorDefinition, SinkDefinition, SourceDefinition } from "./define.ts";
 import { withDrivers } from "./drivers.ts";
 import { type ErrorOptions, errorOptions } from "./error-options.ts";
 import type { StartMarker } from "./first-positions.ts";
 import type { RunnerMessage } from "./ipc.ts";
 import { loadModules } from "./load-modules.ts";
-import { fillSecrets } from "./secrets.ts";
+import { withSecrets } from "./secrets.ts";
 import { sinkOptions } from "./sink-options.ts";
 import { SinkRunner } from "./sink-runner.ts";
 import { SourceRunner } from "./source-runner.ts";
@@ -22,10 +23,11 @@ export interface RunOptions {
   readonly config: ConnectorConfig;
   /** Name of the configuration file, for messages. */
   readonly file: string;
-  /** Values of the declared secrets. */
+  /** Values of all secrets that the configuration uses. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** `host:port` of the cluster; without it the active profile decides. */
+  /** `host:port` of the cluster; without it `connection` says which, or the active profile. */
   readonly endpoint?: string | undefined;
+  readonly connection?: Pick<FluvioOptions, "address" | "profile" | "configPath" | "tls">;
   readonly logger: Logger;
   /** Aborted to stop: what is in hand is still worked off. */
   readonly signal: AbortSignal;
@@ -49,14 +51,6 @@ export interface RunOptions {
  */
 export type SwitchModule = (name: string) => Promise<boolean>;
 
-/** Counters of one run. */
-export interface RunCounters {
-  /** Sent to the topic, or durable in the target. */
-  records: number;
-  /** Records that a SmartModule or the target refused; each is in the log or in the dead-letter topic. */
-  recordErrors: number;
-}
-
 /** What sources and sinks have in common once everything is checked and connected. */
 interface Prepared {
   readonly client: FluvioClient;
@@ -76,7 +70,7 @@ interface Prepared {
  */
 export async function runConnector(options: RunOptions, counters: RunCounters): Promise<void> {
   const { config, logger, file, signal } = options;
-  const filled = { ...config, parameters: fillSecrets(config.parameters, options.secrets, file) };
+  const filled = withSecrets(config, options.secrets);
   const definition = options.definition ?? (await loadDefinition(filled, file, options.packages));
   const ownConfig = checkOptions(definition, filled, file, options.secrets);
   const references = moduleReferences(filled, definition.direction, file);
@@ -88,6 +82,7 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     logger,
     signal,
     retry: { watch: clusterWatch(troubles.side()) },
+    ...options.connection,
     ...(options.endpoint === undefined ? {} : { address: options.endpoint }),
   });
   await ensureTopic(client, filled, logger);

@@ -1,8 +1,33 @@
 import { type ConnectorConfig, type ParameterValue, REDACTED } from "./config.ts";
 import { nearest, problem } from "./problem.ts";
 
+const REFERENCE = /\$\{\{\s*secrets\.([A-Za-z_]\w*)\s*\}\}/g;
+
+/** Names of the secrets that a configuration uses: those it declares, then those it only mentions. */
+function usedSecrets(config: ConnectorConfig): readonly string[] {
+  const names = new Set(Object.keys(config.secrets));
+  const look = (value: ParameterValue): void => {
+    if (typeof value === "string") for (const [, name] of value.matchAll(REFERENCE)) names.add(name as string);
+    else if (Array.isArray(value)) for (const item of value) look(item);
+    else {
+      const name = secretReference(value as { readonly [key: string]: ParameterValue });
+      if (name !== undefined) names.add(name);
+      else for (const inner of Object.values(value)) look(inner as ParameterValue);
+    }
+  };
+  look(config.parameters);
+  for (const step of config.transforms) look(step.with);
+  return [...names];
+}
+
+/** Names of the secrets that a configuration uses and has no value of: the cluster's, or those of the environment. */
+export function secretsElsewhere(config: ConnectorConfig): readonly string[] {
+  return usedSecrets(config).filter((name) => [undefined, "", REDACTED].includes(config.secrets[name]));
+}
+
 /**
- * Values of a connector's secrets: those in the file, and for the others (declared only, or hidden) what `lookup` has.
+ * Values of a connector's secrets: those in the file, and for the others (declared only, hidden, or not even declared)
+ * what `lookup` has.
  * @throws FLV_CONNECTOR_INVALID `value not found for secret name X`
  */
 export function resolveSecrets(
@@ -10,13 +35,24 @@ export function resolveSecrets(
   lookup: (name: string) => string | undefined,
   file: string,
 ): Readonly<Record<string, string>> {
-  const found = Object.entries(config.secrets).map(([name, inFile]): [string, string] => {
-    const value = inFile === "" || inFile === REDACTED ? lookup(name) : inFile;
-    if (value !== undefined) return [name, value];
-    const hint = `Give it in a secrets file (--secrets FILE with ${name}=VALUE), or as environment variable ${name}`;
-    throw problem({ file }, `value not found for secret name ${name}`, hint, { secret: name });
+  const elsewhere = secretsElsewhere(config);
+  const found = usedSecrets(config).map((name): [string, string] => {
+    const value = elsewhere.includes(name) ? lookup(name) : config.secrets[name];
+    if (value === undefined) throw missingSecret(name, config, file);
+    return [name, value];
   });
   return Object.fromEntries(found);
+}
+
+function missingSecret(name: string, config: ConnectorConfig, file: string): Error {
+  const guess = nearest(
+    name,
+    Object.keys(config.secrets).filter((declared) => declared !== name),
+  );
+  const hint =
+    `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Set it in the cluster with \`fluvio secret set ${name}\`, ` +
+    `or give it when the connector is created: --secrets FILE with ${name}=VALUE, or environment variable ${name}`;
+  return problem({ file }, `value not found for secret name ${name}`, hint, { secret: name });
 }
 
 /** Reads `KEY=VALUE` lines; empty lines and lines that begin with `#` are skipped. @throws FLV_CONNECTOR_INVALID */
@@ -32,29 +68,37 @@ export function parseSecretsFile(content: string, file: string): ReadonlyMap<str
   return secrets;
 }
 
-/** Puts secrets in: `${{ secrets.NAME }}` inside a text, and `{ secret: { name: NAME } }` in place of one. */
-export function fillSecrets(
-  parameters: Readonly<Record<string, ParameterValue>>,
-  secrets: Readonly<Record<string, string>>,
-  file: string,
-): Readonly<Record<string, ParameterValue>> {
-  const secretValue = (name: string, path: string): string => {
-    const value = secrets[name];
-    if (value !== undefined) return value;
-    const guess = nearest(name, Object.keys(secrets));
-    const hint = guess === undefined ? "Declare it below `secrets`" : `Did you mean \`${guess}\`?`;
-    throw problem({ file }, `\`${path}\` uses the secret ${name}, which is not declared`, hint, { secret: name });
+/**
+ * The configuration with its secrets put in, in parameters and in the parameters of SmartModules: `${{ secrets.NAME }}`
+ * inside a text, and `{ secret: { name: NAME } }` in place of one.
+ * @param secrets of all that it uses, as {@link resolveSecrets} gives them
+ */
+export function withSecrets(config: ConnectorConfig, secrets: Readonly<Record<string, string>>): ConnectorConfig {
+  const text = (value: string): string =>
+    value.replace(REFERENCE, (reference, name: string) => secrets[name] ?? reference);
+  const fill = (value: ParameterValue): ParameterValue => {
+    if (typeof value === "string") return text(value);
+    if (Array.isArray(value)) return value.map(fill);
+    const fields = value as { readonly [key: string]: ParameterValue };
+    const name = secretReference(fields);
+    return name === undefined ? fillAll(fields) : (secrets[name] ?? fields);
   };
-  const fill = (value: ParameterValue, path: string): ParameterValue => {
-    if (typeof value === "string") {
-      return value.replace(/\$\{\{\s*secrets\.([A-Za-z_]\w*)\s*\}\}/g, (_, name: string) => secretValue(name, path));
-    }
-    if (Array.isArray(value)) return value.map((item, index) => fill(item, `${path}[${index}]`));
-    const name = secretReference(value as { readonly [key: string]: ParameterValue });
-    if (name !== undefined) return secretValue(name, path);
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner, `${path}.${key}`)]));
+  const fillAll = (fields: { readonly [key: string]: ParameterValue }) =>
+    Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, fill(value)]));
+  return {
+    ...config,
+    parameters: fillAll(config.parameters),
+    transforms: config.transforms.map((step) => ({
+      ...step,
+      with: Object.fromEntries(Object.entries(step.with).map(([key, value]) => [key, text(value)])),
+    })),
   };
-  return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key, fill(value, `parameters.${key}`)]));
+}
+
+/** Whether a value says where its secret is, and so is none itself. */
+export function refersToSecret(value: ParameterValue): boolean {
+  if (typeof value === "string") return new RegExp(REFERENCE.source).test(value);
+  return !Array.isArray(value) && secretReference(value as { readonly [key: string]: ParameterValue }) !== undefined;
 }
 
 function secretReference(value: { readonly [key: string]: ParameterValue }): string | undefined {

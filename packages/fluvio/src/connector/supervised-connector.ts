@@ -1,16 +1,27 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "../protocol/index.ts";
+import { isFluvioError, type Logger } from "../protocol/index.ts";
 import type { ConnectorStatus } from "../server/index.ts";
-import { isRunnerMessage, type RunnerMessage, type SupervisorMessage } from "./ipc.ts";
+import { type Hide, hideIn } from "./hide.ts";
+import { isRunnerMessage, type RunnerMessage, type StartMessage, type SupervisorMessage } from "./ipc.ts";
+import { errorText } from "./line-logger.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { StartGate } from "./start-gate.ts";
+import type { ConnectorTotals } from "./totals.ts";
 
 export interface ChildCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** Secrets are in here, and nowhere else. */
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** How a process is started, and what it is told. */
+export interface ChildStart {
+  readonly command: ChildCommand;
+  /** Secrets are in here, and nowhere else. */
+  readonly start: StartMessage;
+  /** Hides them in what the process writes and says; absent when there are none. */
+  readonly hide: Hide | undefined;
 }
 
 export interface SupervisionLimits {
@@ -21,13 +32,19 @@ export interface SupervisionLimits {
   readonly stableAfterMs: number;
   /** A process that says nothing for this long is ended and started again. */
   readonly heartbeatTimeoutMs: number;
+  /** A process that says nothing for this long is said to be silent. */
+  readonly silentAfterMs: number;
   /** A process that does not end this long after SIGTERM is killed. */
   readonly stopTimeoutMs: number;
 }
 
 export interface SupervisedOptions {
   readonly name: string;
-  readonly command: ChildCommand;
+  /** Asked at every start, for secrets may have changed. @throws why it cannot be started just now */
+  prepare(): Promise<ChildStart>;
+  readonly totals: ConnectorTotals;
+  /** Starts of the process so far, after the first one. */
+  readonly restarts: number;
   readonly log: RotatingLog;
   readonly gate: StartGate;
   readonly limits: SupervisionLimits;
@@ -46,6 +63,10 @@ interface Ending {
 /** What {@link SupervisedConnector.switchModule} came to. */
 export type SwitchOutcome = "switched" | "not in use" | { readonly failure: string };
 
+/** How the log tells an end after which nothing is started again. */
+const END_LEVEL = { finished: "INFO ", invalid: "ERROR", stopped: "ERROR" } as const;
+/** How long what a process has written may take to come after its end. */
+const OUTPUT_TIMEOUT_MS = 1000;
 const RESOLUTION_AT_THE_END = { finished: "stopped", invalid: "invalid", stopped: "failed" } as const;
 
 /** Keeps one connector's process alive until it is stopped, has nothing more to give, or can never work. */
@@ -57,10 +78,14 @@ export class SupervisedConnector {
   #child: ChildProcess | undefined;
   readonly #switches = new Map<number, (outcome: SwitchOutcome) => void>();
   #lastSwitch = 0;
-  #status: ConnectorStatus = { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
+  #status: ConnectorStatus;
+  /** What the process last said is in its way. */
+  #trouble = "";
+  #nextStartMs: number | undefined;
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
+    this.#status = { resolution: "initializing", reason: "", processId: undefined, restarts: options.restarts };
     this.#done = this.#keepAlive().catch((error: unknown) => {
       options.logger.error({ connector: options.name, error: String(error) }, "supervision of a connector ended");
       this.#report({ resolution: "failed", reason: String(error), processId: undefined });
@@ -69,6 +94,11 @@ export class SupervisedConnector {
 
   get status(): ConnectorStatus {
     return this.#status;
+  }
+
+  /** When it is started again, milliseconds since 1970; only while it waits for that. */
+  get nextStartMs(): number | undefined {
+    return this.#nextStartMs;
   }
 
   /** Ends the process (SIGTERM, it drains; SIGKILL when it does not) and resolves when it is gone. */
@@ -113,7 +143,9 @@ export class SupervisedConnector {
       const startedMs = performance.now();
       const ending = await this.#live(signal);
       if (signal.aborted) break;
+      if (ending.outcome !== "finished") this.#options.totals.wentWrong(ending.reason);
       if (ending.outcome !== "failed") {
+        await this.#note(END_LEVEL[ending.outcome], `connector ended: ${ending.reason}`);
         this.#report({
           resolution: RESOLUTION_AT_THE_END[ending.outcome],
           reason: ending.reason,
@@ -124,18 +156,20 @@ export class SupervisedConnector {
       failures = performance.now() - startedMs > limits.stableAfterMs ? 1 : failures + 1;
       const ceilingMs = Math.min(limits.restartDelayMaxMs, limits.restartDelayMs * 2 ** (failures - 1));
       const delayMs = Math.round(ceilingMs * (0.5 + this.#options.random() / 2));
+      this.#nextStartMs = Date.now() + delayMs;
       this.#report({ resolution: "failed", reason: ending.reason, processId: undefined });
       logger.warn({ connector: name, reason: ending.reason, restartInMs: delayMs }, "connector failed");
-      await this.#note(`connector failed, starting again in ${delayMs} ms: ${ending.reason}`);
+      await this.#note("WARN ", `connector failed, starting again in ${delayMs} ms: ${ending.reason}`);
       await sleep(delayMs, undefined, { signal }).catch(() => {});
+      this.#nextStartMs = undefined;
       if (!signal.aborted) this.#report({ restarts: this.#status.restarts + 1 });
     }
     this.#report({ resolution: "stopped", reason: "", processId: undefined });
   }
 
   /** A line of the supervisor's own in the connector's log. */
-  async #note(text: string): Promise<void> {
-    const line = `${new Date().toISOString()} WARN  ${text}\n`;
+  async #note(level: string, text: string): Promise<void> {
+    const line = `${new Date().toISOString()} ${level} ${text}\n`;
     await this.#options.log.append(new TextEncoder().encode(line)).catch((error: unknown) => this.#logFailed(error));
   }
 
@@ -156,26 +190,36 @@ export class SupervisedConnector {
       return { outcome: "finished", reason: "" };
     }
     try {
-      return await this.#process(signal, leaveGate);
+      return await this.#process(await this.#options.prepare(), signal, leaveGate);
+    } catch (error) {
+      return { outcome: "failed", reason: problemText(error) };
     } finally {
       leaveGate();
     }
   }
 
-  async #process(signal: AbortSignal, started: () => void): Promise<Ending> {
-    const { command, limits } = this.#options;
+  async #process({ command, start, hide }: ChildStart, signal: AbortSignal, started: () => void): Promise<Ending> {
+    if (signal.aborted) return { outcome: "finished", reason: "" };
+    const { limits, totals } = this.#options;
     const child = spawn(command.file, [...command.args], {
       env: command.env,
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#child = child;
+    this.#trouble = "";
+    totals.begin();
+    // A process that is gone already cannot be told; its end says so.
+    child.send(start, () => {});
     const timers = {
       heartbeat: undefined as NodeJS.Timeout | undefined,
+      silence: undefined as NodeJS.Timeout | undefined,
       kill: undefined as NodeJS.Timeout | undefined,
     };
     let ending: Ending | undefined;
     const alive = (): void => {
       clearTimeout(timers.heartbeat);
+      clearTimeout(timers.silence);
+      timers.silence = setTimeout(() => this.#silent(), limits.silentAfterMs);
       timers.heartbeat = setTimeout(() => {
         ending = { outcome: "failed", reason: `no sign of life for ${limits.heartbeatTimeoutMs} ms` };
         child.kill("SIGKILL");
@@ -188,26 +232,37 @@ export class SupervisedConnector {
     alive();
     child.on("message", (message: unknown) => {
       alive();
-      if (isRunnerMessage(message)) ending = this.#heard(message, child, started) ?? ending;
+      this.#showTrouble();
+      if (isRunnerMessage(message)) ending = this.#heard(hidden(message, hide), child, started) ?? ending;
     });
     signal.addEventListener("abort", stop, { once: true });
-    const output = Promise.all([this.#copy(child.stdout), this.#copy(child.stderr)]);
+    const output = Promise.all([this.#copy(child.stdout, hide), this.#copy(child.stderr, hide)]);
     const exit = await exited(child);
     this.#child = undefined;
     for (const settle of [...this.#switches.values()]) settle({ failure: "it ended meanwhile" });
-    clearTimeout(timers.heartbeat);
-    clearTimeout(timers.kill);
+    for (const timer of Object.values(timers)) clearTimeout(timer);
     signal.removeEventListener("abort", stop);
+    // A process that it started and left behind may hold the other end of the pipes for ever.
+    const given = setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, OUTPUT_TIMEOUT_MS);
     await output;
+    clearTimeout(given);
     return ending ?? { outcome: "failed", reason: exit };
   }
 
   #heard(message: RunnerMessage, child: ChildProcess, started: () => void): Ending | undefined {
     if (message.type === "running") {
       started();
-      this.#report({ resolution: "running", reason: "", processId: child.pid });
+      this.#report({ resolution: "running", reason: this.#trouble, processId: child.pid });
     }
-    if (message.type === "trouble" && this.#status.resolution === "running") this.#report({ reason: message.reason });
+    if (message.type === "heartbeat" && message.counters !== undefined) this.#options.totals.counted(message.counters);
+    if (message.type === "trouble") {
+      this.#trouble = message.reason;
+      if (message.reason !== "") this.#options.totals.wentWrong(message.reason);
+      this.#showTrouble();
+    }
     if (message.type === "switched") this.#switches.get(message.id)?.(outcomeOf(message));
     if (message.type === "stopped") return { outcome: "stopped", reason: message.reason };
     if (message.type === "finished") return { outcome: "finished", reason: "arrived at the end of its stream" };
@@ -215,16 +270,38 @@ export class SupervisedConnector {
     return undefined;
   }
 
-  async #copy(stream: AsyncIterable<Uint8Array> | null): Promise<void> {
+  /** A list shows what is in the way of a connector that runs. */
+  #showTrouble(): void {
+    if (this.#status.resolution !== "running" || this.#status.reason === this.#trouble) return;
+    this.#report({ reason: this.#trouble });
+  }
+
+  #silent(): void {
+    if (this.#status.resolution !== "running") return;
+    this.#report({ reason: `says nothing since ${this.#options.limits.silentAfterMs} ms` });
+  }
+
+  async #copy(stream: AsyncIterable<Uint8Array> | null, hide: Hide | undefined): Promise<void> {
     if (stream === null) return;
     try {
-      for await (const chunk of stream) {
+      for await (const chunk of hideIn(stream, hide)) {
         await this.#options.log.append(chunk).catch((error: unknown) => this.#logFailed(error));
       }
     } catch {
       // The pipe broke with the process; its end is handled where the process is.
     }
   }
+}
+
+/** The same message, without secrets in its reason. */
+function hidden(message: RunnerMessage, hide: Hide | undefined): RunnerMessage {
+  if (hide === undefined || !("reason" in message) || message.reason === undefined) return message;
+  return { ...message, reason: hide(message.reason) };
+}
+
+function problemText(error: unknown): string {
+  if (!isFluvioError(error)) return errorText(error);
+  return error.hint === undefined ? error.message : `${error.message}: ${error.hint}`;
 }
 
 function outcomeOf({ inUse, reason }: Extract<RunnerMessage, { type: "switched" }>): SwitchOutcome {

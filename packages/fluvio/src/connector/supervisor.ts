@@ -1,23 +1,34 @@
-import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PackageStore } from "../npm/index.ts";
 import { flvError, type Logger, silentLogger } from "../protocol/index.ts";
-import type { ConnectorHost, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
-import { loadDefinition } from "./catalogue.ts";
-import { checkOptions } from "./check.ts";
+import type {
+  ApplyOptions,
+  ConnectorCounters,
+  ConnectorHost,
+  ConnectorStatus,
+  ModuleSwitch,
+  SecretLookup,
+} from "../server/index.ts";
+import { CATALOGUE } from "./catalogue.ts";
 import { checkInProcess } from "./check-process.ts";
-import { moduleReferences } from "./common-parameters.ts";
 import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from "./config.ts";
-import { errorOptions } from "./error-options.ts";
+import { hider } from "./hide.ts";
 import { loadConnectorFile } from "./load.ts";
-import { isLocalFolder, isPackageType } from "./package-connector.ts";
+import { isPackageType } from "./package-connector.ts";
 import { RotatingLog } from "./rotating-log.ts";
-import { fillSecrets, resolveSecrets } from "./secrets.ts";
-import { sinkOptions } from "./sink-options.ts";
+import { resolveSecrets, secretsElsewhere } from "./secrets.ts";
+import { hiddenTexts } from "./shown-config.ts";
 import { StartGate } from "./start-gate.ts";
-import { type ChildCommand, SupervisedConnector, type SupervisionLimits } from "./supervised-connector.ts";
+import {
+  type ChildCommand,
+  type ChildStart,
+  SupervisedConnector,
+  type SupervisionLimits,
+} from "./supervised-connector.ts";
+import { ConnectorTotals } from "./totals.ts";
+import { refuseHidden, validateConnector } from "./validate.ts";
 
 export interface ConnectorSupervisorOptions {
   /** `host:port` of the SC, asked when a connector starts: the port may not be known before. */
@@ -44,6 +55,7 @@ const DEFAULT_LIMITS: SupervisionLimits = {
   restartDelayMaxMs: 60_000,
   stableAfterMs: 60_000,
   heartbeatTimeoutMs: 30_000,
+  silentAfterMs: 4500,
   stopTimeoutMs: 15_000,
 };
 
@@ -61,8 +73,16 @@ export function connectorSupervisor(options: ConnectorSupervisorOptions): Connec
 /** Everything of one connector. Its changes are made one after the other. */
 interface Slot {
   readonly name: string;
-  config: string;
-  log: Promise<RotatingLog>;
+  /** The whole configuration, JSON. */
+  text: string;
+  config: ConnectorConfig;
+  /** As it may be shown. */
+  shown: ConnectorConfig;
+  isPaused: boolean;
+  /** Counts what was asked for: a change that another one has overtaken is left out. */
+  wanted: number;
+  readonly log: Promise<RotatingLog>;
+  readonly totals: ConnectorTotals;
   connector: SupervisedConnector | undefined;
   changes: Promise<void>;
 }
@@ -74,6 +94,7 @@ class Supervisor implements ConnectorHost {
   readonly #limits: SupervisionLimits;
   readonly #slots = new Map<string, Slot>();
   readonly #listeners: ((name: string, status: ConnectorStatus) => void)[] = [];
+  #secretLookup: SecretLookup = async () => undefined;
   #closed = false;
 
   constructor(options: ConnectorSupervisorOptions) {
@@ -83,24 +104,41 @@ class Supervisor implements ConnectorHost {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
   }
 
-  async validate(bytes: Uint8Array): Promise<void> {
+  async validate(bytes: Uint8Array): Promise<Uint8Array> {
     const config = loadConnectorFile(new TextDecoder().decode(bytes), WIRE_FILE);
-    if (isPackageType(config.type)) await this.#checkElsewhere(config);
-    else await validateConnector(config, WIRE_FILE, { packages: this.#packages() });
+    refuseHidden(config, WIRE_FILE);
+    const lookup = await this.#lookupFor(config);
+    if (isPackageType(config.type)) return encodeConfig(await this.#checkElsewhere(config, lookup));
+    return encodeConfig(await validateConnector(config, WIRE_FILE, { lookup, packages: this.#packages() }));
   }
 
   /** The code of a package that is not part of the product only ever runs in processes of its own. */
-  async #checkElsewhere(config: ConnectorConfig): Promise<void> {
-    const path = join(this.#options.stateDirectory, `${config.name}.check-${randomUUID()}.json`);
+  async #checkElsewhere(
+    config: ConnectorConfig,
+    lookup: (name: string) => string | undefined,
+  ): Promise<ConnectorConfig> {
+    const secrets = resolveSecrets(config, lookup, WIRE_FILE);
+    const args = [this.#runner(), "--managed", "--check", "--packages", this.#packages().dir];
+    const start: ChildStart = {
+      command: { file: process.execPath, args, env: process.env },
+      start: { type: "start", config: JSON.stringify(config), secrets },
+      hide: hider(Object.values(secrets)),
+    };
     await mkdir(this.#options.stateDirectory, { recursive: true });
-    await writeFile(path, encodeConfig(redactSecrets(config)), { mode: 0o600 });
-    try {
-      const args = [this.#runner(), "--check", "--config", path, "--packages", this.#packages().dir];
-      const env = { ...process.env, ...config.secrets };
-      await checkInProcess({ file: process.execPath, args, env }, this.#logger.child({ connector: config.name }));
-    } finally {
-      await rm(path, { force: true });
-    }
+    const shown = await checkInProcess(start, this.#logger.child({ connector: config.name }));
+    return decodeConfig(new TextEncoder().encode(shown));
+  }
+
+  useSecrets(lookup: SecretLookup): void {
+    this.#secretLookup = lookup;
+  }
+
+  /** What the cluster has of the secrets that a configuration does not have itself. */
+  async #lookupFor(config: ConnectorConfig): Promise<(name: string) => string | undefined> {
+    const names = secretsElsewhere(config);
+    const found = await Promise.all(names.map(async (name) => [name, await this.#secretLookup(name)] as const));
+    const values = new Map(found);
+    return (name) => values.get(name);
   }
 
   #packages(): PackageStore {
@@ -115,25 +153,69 @@ class Supervisor implements ConnectorHost {
     return this.#options.runnerPath ?? defaultRunner();
   }
 
-  apply(name: string, bytes: Uint8Array): void {
+  apply(name: string, bytes: Uint8Array, { shown, isPaused = false }: ApplyOptions = {}): void {
     if (this.#closed) return;
     const text = new TextDecoder().decode(bytes);
     const known = this.#slots.get(name);
-    if (known?.config === text) return;
-    const slot: Slot = known ?? {
-      name,
-      config: text,
+    if (known?.text === text && known.isPaused === isPaused) return;
+    const config = decodeConfig(bytes);
+    const slot = known ?? this.#newSlot(name, text, config);
+    slot.text = text;
+    slot.config = config;
+    slot.shown = shown === undefined ? redactSecrets(config) : decodeConfig(shown);
+    slot.isPaused = isPaused;
+    this.#slots.set(name, slot);
+    this.#startAnew(slot);
+  }
+
+  #newSlot(name: string, text: string, config: ConnectorConfig): Slot {
+    return {
+      ...{ name, text, config, shown: config, isPaused: false, wanted: 0 },
       log: this.#openLog(name),
+      totals: new ConnectorTotals(),
       connector: undefined,
       changes: Promise.resolve(),
     };
-    slot.config = text;
-    this.#slots.set(name, slot);
+  }
+
+  /** Ends what runs, and has what is wanted now run, if it is to run. */
+  #startAnew(slot: Slot, moreRestarts = 0): void {
+    const wanted = ++slot.wanted;
     void this.#change(slot, async () => {
       await slot.connector?.stop();
-      if (this.#closed || this.#slots.get(name) !== slot || slot.config !== text) return;
-      slot.connector = await this.#start(slot, decodeConfig(bytes));
+      if (this.#closed || this.#slots.get(slot.name) !== slot || slot.wanted !== wanted) return;
+      const restarts = (slot.connector?.status.restarts ?? 0) + moreRestarts;
+      if (slot.isPaused) this.#announce(slot, { resolution: "paused", reason: "", processId: undefined, restarts });
+      else slot.connector = await this.#start(slot, restarts);
     });
+  }
+
+  restart(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined && !slot.isPaused && !this.#closed) this.#startAnew(slot, 1);
+  }
+
+  async settled(name: string): Promise<void> {
+    await this.#slots.get(name)?.changes;
+  }
+
+  async forget(name: string): Promise<void> {
+    await rm(this.#markerPath(name), { force: true });
+  }
+
+  usersOfSecret(name: string): readonly string[] {
+    const users = [...this.#slots.values()].filter(({ config }) => secretsElsewhere(config).includes(name));
+    return users.map((slot) => slot.name).sort();
+  }
+
+  counters(): readonly ConnectorCounters[] {
+    const slots = [...this.#slots.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return slots.map(({ name, config, totals, connector }) => ({
+      ...totals.view(),
+      ...{ name, type: config.type, topic: config.topic, direction: directionOf(config) },
+      restarts: connector?.status.restarts ?? 0,
+      nextStartMs: connector?.nextStartMs,
+    }));
   }
 
   async remove(name: string): Promise<void> {
@@ -151,7 +233,11 @@ class Supervisor implements ConnectorHost {
   status(name: string): ConnectorStatus | undefined {
     const slot = this.#slots.get(name);
     if (slot === undefined) return undefined;
-    return slot.connector?.status ?? { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
+    const status = slot.connector?.status;
+    const fresh = { resolution: "initializing", reason: "", processId: undefined, restarts: 0 } as const;
+    return status === undefined
+      ? { ...fresh, ...(slot.isPaused ? { resolution: "paused" } : {}) }
+      : shownStatus(slot, status);
   }
 
   async smartModuleSwitched(name: string): Promise<ModuleSwitch> {
@@ -202,37 +288,60 @@ class Supervisor implements ConnectorHost {
   #change(slot: Slot, work: () => Promise<void>): Promise<void> {
     slot.changes = slot.changes.then(work).catch((error: unknown) => {
       this.#logger.error({ connector: slot.name, error: String(error) }, "a connector could not be changed");
-      this.#announce(slot.name, { resolution: "failed", reason: String(error), processId: undefined, restarts: 0 });
+      this.#announce(slot, { resolution: "failed", reason: String(error), processId: undefined, restarts: 0 });
     });
     return slot.changes;
   }
 
-  #announce(name: string, status: ConnectorStatus): void {
-    if (this.#slots.has(name)) for (const listener of this.#listeners) listener(name, status);
+  #announce(slot: Slot, status: ConnectorStatus): void {
+    if (this.#slots.get(slot.name) !== slot) return;
+    for (const listener of this.#listeners) listener(slot.name, shownStatus(slot, status));
   }
 
-  async #start(slot: Slot, config: ConnectorConfig): Promise<SupervisedConnector> {
+  async #start(slot: Slot, restarts: number): Promise<SupervisedConnector> {
     const log = await slot.log;
     await mkdir(this.#options.stateDirectory, { recursive: true });
-    await writeFile(this.#configPath(slot.name), encodeConfig(redactSecrets(config)), { mode: 0o600 });
+    await writeFile(this.#configPath(slot.name), encodeConfig(slot.shown), { mode: 0o600 });
+    const { config, text, shown } = slot;
     return new SupervisedConnector({
       name: slot.name,
-      command: this.#command(slot.name, config, await this.#options.endpoint()),
+      prepare: () => this.#prepare(slot.name, { config, text, shown }),
       log,
+      totals: slot.totals,
+      restarts,
       gate: this.#gate,
       limits: this.#limits,
       logger: this.#logger,
       random: this.#options.random ?? Math.random,
-      onStatus: (status) => this.#announce(slot.name, status),
+      onStatus: (status) => this.#announce(slot, status),
     });
   }
 
-  #command(name: string, config: ConnectorConfig, endpoint: string): ChildCommand {
+  async #prepare(name: string, { config, text, shown }: Pick<Slot, "config" | "text" | "shown">): Promise<ChildStart> {
+    const lookup = await this.#lookupFor(config);
+    const missing = secretsElsewhere(config).find((secret) => lookup(secret) === undefined);
+    if (missing !== undefined) {
+      throw flvError("FLV_SECRET_NOT_FOUND", `value not found for secret name ${missing}`, {
+        details: { name: missing },
+        hint: `set it with \`fluvio secret set ${missing}\``,
+      });
+    }
+    const secrets = resolveSecrets(config, lookup, WIRE_FILE);
+    const hidden = [...Object.values(secrets), ...hiddenTexts(config, shown)];
+    return {
+      command: this.#command(name, await this.#options.endpoint()),
+      start: { type: "start", config: text, secrets },
+      hide: hidden.length === 0 ? undefined : hider(hidden),
+    };
+  }
+
+  #command(name: string, endpoint: string): ChildCommand {
     const { profilePath } = this.#options;
     return {
       file: process.execPath,
       args: [
         this.#runner(),
+        "--managed",
         "--config",
         this.#configPath(name),
         "--marker",
@@ -241,11 +350,7 @@ class Supervisor implements ConnectorHost {
         this.#packages().dir,
         ...(profilePath === undefined ? ["--endpoint", endpoint] : []),
       ],
-      env: {
-        ...process.env,
-        ...(profilePath === undefined ? {} : { FLV_PROFILE_PATH: profilePath }),
-        ...config.secrets,
-      },
+      env: { ...process.env, ...(profilePath === undefined ? {} : { FLV_PROFILE_PATH: profilePath }) },
     };
   }
 
@@ -273,31 +378,13 @@ function defaultRunner(): string {
   return fileURLToPath(new URL(here, import.meta.url));
 }
 
-interface ValidateOptions {
-  /** Values of secrets that the configuration only declares. */
-  lookup?(name: string): string | undefined;
-  /**
-   * Where drivers and packages are installed that are not part of the product. Without it nothing is installed, and of a
-   * connector from the registry only its package's name is checked.
-   */
-  readonly packages?: PackageStore;
+/** What stops because it was paused is paused. */
+function shownStatus(slot: Slot, status: ConnectorStatus): ConnectorStatus {
+  return slot.isPaused && status.resolution === "stopped" ? { ...status, resolution: "paused" } : status;
 }
 
-/**
- * Checks everything of a configuration that can be checked without running it: type, options, SmartModule parameters, secrets.
- * @throws FLV_CONNECTOR_INVALID | FLV_PACKAGE
- */
-export async function validateConnector(
-  config: ConnectorConfig,
-  file: string,
-  { lookup = () => undefined, packages }: ValidateOptions = {},
-): Promise<void> {
-  if (packages === undefined && isPackageType(config.type) && !isLocalFolder(config.type)) return;
-  const definition = await loadDefinition(config, file, packages, { newest: true });
-  const secrets = resolveSecrets(config, lookup, file);
-  const filled = { ...config, parameters: fillSecrets(config.parameters, secrets, file) };
-  checkOptions(definition, filled, file, secrets);
-  moduleReferences(filled, definition.direction, file);
-  if (definition.direction === "sink") sinkOptions(filled, file);
-  else errorOptions(filled, "source", file);
+/** As its file says, or its type. */
+function directionOf(config: ConnectorConfig): "source" | "sink" {
+  const known = config.direction ?? CATALOGUE.find(({ types }) => types.includes(config.type))?.direction;
+  return known ?? (/-sink\b/.test(config.type) ? "sink" : "source");
 }

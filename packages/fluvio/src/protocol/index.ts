@@ -40,6 +40,13 @@ export {
   aggregateStatesApi,
 } from "./apis/sc/aggregate-states.ts";
 export {
+  ConnectorControlRequest,
+  type ConnectorControlRequestInput,
+  ConnectorControlResponse,
+  type ConnectorControlResponseInput,
+  connectorControlApi,
+} from "./apis/sc/connector-control.ts";
+export {
   ConnectorLogsRequest,
   type ConnectorLogsRequestInput,
   ConnectorLogsResponse,
@@ -55,6 +62,14 @@ export {
   connectorPositionsApi,
   KeptConnectorPosition,
 } from "./apis/sc/connector-positions.ts";
+export {
+  ConnectorStats,
+  ConnectorStatsRequest,
+  type ConnectorStatsRequestInput,
+  ConnectorStatsResponse,
+  type ConnectorStatsResponseInput,
+  connectorStatsApi,
+} from "./apis/sc/connector-stats.ts";
 export { CreateRequest, type CreateRequestInput, createApi } from "./apis/sc/create.ts";
 export { DeleteRequest, type DeleteRequestInput, deleteApi } from "./apis/sc/delete.ts";
 export {
@@ -76,6 +91,15 @@ export {
   type MirroringStatusResponseInput,
   mirroringApi,
 } from "./apis/sc/mirroring.ts";
+export {
+  SECRET_BYTES_MAX,
+  SecretEntry,
+  SecretsRequest,
+  type SecretsRequestInput,
+  SecretsResponse,
+  type SecretsResponseInput,
+  secretsApi,
+} from "./apis/sc/secrets.ts";
 export {
   SmartModuleStats,
   type SmartModuleStatsInput,

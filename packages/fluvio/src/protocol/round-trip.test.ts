@@ -34,8 +34,10 @@ describe("every API at every version", () => {
     expect(ALL_APIS.map((api) => `${api.name} ${api.key}`).sort()).toEqual([
       "AggregateStates 30005",
       "ApiVersions 18",
+      "ConnectorControl 30008",
       "ConnectorLogs 30001",
       "ConnectorPositions 30006",
+      "ConnectorStats 30009",
       "Create 1001",
       "Delete 1002",
       "DeleteConsumerOffset 1007",
@@ -46,6 +48,7 @@ describe("every API at every version", () => {
       "List 1003",
       "Mirroring 1005",
       "Produce 0",
+      "Secrets 30007",
       "SmartModuleStats 30003",
       "StartMirror 2000",
       "StreamFetch 1003",

@@ -6,8 +6,8 @@ import { listApi } from "../protocol/index.ts";
 import { connect, type TlsOptions } from "../transport/index.ts";
 import { CA_CERT, CLIENT_CERT, CLIENT_KEY, SERVER_CERT, SERVER_KEY } from "../transport/testing/certificates.ts";
 import { startCluster } from "./cluster.ts";
-import type { ConnectorHost } from "./sc/connector-host.ts";
 import { dataDirHolder, lockDataDir } from "./sc/data-dir-lock.ts";
+import { IdleHost } from "./sc/testing/idle-host.ts";
 import { TemporaryCluster } from "./testing/temporary-cluster.ts";
 
 async function temporaryFolder(): Promise<string> {
@@ -61,16 +61,10 @@ test("a start that was killed while it took a lock over does not keep others fro
 });
 
 /** Remembers when it is told to end. */
-class WatchedHost implements ConnectorHost {
+class WatchedHost extends IdleHost {
   disposed = 0;
   onDispose: () => Promise<void> = async () => {};
-  async validate(): Promise<void> {}
-  apply(): void {}
-  async remove(): Promise<void> {}
-  status(): undefined {}
-  onStatus(): void {}
-  async *readLog(): AsyncIterable<Uint8Array> {}
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     this.disposed++;
     await this.onDispose();
   }

@@ -147,6 +147,7 @@ async function start(
     engine,
     host,
     port: scPort,
+    secretsKeyPath: join(dataDir, "secrets.key"),
     held: true,
     spus: { ids, publicHost: publicHost(options, host) },
   });
@@ -180,7 +181,7 @@ async function start(
 
 function scOptions(
   options: ClusterOptions,
-): Partial<Omit<ScOptions, "metadata" | "engine" | "host" | "port" | "spus">> {
+): Partial<Omit<ScOptions, "metadata" | "engine" | "host" | "port" | "spus" | "secretsKeyPath">> {
   const { logger, clock, connectorHost, maxFrameBytes, tls, topicWaitMs, platformVersion } = options;
   return {
     ...(logger === undefined ? {} : { logger: logger.child({ part: "sc" }) }),

@@ -18,6 +18,7 @@ export const ManagedConnectorStatus = struct({
     "running",
     "failed",
     "stopped",
+    "paused",
   ),
   reason: string,
   processId: optional(u32),

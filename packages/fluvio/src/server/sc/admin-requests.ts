@@ -4,6 +4,7 @@ import type { ConnectorPositions } from "./connector-positions.ts";
 import type { Connectors } from "./connectors.ts";
 import type { PlainObjects } from "./plain-objects.ts";
 import { errorStatus } from "./refusal.ts";
+import type { Secrets } from "./secrets.ts";
 import type { SmartModuleRuns } from "./smartmodule-runs.ts";
 import type { SmartModules } from "./smartmodules.ts";
 import type { SpuRegistry } from "./spus.ts";
@@ -21,6 +22,7 @@ export interface AdminParts {
   readonly plain: PlainObjects;
   readonly connectors: Connectors;
   readonly connectorPositions: ConnectorPositions;
+  readonly secrets: Secrets;
 }
 
 const UNKNOWN_OBJECT = "unknown admin object type";

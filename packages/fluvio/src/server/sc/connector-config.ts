@@ -9,7 +9,6 @@ export interface ConnectorConfigView {
   readonly topic: string;
   /** The connector creates its topic by itself, with these options. */
   readonly hasTopicOptions: boolean;
-  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** @throws FLV_CONNECTOR_INVALID */
@@ -19,10 +18,10 @@ export function readConnectorConfig(config: Uint8Array): ConnectorConfigView {
   if (typeof name !== "string" || typeof topic !== "string" || topic === "") {
     throw invalid(`"${typeof name === "string" ? "topic" : "name"}" is missing`);
   }
-  return { name, topic, hasTopicOptions: value["topic-options"] !== undefined, secrets: secretsOf(value) };
+  return { name, topic, hasTopicOptions: value["topic-options"] !== undefined };
 }
 
-/** The configuration without the values of its secrets. */
+/** The configuration without the values of its section of secrets. */
 export function withoutSecrets(config: Uint8Array): Uint8Array {
   const value = parse(config);
   const secrets = Object.keys(secretsOf(value));
@@ -30,15 +29,37 @@ export function withoutSecrets(config: Uint8Array): Uint8Array {
   return print({ ...value, secrets: Object.fromEntries(secrets.map((name) => [name, REDACTED])) });
 }
 
-/** A changed configuration whose secrets may be {@link REDACTED}, as a reader got them: those keep their value. */
-export function withKnownSecrets(config: Uint8Array, known: Uint8Array): Uint8Array {
-  const value = parse(config);
-  const before = secretsOf(parse(known));
-  const secrets = Object.entries(secretsOf(value));
-  if (!secrets.some(([name, secret]) => secret === REDACTED && before[name] !== undefined)) return config;
-  const filled = secrets.map(([name, secret]) => [name, secret === REDACTED ? (before[name] ?? secret) : secret]);
-  return print({ ...value, secrets: Object.fromEntries(filled) });
+/**
+ * A changed configuration in which secrets may be {@link REDACTED}, as a reader got them: those keep what they are in
+ * `known`. Entries of lists are recognised by what is shown of them.
+ */
+export function withKnownSecrets(
+  config: Uint8Array,
+  known: { readonly config: Uint8Array; readonly shown: Uint8Array },
+) {
+  if (!new TextDecoder().decode(config).includes(REDACTED)) return config;
+  return print(filled(parse(config), parse(known.config), parse(known.shown)) as object);
 }
+
+function filled(value: unknown, known: unknown, shown: unknown): unknown {
+  if (typeof value === "string") return value.includes(REDACTED) && value === shown ? known : value;
+  if (Array.isArray(value)) {
+    const [knownItems, shownItems] = [asList(known), asList(shown)];
+    return value.map((item) => {
+      const at = shownItems.indexOf(item);
+      return at < 0 ? item : filled(item, knownItems[at], shownItems[at]);
+    });
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const [knownFields, shownFields] = [asFields(known), asFields(shown)];
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, filled(inner, knownFields[key], shownFields[key])]),
+  );
+}
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const asFields = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 
 function parse(config: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown;

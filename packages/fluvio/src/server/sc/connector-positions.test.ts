@@ -9,7 +9,7 @@ import {
   createApi,
   deleteApi,
 } from "../../protocol/index.ts";
-import type { ConnectorHost } from "./connector-host.ts";
+import { IdleHost } from "./testing/idle-host.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
 
 /** A controller whose positions are asked for in short. */
@@ -88,17 +88,8 @@ test("what is too large or has no name is refused with what is wrong", async () 
 
 test("deleting a connector drops its position, also what its process wants kept while it ends", async () => {
   const ending = { keep: async (): Promise<unknown> => undefined };
-  const host: ConnectorHost = {
-    validate: async () => {},
-    apply: () => {},
-    remove: async () => void (await ending.keep()),
-    status: () => undefined,
-    onStatus: () => {},
-    readLog: () => {
-      throw new Error("there is no log");
-    },
-    [Symbol.asyncDispose]: async () => {},
-  };
+  const host = new IdleHost();
+  host.remove = async () => void (await ending.keep());
   await using sc = await started({ connectorHost: host });
   const config = Buffer.from(JSON.stringify({ name: "a", topic: "t", type: "http" }));
   const create = { label: "ManagedConnector", body: { name: "a", dryRun: false, spec: { config } } } as const;

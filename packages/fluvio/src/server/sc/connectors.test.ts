@@ -8,43 +8,24 @@ import {
   type Status,
   updateApi,
 } from "../../protocol/index.ts";
-import type { ConnectorHost, ConnectorStatus } from "./connector-host.ts";
+import { IdleHost } from "./testing/idle-host.ts";
 import { TestController } from "./testing/test-controller.ts";
 
-type Listener = (name: string, status: ConnectorStatus) => void;
-
-/** A host that runs nothing and remembers what it was told. */
-class IdleHost implements ConnectorHost {
-  readonly running = new Map<string, string>();
-  #listener: Listener = () => {};
-
-  async validate(config: Uint8Array): Promise<void> {
+/** Refuses some configurations, and has a log. */
+class TestHost extends IdleHost {
+  override async validate(config: Uint8Array): Promise<Uint8Array> {
     if (text(config).includes("bad-key")) {
       throw flvError("FLV_CONNECTOR_INVALID", 'Unknown key "bad-key"', { hint: 'Did you mean "interval"?' });
     }
+    return await super.validate(config);
   }
-  apply(name: string, config: Uint8Array): void {
-    this.running.set(name, text(config));
-  }
-  async remove(name: string): Promise<void> {
-    this.running.delete(name);
-  }
-  status(): undefined {}
-  onStatus(listener: Listener): void {
-    this.#listener = listener;
-  }
-  async *readLog(
+  override async *readLog(
     name: string,
     options: { fromByte: number; follow: boolean; signal: AbortSignal },
   ): AsyncIterable<Uint8Array> {
     if (name === "broken") throw flvError("FLV_FILE", "the log cannot be read");
     yield new TextEncoder().encode("first line\n").subarray(options.fromByte);
     yield new TextEncoder().encode("second line\n");
-  }
-  async [Symbol.asyncDispose](): Promise<void> {}
-
-  say(name: string, status: Partial<ConnectorStatus>): void {
-    this.#listener(name, { resolution: "running", reason: "", processId: 7, restarts: 0, ...status });
   }
 }
 
@@ -76,7 +57,7 @@ async function list(controller: TestController) {
 }
 
 async function started() {
-  const host = new IdleHost();
+  const host = new TestHost();
   const controller = await TestController.start({ connectorHost: host });
   controller.sc.startConnectors();
   return { host, controller, [Symbol.asyncDispose]: () => controller[Symbol.asyncDispose]() };

@@ -1,22 +1,27 @@
 import {
+  type ConnectorControlRequest,
   isFluvioError,
   type ManagedConnectorSpec,
   type MetadataOf,
   type StatusInput,
   type TopicSpec,
 } from "../../protocol/index.ts";
-import { readConnectorConfig, withKnownSecrets, withoutSecrets } from "./connector-config.ts";
-import type { ConnectorHost, ConnectorStatus } from "./connector-host.ts";
+import { readConnectorConfig, withKnownSecrets } from "./connector-config.ts";
+import type { ConnectorCounters, ConnectorHost, ConnectorStatus } from "./connector-host.ts";
 import type { ConnectorPositions } from "./connector-positions.ts";
+import { type ConnectorVault, holdsSecrets, type KnownConfig } from "./connector-vault.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import { didYouMean, objectNameProblem } from "./names.ts";
 import { isRefusal, okStatus, refusal } from "./refusal.ts";
+import { isSealed } from "./sealer.ts";
+import type { Secrets } from "./secrets.ts";
 import type { ScContext } from "./stores.ts";
 import type { Topics } from "./topics.ts";
 
 type ConnectorObject = MetadataOf<"ManagedConnector">;
 
 const INITIAL_STATUS: ConnectorStatus = { resolution: "initializing", reason: "", processId: undefined, restarts: 0 };
+const PAUSED_STATUS: ConnectorStatus = { ...INITIAL_STATUS, resolution: "paused" };
 /** A topic that a connector's file names without saying more. */
 const TOPIC_SPEC: TopicSpec = {
   replicas: { type: "computed", partitions: 1, replicationFactor: 1, ignoreRackAssignment: false },
@@ -31,28 +36,63 @@ export interface ConnectorsParts {
   readonly context: ScContext;
   readonly topics: Topics;
   readonly positions: ConnectorPositions;
+  readonly secrets: Secrets;
+  readonly vault: ConnectorVault;
   readonly host: ConnectorHost | undefined;
 }
 
-/** Keeps managed connectors and has the host run them. Without a host they are kept but not run. */
+/**
+ * Keeps managed connectors and has the host run them. Without a host they are kept but not run. The objects of the store
+ * have configurations that may be shown; the whole ones, with their secrets, are only here.
+ */
 export class Connectors {
+  readonly #parts: ConnectorsParts;
   readonly #context: ScContext;
-  readonly #topics: Topics;
-  readonly #positions: ConnectorPositions;
   readonly #host: ConnectorHost | undefined;
   readonly #mutex = new KeyedMutex();
+  readonly #known = new Map<string, KnownConfig>();
+  readonly #paused = new Set<string>();
+  /** Why what is kept of a connector cannot be read. */
+  readonly #unreadable = new Map<string, Error>();
 
-  constructor({ context, topics, positions, host }: ConnectorsParts) {
+  constructor(parts: ConnectorsParts) {
+    const { context, secrets, host } = parts;
+    this.#parts = parts;
     this.#context = context;
-    this.#topics = topics;
-    this.#positions = positions;
     this.#host = host;
+    host?.useSecrets((name) => secrets.value(name));
     host?.onStatus((name, status) => this.#statusChanged(name, status));
+  }
+
+  /** Reads what is kept, before anybody is answered. A connector that cannot be read is there all the same, and says why. */
+  async load(): Promise<void> {
+    const { connectors } = this.#context.stores;
+    for (const { name, spec, status } of [...connectors.values()]) {
+      try {
+        const known = await this.#parts.vault.unpack(name, spec.config);
+        // what was kept before there was a key
+        if (holdsSecrets(known) && !isSealed(spec.config)) await this.#commit(name, known, status);
+        this.#known.set(name, known);
+        if (status.resolution === "paused") this.#paused.add(name);
+        connectors.put({ name, spec: { config: known.shown }, status });
+      } catch (error) {
+        if (!isFluvioError(error)) throw error;
+        this.#unreadable.set(name, error);
+        this.#context.logger.error({ connector: name, error: String(error) }, "a connector cannot be read");
+        const failed = { ...INITIAL_STATUS, resolution: "failed", reason: error.message } as const;
+        connectors.put({ name, spec: { config: unknownConfig(name) }, status: failed });
+      }
+    }
+  }
+
+  /** Whether there is a connector that cannot be read without the key of the secrets. */
+  get holdsSealed(): boolean {
+    return this.#unreadable.size > 0 || [...this.#known.values()].some(holdsSecrets);
   }
 
   /** Has the host run what is stored. */
   start(): void {
-    for (const { name, spec } of [...this.#context.stores.connectors.values()]) this.#host?.apply(name, spec.config);
+    for (const name of this.#known.keys()) this.#run(name);
   }
 
   create(name: string, spec: ManagedConnectorSpec, dryRun: boolean): Promise<StatusInput> {
@@ -63,21 +103,24 @@ export class Connectors {
         const sentence = `Connector already exists: ${name}. Change it with \`fluvio connector update\`, or delete it first`;
         throw refusal({ name: "ManagedConnectorAlreadyExists" }, sentence);
       }
-      await this.#validate(name, spec.config);
+      const known = await this.#validate(name, spec.config);
       if (dryRun) return okStatus(name);
       await this.#ensureTopic(spec.config);
-      await this.#store({ name, spec, status: INITIAL_STATUS });
+      await this.#store(name, known);
       return okStatus(name);
     });
   }
 
   update(name: string, spec: ManagedConnectorSpec): Promise<StatusInput> {
     return this.#mutex.run(name, async () => {
-      const known = this.#existing(name);
-      const config = await this.#checked(async () => withKnownSecrets(spec.config, known.spec.config));
-      await this.#validate(name, config);
+      this.#existing(name);
+      const before = this.#known.get(name);
+      const config = await this.#checked(async () =>
+        before === undefined ? spec.config : withKnownSecrets(spec.config, before),
+      );
+      const known = await this.#validate(name, config);
       await this.#ensureTopic(config);
-      await this.#store({ ...known, spec: { config } });
+      await this.#store(name, known);
       return okStatus(name);
     });
   }
@@ -86,18 +129,61 @@ export class Connectors {
     return this.#mutex.run(name, async () => {
       this.#existing(name);
       // what its process still wants kept while it ends is of no use to a later connector of the name
-      await this.#positions.dropWith(name, async (dropPosition) => {
+      await this.#parts.positions.dropWith(name, async (dropPosition) => {
         await this.#context.metadata.commit([{ type: "delete", label: "ManagedConnector", name }, dropPosition]);
         this.#context.stores.connectors.delete(name);
+        this.#known.delete(name);
+        this.#paused.delete(name);
+        this.#unreadable.delete(name);
         await this.#host?.remove(name);
       });
       return okStatus(name);
     });
   }
 
-  /** As a reader gets it: without the values of secrets. */
-  present(object: ConnectorObject): ConnectorObject {
-    return { ...object, spec: { config: withoutSecrets(object.spec.config) } };
+  /** @throws a refusal when there is no such connector, it cannot be read, or it is not in a state for that */
+  control(name: string, action: ConnectorControlRequest["action"]): Promise<void> {
+    return this.#mutex.run(name, async () => {
+      this.#existing(name);
+      const host = this.#requireHost();
+      const unreadable = this.#unreadable.get(name);
+      if (unreadable !== undefined) throw unreadable;
+      const isPaused = this.#paused.has(name);
+      if (action === "pause" || action === "resume") {
+        if (isPaused !== (action === "pause")) await this.#setPaused(name, action === "pause");
+        await (action === "pause" ? host.settled(name) : undefined);
+        return;
+      }
+      if (isPaused !== (action === "forget")) {
+        const sentence = isPaused
+          ? `Connector ${name} is paused. Start it with \`fluvio connector resume ${name}\``
+          : `Connector ${name} is not paused. Stop it first with \`fluvio connector pause ${name}\``;
+        throw refusal({ name: "ManagedConnectorError" }, sentence);
+      }
+      if (action === "restart") return host.restart(name);
+      await this.#parts.positions.dropWith(name, async (dropPosition) => {
+        await this.#context.metadata.commit([dropPosition]);
+        await host.forget(name);
+      });
+    });
+  }
+
+  /** Starts again who takes this secret from the cluster. */
+  secretChanged(name: string): void {
+    for (const user of this.usersOfSecret(name)) if (!this.#paused.has(user)) this.#host?.restart(user);
+  }
+
+  usersOfSecret(name: string): readonly string[] {
+    return this.#host?.usersOfSecret(name) ?? [];
+  }
+
+  counters(): readonly ConnectorCounters[] {
+    return this.#host?.counters() ?? [];
+  }
+
+  /** @throws a refusal when there is no such connector */
+  check(name: string): void {
+    this.#existing(name);
   }
 
   /** @throws a refusal when there is no such connector, or nothing runs connectors */
@@ -106,8 +192,8 @@ export class Connectors {
     return this.#requireHost().readLog(name, options);
   }
 
-  async #validate(name: string, config: Uint8Array): Promise<void> {
-    await this.#checked(async () => {
+  async #validate(name: string, config: Uint8Array): Promise<KnownConfig> {
+    return await this.#checked(async () => {
       const view = readConnectorConfig(config);
       if (view.name !== name) {
         throw refusal(
@@ -115,7 +201,8 @@ export class Connectors {
           `The connector is called ${name}, but its configuration says ${view.name}`,
         );
       }
-      await this.#requireHost().validate(config);
+      const shown = await this.#requireHost().validate(config);
+      return { config, shown };
     });
   }
 
@@ -134,19 +221,41 @@ export class Connectors {
     const { topic, hasTopicOptions } = readConnectorConfig(config);
     if (hasTopicOptions || this.#context.stores.topics.has(topic)) return;
     try {
-      await this.#topics.create(topic, TOPIC_SPEC, { dryRun: false });
+      await this.#parts.topics.create(topic, TOPIC_SPEC, { dryRun: false });
     } catch (error) {
       // somebody else made it in the meantime
       if (!isRefusal(error, "TopicAlreadyExists")) throw error;
     }
   }
 
-  async #store(object: ConnectorObject): Promise<void> {
+  async #store(name: string, known: KnownConfig): Promise<void> {
+    const status = this.#paused.has(name) ? PAUSED_STATUS : INITIAL_STATUS;
+    await this.#commit(name, known, status);
+    this.#known.set(name, known);
+    this.#unreadable.delete(name);
+    const before = this.#context.stores.connectors.get(name)?.status;
+    this.#context.stores.connectors.put({ name, spec: { config: known.shown }, status: before ?? status });
+    this.#run(name);
+  }
+
+  async #setPaused(name: string, isPaused: boolean): Promise<void> {
+    await this.#commit(name, this.#known.get(name) as KnownConfig, isPaused ? PAUSED_STATUS : INITIAL_STATUS);
+    if (isPaused) this.#paused.add(name);
+    else this.#paused.delete(name);
+    this.#run(name);
+  }
+
+  async #commit(name: string, known: KnownConfig, status: ConnectorStatus): Promise<void> {
+    const config = await this.#checked(() => this.#parts.vault.pack(name, known));
     await this.#context.metadata.commit([
-      { type: "put", label: "ManagedConnector", object: { ...object, status: INITIAL_STATUS } },
+      { type: "put", label: "ManagedConnector", object: { name, spec: { config }, status } },
     ]);
-    this.#context.stores.connectors.put(object);
-    this.#host?.apply(object.name, object.spec.config);
+  }
+
+  #run(name: string): void {
+    const known = this.#known.get(name);
+    if (known === undefined) return;
+    this.#host?.apply(name, known.config, { shown: known.shown, isPaused: this.#paused.has(name) });
   }
 
   #statusChanged(name: string, status: ConnectorStatus): void {
@@ -171,4 +280,10 @@ export class Connectors {
       "This cluster does not run connectors: start it with `fluvio cluster start`",
     );
   }
+}
+
+/** Stands for a configuration that cannot be read. */
+function unknownConfig(name: string): Uint8Array {
+  const unknown = { name, type: "?", topic: "?", version: "?", parameters: {}, secrets: {}, transforms: [] };
+  return new TextEncoder().encode(JSON.stringify(unknown));
 }

@@ -33,10 +33,7 @@ export function list(parts: AdminParts, request: ListRequest): ListResponseInput
     case "Mirror":
       return { label, body: [...stores.mirrors.values()] };
     case "ManagedConnector":
-      return {
-        label,
-        body: named(stores.connectors.values(), nameFilters).map((object) => parts.connectors.present(object)),
-      };
+      return { label, body: named(stores.connectors.values(), nameFilters) };
   }
 }
 

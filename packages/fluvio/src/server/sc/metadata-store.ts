@@ -13,6 +13,7 @@ import {
   SmartModuleInspection,
 } from "../../protocol/index.ts";
 import { messageOf } from "../message-of.ts";
+import type { StoredSecret } from "./secrets.ts";
 
 /** Version of the layout below; a store with a higher one was written by a later release and is not touched. */
 const SCHEMA_VERSION = 1;
@@ -22,6 +23,8 @@ const OBJECT_VERSION = 19;
 const INSPECTION_VERSION = 0;
 /** Positions of connectors likewise. */
 const POSITION_VERSION = 0;
+/** Before a sealed secret. */
+const SECRET_TIME_BYTES = 8;
 /**
  * Room that is kept inside the store's file, so that topics can be deleted when the disk is full: every commit writes
  * pages anew before old ones are free.
@@ -49,6 +52,8 @@ export type MetadataChange =
   | { readonly type: "deleteInspection"; readonly name: string }
   | { readonly type: "putConnectorPosition"; readonly kept: KeptConnectorPosition }
   | { readonly type: "deleteConnectorPosition"; readonly name: string }
+  | { readonly type: "putSecret"; readonly secret: StoredSecret }
+  | { readonly type: "deleteSecret"; readonly name: string }
   | { readonly type: "putRemoval"; readonly removal: Removal }
   | { readonly type: "deleteRemoval"; readonly removal: Removal };
 
@@ -62,6 +67,8 @@ export interface MetadataStore extends AsyncDisposable {
   inspections(): readonly SmartModuleInspection[];
   /** Positions of source connectors; one that cannot be read is left out: that connector begins anew. */
   connectorPositions(): readonly KeptConnectorPosition[];
+  /** Secrets as they are kept: sealed. */
+  secrets(): readonly StoredSecret[];
   /** Payload of a SmartModule, a copy; `undefined` when there is none. */
   payload(name: string): Uint8Array | undefined;
   /**
@@ -150,6 +157,7 @@ class LmdbMetadataStore implements MetadataStore {
   readonly #removals: Database<Uint8Array, string>;
   readonly #inspections: Database<Uint8Array, string>;
   readonly #positions: Database<Uint8Array, string>;
+  readonly #secrets: Database<Uint8Array, string>;
   #closed = false;
 
   constructor(root: RootDatabase, path: string, schema: Database<Uint8Array, string>, isNew: boolean) {
@@ -162,6 +170,7 @@ class LmdbMetadataStore implements MetadataStore {
     this.#removals = root.openDB({ name: "removals", encoding: "binary" });
     this.#inspections = root.openDB({ name: "inspections", encoding: "binary" });
     this.#positions = root.openDB({ name: "connector-positions", encoding: "binary" });
+    this.#secrets = root.openDB({ name: "secrets", encoding: "binary" });
   }
 
   load<L extends ObjectLabel>(label: L): readonly MetadataOf<L>[] {
@@ -193,6 +202,13 @@ class LmdbMetadataStore implements MetadataStore {
   connectorPositions(): readonly KeptConnectorPosition[] {
     // the store's memory is not ours to keep
     return readable(this.#positions, (value) => decode(KeptConnectorPosition, value.slice(), POSITION_VERSION));
+  }
+
+  secrets(): readonly StoredSecret[] {
+    return [...this.#secrets.getRange({})].map(({ key, value }) => {
+      const setTimeMs = Number(new DataView(value.buffer, value.byteOffset).getBigInt64(0));
+      return { name: key, setTimeMs, sealed: value.slice(SECRET_TIME_BYTES) };
+    });
   }
 
   payload(name: string): Uint8Array | undefined {
@@ -260,6 +276,10 @@ class LmdbMetadataStore implements MetadataStore {
       }
       case "deleteConnectorPosition":
         return { db: this.#positions, key: change.name, value: undefined };
+      case "putSecret":
+        return { db: this.#secrets, key: change.secret.name, value: secretBytes(change.secret) };
+      case "deleteSecret":
+        return { db: this.#secrets, key: change.name, value: undefined };
       case "putRemoval":
         return {
           db: this.#removals,
@@ -277,6 +297,14 @@ class LmdbMetadataStore implements MetadataStore {
     // waits for transactions under way
     await this.#root.close();
   }
+}
+
+/** When it was set, then what is sealed. */
+function secretBytes({ setTimeMs, sealed }: StoredSecret): Uint8Array {
+  const value = Buffer.alloc(SECRET_TIME_BYTES + sealed.length);
+  value.writeBigInt64BE(BigInt(setTimeMs));
+  value.set(sealed, SECRET_TIME_BYTES);
+  return value;
 }
 
 /** Entries without those that cannot be read. */

@@ -4,8 +4,10 @@ import {
   aggregateStatesApi,
   apiVersionsApi,
   type ConnectorLogsRequest,
+  connectorControlApi,
   connectorLogsApi,
   connectorPositionsApi,
+  connectorStatsApi,
   createApi,
   decode,
   deleteApi,
@@ -15,6 +17,7 @@ import {
   mirroringApi,
   NO_ERROR,
   SC_API_VERSIONS,
+  secretsApi,
   smartModuleStatsApi,
   switchSmartModuleApi,
   updateApi,
@@ -23,6 +26,7 @@ import {
 } from "../../protocol/index.ts";
 import type { RequestHeader, ServerConnection } from "../../transport/index.ts";
 import { type AdminParts, create, remove, update } from "./admin-requests.ts";
+import { answerSecrets, connectorStats, controlConnector } from "./connector-requests.ts";
 import { list } from "./list-requests.ts";
 import { errorStatus } from "./refusal.ts";
 import { inspectSmartModules, smartModuleStats, switchSmartModule } from "./smartmodule-requests.ts";
@@ -89,6 +93,18 @@ export class PublicApi {
       case connectorPositionsApi.key: {
         const request = decode(connectorPositionsApi.request, body, version);
         return answer(connectorPositionsApi, header, connection, await this.#parts.connectorPositions.answer(request));
+      }
+      case secretsApi.key: {
+        const request = decode(secretsApi.request, body, version);
+        return answer(secretsApi, header, connection, await answerSecrets(this.#parts, request));
+      }
+      case connectorControlApi.key: {
+        const request = decode(connectorControlApi.request, body, version);
+        return answer(connectorControlApi, header, connection, await controlConnector(this.#parts, request));
+      }
+      case connectorStatsApi.key: {
+        const request = decode(connectorStatsApi.request, body, version);
+        return answer(connectorStatsApi, header, connection, connectorStats(this.#parts, request));
       }
       case inspectSmartModulesApi.key: {
         const request = decode(inspectSmartModulesApi.request, body, version);

@@ -5,8 +5,10 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { ScEnd } from "../link.ts";
 import type { AdminParts } from "./admin-requests.ts";
 import { AggregateStates } from "./aggregate-states.ts";
-import type { ConnectorHost } from "./connector-host.ts";
+import type { ConnectorCounters, ConnectorHost } from "./connector-host.ts";
 import { ConnectorPositions } from "./connector-positions.ts";
+import { lagOf } from "./connector-requests.ts";
+import { ConnectorVault } from "./connector-vault.ts";
 import { Connectors } from "./connectors.ts";
 import type { MetadataStore } from "./metadata-store.ts";
 import { ModuleInspector } from "./module-inspector.ts";
@@ -15,6 +17,8 @@ import { PlainObjects } from "./plain-objects.ts";
 import { PublicApi } from "./public-api.ts";
 import { Removals } from "./removals.ts";
 import { checkNoPartitionHomeless } from "./scheduler.ts";
+import { Sealer } from "./sealer.ts";
+import { Secrets } from "./secrets.ts";
 import { SmartModuleRuns, type SpuTotals } from "./smartmodule-runs.ts";
 import { SmartModules } from "./smartmodules.ts";
 import { SpuLinks } from "./spu-links.ts";
@@ -31,6 +35,8 @@ export interface ScOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
+  /** File of the key that seals secrets; made when the first one is kept. */
+  readonly secretsKeyPath: string;
   /** Inspects SmartModules. Stays the caller's, who closes it after the SC. */
   readonly engine: Pick<SmartEngine, "inspect">;
   /** The SPUs that this cluster runs; their links come by {@link Sc.attachSpu}. */
@@ -56,6 +62,8 @@ export interface Sc extends AsyncDisposable {
   readonly stores: Stores;
   /** Counters of the SmartModules on each SPU since it started. */
   moduleTotals(): Promise<readonly SpuTotals[]>;
+  /** Counters of managed connectors, in order of the names. */
+  connectorCounters(): readonly ConnectorCounters[];
   /** Takes the link to one of the cluster's SPUs, a new one after it was restarted. */
   attachSpu(spuId: number, link: ScEnd): void;
   /** Resolves when each partition is online or will not be for a known reason, at the latest after `timeoutMs`. */
@@ -97,9 +105,20 @@ export async function createSc(options: ScOptions): Promise<Sc> {
   });
   const aggregateStates: AggregateStates = new AggregateStates({ context, links, topics });
   const connectorPositions = new ConnectorPositions(context);
-  const connectors = new Connectors({ context, topics, positions: connectorPositions, host: options.connectorHost });
-  await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const { connectorHost } = options;
+  const sealer = new Sealer({
+    keyPath: options.secretsKeyPath,
+    holdsSealed: () => !secrets.isEmpty || connectors.holdsSealed,
+  });
+  const secrets: Secrets = new Secrets(context, sealer);
+  const connectors: Connectors = new Connectors({
+    ...{ context, topics, secrets },
+    positions: connectorPositions,
+    vault: new ConnectorVault(sealer),
+    host: connectorHost,
+  });
+  await connectors.load();
+  await topics.ensureOffsetsTopic(options.spus.ids[0] as number);
   const smartModuleRuns = new SmartModuleRuns({ spuIds: options.spus.ids, links, smartModules, connectorHost });
   const plain = new PlainObjects(context);
   const parts: AdminParts = {
@@ -112,6 +131,7 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     plain,
     connectors,
     connectorPositions,
+    secrets,
   };
   const gate = options.held ? heldGate() : undefined;
   const server = await listen(options, parts, logger, gate);
@@ -197,6 +217,7 @@ function controller(running: Running): Sc {
     },
     stores,
     moduleTotals: () => smartModuleRuns.totals(),
+    connectorCounters: () => connectors.counters().map((counters) => ({ ...counters, lag: lagOf(counters, stores) })),
     attachSpu: (spuId, link) => {
       if (spus.isOwn(spuId)) links.attach(spuId, link);
       else link.close();

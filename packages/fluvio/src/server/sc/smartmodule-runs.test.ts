@@ -5,6 +5,7 @@ import { smartModuleStatsApi, switchSmartModuleApi } from "../../protocol/index.
 import { type ModuleTotals, sumTotals } from "../../smartengine/index.ts";
 import { linkPair, type ModuleSwitch, type SpuModuleTotals, type SpuRequest } from "../link.ts";
 import type { ConnectorHost } from "./connector-host.ts";
+import { IdleHost } from "./testing/idle-host.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
 
@@ -107,17 +108,7 @@ test("names choose, with or without group and version; one that is stored has co
 });
 
 function connectorHost(smartModuleSwitched?: (name: string) => Promise<ModuleSwitch>): ConnectorHost {
-  return {
-    validate: async () => {},
-    apply: () => {},
-    remove: async () => {},
-    status: () => undefined,
-    onStatus: () => {},
-    // no connector is asked for its log here
-    readLog: async function* () {},
-    ...(smartModuleSwitched === undefined ? {} : { smartModuleSwitched }),
-    [Symbol.asyncDispose]: async () => {},
-  };
+  return Object.assign(new IdleHost(), smartModuleSwitched === undefined ? {} : { smartModuleSwitched });
 }
 
 test("a switch reaches every SPU that is there and the connectors, and gathers what became of it", async () => {

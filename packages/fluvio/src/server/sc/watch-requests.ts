@@ -36,10 +36,8 @@ export function watch(parts: AdminParts, request: WatchRequest): ClientWatch {
       const present = (object: MetadataOf<"SmartModule">) => parts.smartModules.present(object, summary);
       return opened(stores.smartModules.watch(), (batch) => ({ label, body: body(batch, present) }));
     }
-    case "ManagedConnector": {
-      const present = (object: MetadataOf<"ManagedConnector">) => parts.connectors.present(object);
-      return opened(stores.connectors.watch(), (batch) => ({ label, body: body(batch, present) }));
-    }
+    case "ManagedConnector":
+      return opened(stores.connectors.watch(), (batch) => ({ label, body: body(batch) }));
   }
 }
 

@@ -13,6 +13,7 @@ const STATUS_WORDS = {
   running: "Running",
   failed: "Failed",
   stopped: "Stopped",
+  paused: "Paused",
 } as const;
 
 export const list = command({

@@ -22,7 +22,8 @@ import type { ObjectWatch } from "../object-store.ts";
 import { createSc, type Sc, type ScOptions } from "../sc.ts";
 import { ScriptedSpu, type ScriptedSpuOptions } from "./scripted-spu.ts";
 
-export interface TestControllerOptions extends Partial<Omit<ScOptions, "metadata" | "engine" | "spus">> {
+export interface TestControllerOptions
+  extends Partial<Omit<ScOptions, "metadata" | "engine" | "spus" | "secretsKeyPath">> {
   readonly dataDir?: string;
   readonly spuIds?: readonly number[];
   readonly publicHost?: string;
@@ -66,6 +67,7 @@ export class TestController implements AsyncDisposable {
         host: "127.0.0.1",
         port: 0,
         ...rest,
+        secretsKeyPath: join(dataDir, "secrets.key"),
         metadata,
         engine,
         spus: { ids: spuIds, publicHost },
