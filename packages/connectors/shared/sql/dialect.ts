@@ -1,0 +1,127 @@
+import type { Row, RowShape } from "./row.ts";
+import type { Cell, SqlType } from "./types.ts";
+
+/** What is to be thought of an error of a database. */
+export interface Failure {
+  /** `record`: what was written can never be stored as it is; `passing`: another attempt may succeed. */
+  readonly kind: "record" | "passing";
+  readonly reason: string;
+}
+
+/** An open connection. One call at a time. */
+export interface Session {
+  /** @returns how many rows were changed */
+  run(sql: string, values?: readonly Cell[]): Promise<number>;
+  select(sql: string, values?: readonly Cell[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Stores rows of one shape, in their order. Of an upsert each key is there once. */
+  insert(shape: RowShape, rows: readonly Row[]): Promise<void>;
+  /** Forgets what is known of tables: they may have been altered. */
+  forget(): void;
+  /** Why the connection is of no use any more. */
+  readonly broken: string | undefined;
+  /** Ends it at once; what runs rejects. */
+  destroy(): void;
+  close(): Promise<void>;
+}
+
+/** How a kind of database is spoken to. */
+export interface Dialect {
+  /** The database for logs and messages, without what is secret. */
+  readonly shown: string;
+  /** How names are quoted; a dot separates schema and table. */
+  quote(name: string): string;
+  /** The place of the n-th value, from 1 on. */
+  placeholder(index: number): string;
+  columnType(type: SqlType, isKey: boolean): string;
+  readonly begin: string;
+  /** Whether a failed statement can be undone by itself. Without it, what was stored before is stored again. */
+  readonly hasSavepoints: boolean;
+  /** @param onBroken called when a connection that was idle is gone */
+  connect(onBroken: () => void): Promise<Session>;
+  failure(error: unknown): Failure;
+}
+
+export function quoteParts(name: string, quote: '"' | "`"): string {
+  return name
+    .split(".")
+    .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
+    .join(".");
+}
+
+/** `INSERT INTO t (a, b)`. */
+export function insertHead(dialect: Pick<Dialect, "quote">, shape: RowShape): string {
+  return `INSERT INTO ${dialect.quote(shape.table)} (${shape.columns.map((one) => dialect.quote(`${one}`)).join(", ")})`;
+}
+
+/** `CREATE TABLE IF NOT EXISTS` for rows of a shape; the columns of an upsert are the primary key. */
+export function createTable(dialect: Dialect, shape: RowShape): string {
+  const columns = shape.columns.map((column, index) => {
+    const type = dialect.columnType(shape.madeTypes[index] ?? "Text", shape.unique.includes(column));
+    return `${dialect.quote(column)} ${type}`;
+  });
+  const key = shape.unique.map((one) => dialect.quote(one)).join(", ");
+  const parts = key === "" ? columns : [...columns, `PRIMARY KEY (${key})`];
+  return `CREATE TABLE IF NOT EXISTS ${dialect.quote(shape.table)} (${parts.join(", ")})`;
+}
+
+/** What `ON CONFLICT` does with a row whose key is there. */
+export function onConflict(dialect: Pick<Dialect, "quote">, shape: RowShape): string {
+  if (shape.unique.length === 0) return "";
+  const key = shape.unique.map((one) => dialect.quote(one)).join(", ");
+  const rest = shape.columns.filter((column) => !shape.unique.includes(column)).map((one) => dialect.quote(one));
+  const action =
+    rest.length === 0 ? "NOTHING" : `UPDATE SET ${rest.map((one) => `${one} = EXCLUDED.${one}`).join(", ")}`;
+  return ` ON CONFLICT (${key}) DO ${action}`;
+}
+
+/** Rows of one shape, in order. */
+export interface Run<R extends { readonly row: Row }> {
+  readonly shape: RowShape;
+  readonly items: R[];
+}
+
+/** Neighbours of one shape; the order of the rows stays. */
+export function runsInOrder<R extends { readonly row: Row }>(items: readonly R[]): Run<R>[] {
+  const runs: Run<R>[] = [];
+  for (const item of items) {
+    const last = runs.at(-1);
+    if (last?.shape === item.row.shape) last.items.push(item);
+    else runs.push({ shape: item.row.shape, items: [item] });
+  }
+  return runs;
+}
+
+/**
+ * Rows by shape, as few statements as possible: the order stays within a shape, and a table whose rows replace each other
+ * in several shapes is left in order.
+ */
+export function runsByShape<R extends { readonly row: Row }>(items: readonly R[]): Run<R>[] {
+  const inOrder = runsInOrder(items);
+  const shapes = new Map<RowShape, Run<R>>();
+  const tables = new Map<string, number>();
+  let hasUpsert = false;
+  for (const run of inOrder) {
+    const known = shapes.get(run.shape);
+    if (known === undefined) {
+      shapes.set(run.shape, { shape: run.shape, items: [...run.items] });
+      tables.set(run.shape.table, (tables.get(run.shape.table) ?? 0) + 1);
+    } else known.items.push(...run.items);
+    hasUpsert ||= run.shape.unique.length > 0;
+  }
+  return hasUpsert && shapes.size !== tables.size ? inOrder : [...shapes.values()];
+}
+
+/** An upsert cannot meet the same row twice in one statement: the last one counts. */
+export function lastOfEachKey(shape: RowShape, rows: readonly Row[]): readonly Row[] {
+  if (shape.unique.length === 0 || rows.length === 1) return rows;
+  const places = shape.unique.map((column) => shape.columns.indexOf(column));
+  const last = new Map<string, Row>();
+  for (const row of rows) {
+    const key = JSON.stringify(places.map((place) => keyCell(row.cells[place])));
+    last.delete(key);
+    last.set(key, row);
+  }
+  return last.size === rows.length ? rows : [...last.values()];
+}
+
+const keyCell = (cell: Cell | undefined) => (cell instanceof Uint8Array ? Buffer.from(cell).toString("hex") : cell);

@@ -1,0 +1,171 @@
+import type { ParameterValue } from "fluvio/connector";
+import { type JsonPath, jsonAt, parseJsonPath } from "../json-text.ts";
+import { inColumn, isObject, jsonOf, type Row, type RowReader, RowShapes } from "./row.ts";
+import { type Cell, type SqlType, sqlType, typedCell } from "./types.ts";
+
+/** Where a column's value comes from. */
+export interface ColumnRule {
+  readonly column: string;
+  readonly path: JsonPath;
+  /** The path as it was written, for messages. */
+  readonly key: string;
+  readonly type?: SqlType;
+  readonly default?: string;
+  readonly isRequired: boolean;
+}
+
+export interface Mapping {
+  readonly table: string;
+  /** Without it every field of the record's object is a column. */
+  readonly columns?: readonly ColumnRule[];
+  /** Of an upsert: the columns that identify a row. Empty: plain insert. */
+  readonly unique: readonly string[];
+}
+
+type Map = { readonly [key: string]: ParameterValue };
+
+/** The `mapping` of json-sql. @throws with what is wrong, to be read behind the name of the option */
+export function readMapping(given: ParameterValue): Mapping {
+  const keys = entriesOf(given, "a map of table, operation, unique-columns and map-columns");
+  const known = ["table", "operation", "unique-columns", "map-columns", "columns"];
+  for (const key of keys.keys()) {
+    if (!known.includes(key)) throw new Error(`has the unknown key \`${key}\`: write ${known.slice(0, 4).join(", ")}`);
+  }
+  const table = keys.get("table");
+  const columns = keys.get("map-columns") ?? keys.get("columns");
+  const operation = keys.get("operation") ?? "insert";
+  const unique = keys.get("unique-columns") ?? [];
+  if (typeof table !== "string" || table === "") throw new Error("has no `table`");
+  if (columns === undefined) throw new Error("has no `map-columns`");
+  if (operation !== "insert" && operation !== "upsert")
+    throw new Error("has an `operation` other than insert or upsert");
+  const names = (typeof unique === "string" ? unique.split(",") : Array.isArray(unique) ? unique : []).map(String);
+  if (operation === "upsert" && names.length === 0) throw new Error("is an upsert without `unique-columns`");
+  return {
+    table,
+    columns: readColumns(columns),
+    unique: operation === "upsert" ? names.map((one) => one.trim()) : [],
+  };
+}
+
+/** A map of columns: `id: $.user.id`, or `id: { path, type, default, required }`. @throws as {@link readMapping} */
+export function readColumns(given: ParameterValue): readonly ColumnRule[] {
+  const found = Object.entries(mapOf(given, "a map of columns such as `id: $.user.id`"));
+  if (found.length === 0) throw new Error("has no column");
+  return found.map(([column, rule]) => {
+    if (typeof rule === "string") return { column, ...pathOf(column, rule), isRequired: false };
+    const keys = entriesOf(rule, `a path or a map for \`${column}\``);
+    const value = keys.get("value");
+    for (const [key, inner] of value === undefined ? [] : entriesOf(value, `a map for \`${column}.value\``)) {
+      keys.set(key, inner);
+    }
+    keys.delete("value");
+    const known = ["path", "json-key", "type", "default", "required"];
+    const text = (key: string): string | undefined => {
+      const one = keys.get(key);
+      if (one === undefined || typeof one === "string") return one;
+      throw new Error(`has a \`${column}.${key}\` that is not text`);
+    };
+    for (const key of keys.keys()) {
+      if (!known.includes(key)) throw new Error(`has the unknown key \`${column}.${key}\`: write ${known.join(", ")}`);
+    }
+    const path = text("path") ?? text("json-key") ?? column;
+    const name = text("type");
+    const type = name === undefined ? undefined : sqlType(name);
+    if (name !== undefined && type === undefined) throw new Error(`has the unknown type ${name} for \`${column}\``);
+    const fallback = text("default");
+    return {
+      column,
+      ...pathOf(column, path),
+      isRequired: text("required") === "true",
+      ...(type === undefined ? {} : { type }),
+      ...(fallback === undefined || fallback === "null" ? {} : { default: fallback }),
+    };
+  });
+}
+
+function pathOf(column: string, key: string): { readonly path: JsonPath; readonly key: string } {
+  const path = parseJsonPath(key);
+  if (path === undefined) throw new Error(`has ${JSON.stringify(key)} for \`${column}\`, which is no path`);
+  return { path, key };
+}
+
+function mapOf(given: ParameterValue, expected: string): Map {
+  if (typeof given === "string" || Array.isArray(given)) throw new Error(`is not ${expected}`);
+  return given as Map;
+}
+
+/** By canonical key: `a_b` is `a-b`. */
+function entriesOf(given: ParameterValue, expected: string): globalThis.Map<string, ParameterValue> {
+  const entries = Object.entries(mapOf(given, expected));
+  return new globalThis.Map(entries.map(([key, value]) => [key.toLowerCase().replaceAll("_", "-"), value]));
+}
+
+/** Numbers of so many digits may have lost some of them in `JSON.parse`. */
+const LONG_NUMBER = /\d(?:\.?\d){15}/;
+
+/** Makes rows of JSON objects. */
+export function mappingReader(mapping: Mapping): RowReader {
+  const { table, unique, columns } = mapping;
+  const shapes = new RowShapes();
+  return (value): Row => {
+    const { text, json } = jsonOf(value);
+    const rules = columns ?? rulesOf(json);
+    const isExact = !LONG_NUMBER.test(text);
+    const cells = rules.map((rule) => cellOf(rule, json, isExact ? undefined : text));
+    const key = columns === undefined ? JSON.stringify(rules.map(({ column }) => column)) : "";
+    const shape = shapes.of(key, () => ({
+      table,
+      unique,
+      columns: rules.map(({ column }) => column),
+      types: rules.map(({ type }) => type),
+      madeTypes: rules.map(({ type, path }) => type ?? guessedType(valueAt(json, path))),
+    }));
+    return { shape, cells };
+  };
+}
+
+/** Every field is a column of its name. */
+function rulesOf(json: unknown): readonly ColumnRule[] {
+  if (!isObject(json)) throw new Error("the record is no JSON object");
+  const columns = Object.keys(json);
+  if (columns.length === 0) throw new Error("the record is an empty object");
+  return columns.map((column) => ({ column, path: [column], key: column, isRequired: false }));
+}
+
+function cellOf(rule: ColumnRule, json: unknown, exactText: string | undefined): Cell {
+  const found = valueAt(json, rule.path);
+  if (found === undefined || found === null) {
+    if (rule.default !== undefined) return inColumn(rule.column, () => typed(rule.default as string, rule));
+    if (rule.isRequired) throw new Error(`column ${rule.column}: the required field ${rule.key} is missing`);
+    return null;
+  }
+  const { type } = rule;
+  if (typeof found === "string") {
+    if (type === "Json") return JSON.stringify(found);
+    return inColumn(rule.column, () => typed(found, rule));
+  }
+  if (typeof found === "boolean" && (type === undefined || type === "Bool")) return found;
+  if (typeof found === "number" && type === undefined && exactText === undefined) return found;
+  const text = (exactText === undefined ? undefined : jsonAt(exactText, rule.path)) ?? JSON.stringify(found);
+  return inColumn(rule.column, () => typed(text, rule));
+}
+
+function typed(text: string, { type }: ColumnRule): Cell {
+  return type === undefined ? text : typedCell(text, type);
+}
+
+function valueAt(json: unknown, path: JsonPath): unknown {
+  let found = json;
+  for (const step of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, step)) return undefined;
+    found = (found as Readonly<Record<string, unknown>>)[step];
+  }
+  return found;
+}
+
+function guessedType(value: unknown): SqlType {
+  if (typeof value === "boolean") return "Bool";
+  if (typeof value === "number") return Number.isInteger(value) ? "BigInt" : "DoublePrecision";
+  return typeof value === "object" && value !== null ? "Json" : "Text";
+}

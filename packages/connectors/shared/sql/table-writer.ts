@@ -1,0 +1,278 @@
+import {
+  keepTrying,
+  type SinkContext,
+  type SinkGroup,
+  type SinkPosition,
+  type SinkRecord,
+  tryLater,
+} from "fluvio/connector";
+import {
+  createTable,
+  type Dialect,
+  lastOfEachKey,
+  type Run,
+  runsByShape,
+  runsInOrder,
+  type Session,
+} from "./dialect.ts";
+import { KeptPositions, type Move } from "./kept-positions.ts";
+import { OffsetsTable } from "./offsets-table.ts";
+import type { Row, RowReader } from "./row.ts";
+
+export interface TableWriterOptions {
+  readonly context: Pick<SinkContext<unknown>, "name" | "topic" | "trouble" | "logger" | "signal">;
+  readonly dialect: Dialect;
+  readonly read: RowReader;
+  readonly createTable: boolean;
+  readonly offsetsTable: string;
+  /** A write that takes longer is given up and tried again. */
+  readonly timeoutMs: number;
+}
+
+interface Placed {
+  readonly record: SinkRecord;
+  readonly row: Row;
+}
+
+/** When a database has not answered for so long, the state of the connector says so. */
+const SLOW_MS = 3000;
+
+/** Writes groups of records as rows, each group in one transaction together with the position behind it. */
+export class TableWriter {
+  readonly #options: TableWriterOptions;
+  readonly #offsets: OffsetsTable;
+  readonly #kept = new KeptPositions();
+  readonly #madeTables = new Set<string>();
+  #session: Session | undefined;
+  #opening: Promise<Session> | undefined;
+  /** Whether a group has failed whose outcome is not known. */
+  #isDoubtful = false;
+  #isWriting = false;
+
+  private constructor(options: TableWriterOptions) {
+    const { dialect, offsetsTable, context } = options;
+    this.#options = options;
+    this.#offsets = new OffsetsTable(dialect, offsetsTable, context.name, context.topic);
+  }
+
+  /** Waits until the database is there. `undefined` when the connector is to stop before. */
+  static async open(options: TableWriterOptions): Promise<TableWriter | undefined> {
+    const writer = new TableWriter(options);
+    return (await writer.#reconnect()) ? writer : undefined;
+  }
+
+  /** The positions that the database keeps. */
+  get positions(): readonly SinkPosition[] {
+    return this.#kept.positions;
+  }
+
+  async #reconnect(): Promise<boolean> {
+    const { context, dialect } = this.#options;
+    const done = await keepTrying(context, `connect to ${dialect.shown}`, async (works) => {
+      try {
+        await this.#connected();
+      } catch (error) {
+        throw tryLater(dialect.failure(error).reason);
+      }
+      works();
+      return true;
+    });
+    return done === true;
+  }
+
+  /** An open session that knows the positions; one attempt. */
+  async #connected(): Promise<Session> {
+    if (this.#session !== undefined && this.#session.broken === undefined && !this.#isDoubtful) return this.#session;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return await this.#opening;
+  }
+
+  async #open(): Promise<Session> {
+    this.#session?.destroy();
+    const isAgain = this.#session !== undefined || this.#isDoubtful;
+    this.#session = undefined;
+    const session = await this.#options.dialect.connect(() => this.#lost());
+    try {
+      await this.#offsets.create(session);
+      this.#kept.load(await this.#offsets.load(session), isAgain);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    this.#isDoubtful = false;
+    this.#session = session;
+    return session;
+  }
+
+  /** A connection that was idle is gone: it is made anew, so that the state of the connector tells the truth. */
+  #lost(): void {
+    if (this.#isWriting || this.#options.context.signal.aborted) return;
+    this.#isDoubtful = true;
+    // What it throws is met again by the next write.
+    this.#reconnect().catch(() => {});
+  }
+
+  async write(group: SinkGroup, signal: AbortSignal): Promise<void> {
+    const { dialect } = this.#options;
+    this.#isWriting = true;
+    let isRefusal = false;
+    try {
+      const session = await this.#timed(signal, undefined, () => this.#connected());
+      const moves = this.#kept.moves(group);
+      const placed = this.#rows(group);
+      if (moves.length > 0 || placed.length > 0) {
+        await this.#timed(signal, session, () => this.#store(session, group, placed, moves));
+        isRefusal = true;
+        await group.settleRefused();
+        isRefusal = false;
+        await this.#timed(signal, session, () => session.run("COMMIT"));
+      }
+      this.#kept.done(group, moves);
+    } catch (error) {
+      // Nothing that goes on with this session could tell what became of the transaction.
+      this.#isDoubtful = true;
+      this.#session?.destroy();
+      if (isRefusal) throw error;
+      throw signal.aborted ? signal.reason : tryLater(dialect.failure(error).reason, { cause: error });
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  /** Rows of the records that are not written yet; what can be none is refused. */
+  #rows(group: SinkGroup): Placed[] {
+    const placed: Placed[] = [];
+    for (const record of this.#kept.open(group.records)) {
+      try {
+        placed.push({ record, row: this.#options.read(record.value) });
+      } catch (error) {
+        group.refuse(record, (error as Error).message);
+      }
+    }
+    return placed;
+  }
+
+  /** Everything of the transaction but its end. */
+  async #store(session: Session, group: SinkGroup, placed: readonly Placed[], moves: readonly Move[]): Promise<void> {
+    const { dialect } = this.#options;
+    await this.#makeTables(session, placed);
+    await session.run(dialect.begin);
+    try {
+      for (const run of runsByShape(placed)) await insert(session, run);
+    } catch (error) {
+      if (dialect.failure(error).kind !== "record") throw error;
+      await session.run("ROLLBACK");
+      session.forget();
+      await session.run(dialect.begin);
+      await this.#storeEach(session, group, placed);
+    }
+    for (const move of moves) {
+      if (!(await this.#offsets.move(session, move))) {
+        throw new Error(`another process writes to ${dialect.shown} under the name of this connector`);
+      }
+    }
+  }
+
+  /** Tables cannot be made within a transaction everywhere. One that cannot be made is the fault of the record. */
+  async #makeTables(session: Session, placed: readonly Placed[]): Promise<void> {
+    const { createTable: isWanted, dialect } = this.#options;
+    if (!isWanted) return;
+    for (const { row } of placed) {
+      const { table } = row.shape;
+      if (this.#madeTables.has(table)) continue;
+      try {
+        await session.run(createTable(dialect, row.shape));
+      } catch (error) {
+        if (dialect.failure(error).kind !== "record") throw error;
+        // The insert says the same of the record itself.
+        continue;
+      }
+      this.#madeTables.add(table);
+    }
+  }
+
+  /** Finds the records that the database refuses, by halves, and stores the others. */
+  async #storeEach(session: Session, group: SinkGroup, placed: readonly Placed[]): Promise<void> {
+    const { dialect } = this.#options;
+    const stored: Run<Placed>[] = [];
+    const waiting = runsInOrder(placed).reverse();
+    this.#madeTables.clear();
+    for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
+      if (dialect.hasSavepoints) await session.run("SAVEPOINT fluvio");
+      try {
+        await insert(session, run);
+        if (dialect.hasSavepoints) await session.run("RELEASE SAVEPOINT fluvio");
+        else stored.push(run);
+      } catch (error) {
+        const { kind, reason } = dialect.failure(error);
+        if (kind !== "record") throw error;
+        await this.#undo(session, stored);
+        const { shape, items } = run;
+        const middle = items.length >> 1;
+        if (items.length === 1) group.refuse((items[0] as Placed).record, reason);
+        else waiting.push({ shape, items: items.slice(middle) }, { shape, items: items.slice(0, middle) });
+      }
+    }
+  }
+
+  /** Takes back what failed; without savepoints that is everything, and what was stored is stored again. */
+  async #undo(session: Session, stored: readonly Run<Placed>[]): Promise<void> {
+    const { dialect } = this.#options;
+    if (dialect.hasSavepoints) {
+      await session.run("ROLLBACK TO SAVEPOINT fluvio");
+      return;
+    }
+    await session.run("ROLLBACK");
+    await session.run(dialect.begin);
+    for (const run of stored) await insert(session, run);
+  }
+
+  /** Work of the database, given up after its time and when the connector must end. */
+  async #timed<T>(signal: AbortSignal, session: Session | undefined, work: () => Promise<T>): Promise<T> {
+    const { timeoutMs, dialect, context } = this.#options;
+    const end = new AbortController();
+    const slow = setTimeout(
+      () => context.trouble(`${dialect.shown} has not answered for ${SLOW_MS / 1000} s`),
+      SLOW_MS,
+    );
+    const late = setTimeout(() => {
+      end.abort(new Error(`${dialect.shown} has not answered for ${Math.round(timeoutMs / 1000)} s`));
+    }, timeoutMs);
+    const onAbort = () => end.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const ended = new Promise<never>((_, reject) => {
+      end.signal.addEventListener("abort", () => {
+        reject(end.signal.reason);
+        session?.destroy();
+      });
+    });
+    ended.catch(() => {});
+    try {
+      signal.throwIfAborted();
+      const working = work();
+      working.catch(() => {});
+      return await Promise.race([working, ended]);
+    } finally {
+      clearTimeout(slow);
+      clearTimeout(late);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isDoubtful) this.#session?.destroy();
+    else await this.#session?.close();
+  }
+}
+
+async function insert(session: Session, { shape, items }: Run<Placed>): Promise<void> {
+  await session.insert(
+    shape,
+    lastOfEachKey(
+      shape,
+      items.map(({ row }) => row),
+    ),
+  );
+}

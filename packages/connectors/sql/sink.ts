@@ -1,0 +1,82 @@
+import { defineSink, field } from "fluvio/connector";
+import { z } from "zod";
+import type { Dialect } from "../shared/sql/dialect.ts";
+import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
+import { TableWriter } from "../shared/sql/table-writer.ts";
+import { TLS_MODES } from "./address.ts";
+import { mysqlDialect } from "./mysql.ts";
+import { postgresDialect } from "./postgres.ts";
+import { sqliteDialect, sqlitePath } from "./sqlite.ts";
+
+const SERVER_SCHEMES = ["postgres", "postgresql", "mysql", "mariadb"];
+
+/** @returns `undefined` for what is no URL of a database that the sink knows */
+function databaseUrl(text: string): string | undefined {
+  if (/^sqlite:/i.test(text)) return sqlitePath(text) === "" ? undefined : text;
+  return SERVER_SCHEMES.includes(new URL(text).protocol.slice(0, -1)) ? text : undefined;
+}
+
+const config = z
+  .object({
+    url: field.parsed("a URL that begins with postgres://, mysql://, mariadb:// or sqlite:", databaseUrl, {
+      kind: "URL",
+      doc: "the database: `postgres://user:password@host:5432/database`, `mysql://…`, `mariadb://…`, `sqlite:PATH`",
+      aliases: ["database-url"],
+      secret: "FLUVIO_DATABASE_URL",
+    }),
+    ...rowFields,
+    tls: field.optionalParsed(`one of ${TLS_MODES.join(", ")}`, (text) => TLS_MODES.find((mode) => mode === text), {
+      kind: "text",
+      doc: `\`disable\`, \`prefer\`, \`require\`, \`verify-ca\` or \`verify-full\`; by default what the URL says (\`sslmode\`, \`ssl-mode\`), else \`prefer\``,
+      aliases: ["sslmode"],
+    }),
+    "tls-ca": field.optionalText({
+      doc: "certificate of the authority that the server is trusted by: PEM text or a file",
+      aliases: ["sslrootcert"],
+    }),
+    timeout: field.duration({ doc: "longest time for one transaction", default: "60s", minMs: 1 }),
+    "connect-timeout": field.duration({ doc: "longest wait for a connection", default: "15s", minMs: 1 }),
+  })
+  .superRefine(checkRowOptions);
+type SqlConfig = z.output<typeof config>;
+
+/** Writes the records of a topic into tables of PostgreSQL, MySQL, MariaDB or SQLite. */
+export const connector = defineSink({
+  name: "sql",
+  version: "0.1.0",
+  summary: "Writes records into tables of PostgreSQL, MySQL, MariaDB or SQLite",
+  config,
+  run: async (context) => {
+    const { config: own, deliver, name } = context;
+    const writer = await TableWriter.open({
+      context,
+      dialect: dialectOf(own, name),
+      read: rowReader(own),
+      createTable: own["create-table"],
+      offsetsTable: own["offsets-table"],
+      timeoutMs: own.timeout,
+    });
+    if (writer === undefined) return;
+    try {
+      await deliver((group, signal) => writer.write(group, signal), {
+        ...groupOptions(own.batch),
+        positions: writer.positions,
+      });
+    } finally {
+      await writer.close();
+    }
+  },
+});
+
+function dialectOf(own: SqlConfig, name: string): Dialect {
+  if (/^sqlite:/i.test(own.url)) return sqliteDialect(sqlitePath(own.url));
+  const url = new URL(own.url);
+  const options = {
+    name,
+    tls: own.tls,
+    "tls-ca": own["tls-ca"],
+    timeoutMs: own.timeout,
+    connectTimeoutMs: own["connect-timeout"],
+  };
+  return url.protocol.startsWith("postgres") ? postgresDialect(url, options) : mysqlDialect(url, options);
+}
