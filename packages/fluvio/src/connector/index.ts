@@ -1,3 +1,4 @@
+export { z } from "zod";
 export type { ConnectorHost, ConnectorResolution, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
 export { type ByHandOptions, connectorMetadata, runByHand } from "./by-hand.ts";
 export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
@@ -50,5 +51,16 @@ export { commonParameterTable, parameterTable } from "./parameter-table.ts";
 export { parseSecretsFile, secretsElsewhere } from "./secrets.ts";
 export type { SupervisionLimits } from "./supervised-connector.ts";
 export { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervisor.ts";
+export {
+  type SinkTrial,
+  type SinkTrialOptions,
+  type SourceTrial,
+  type SourceTrialOptions,
+  type TrialOptions,
+  type TrialRecord,
+  trySink,
+  trySource,
+} from "./trial.ts";
+export { planTrial, type TrialPlan, type TrialPlanOptions } from "./trial-plan.ts";
 export { validateConnector } from "./validate.ts";
 export { connectorStopped, recordsRefused, tryLater } from "./write-errors.ts";

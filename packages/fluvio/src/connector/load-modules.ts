@@ -6,9 +6,12 @@ import { type ModuleReference, USE_LAST } from "./common-parameters.ts";
 /** How long `aggregate-initial-value: use-last` waits for the topic's last record. */
 const LAST_RECORD_TIMEOUT_MS = 3000;
 
-/** The steps of a connector's chain: files are read, and `use-last` is looked up. */
+/**
+ * The steps of a connector's chain: files are read, and `use-last` is looked up.
+ * @param client without it `use-last` begins with nothing, as with an empty topic
+ */
 export async function loadModules(
-  client: FluvioClient,
+  client: FluvioClient | undefined,
   topic: string,
   references: readonly ModuleReference[],
   file: string,
@@ -16,7 +19,7 @@ export async function loadModules(
   const steps: SmartModuleStep[] = [];
   for (const { uses, mayBePath, aggregateInitial: given, ...rest } of references) {
     const wasm = mayBePath ? await readIfFile(uses) : undefined;
-    const aggregateInitial = given === USE_LAST ? await lastValue(client, topic, file) : given;
+    const aggregateInitial = given === USE_LAST ? client && (await lastValue(client, topic, file)) : given;
     steps.push({
       name: uses,
       ...rest,

@@ -5,6 +5,7 @@ import { config, describe } from "./describe.ts";
 import { list } from "./list.ts";
 import { logs } from "./logs.ts";
 import { run } from "./run.ts";
+import { test } from "./test.ts";
 import { schema, types } from "./types.ts";
 
 export const connectorCommands: readonly Command[] = [
@@ -16,6 +17,7 @@ export const connectorCommands: readonly Command[] = [
   logs,
   remove,
   run,
+  test,
   types,
   schema,
 ];

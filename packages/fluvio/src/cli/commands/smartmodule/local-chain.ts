@@ -71,7 +71,8 @@ async function namedSteps(input: LocalChainInput, io: Io): Promise<readonly Smar
   return [{ name: project.metadata.package.name, wasm: built.wasm, ...rest }];
 }
 
-async function engineStep(step: SmartModuleStep, index: number, io: Io): Promise<ChainStep> {
+/** A step with the code of its module: fetched from the cluster where it is not there. @throws FLV_SMARTMODULE_NOT_FOUND */
+export async function engineStep(step: SmartModuleStep, index: number, io: Io): Promise<ChainStep> {
   const { stepOptionsFromParams } = await import("../../../smartengine/index.ts");
   const { name = `smartmodule-${index}`, lookback, aggregateInitial: initial } = step;
   const wasm = step.wasm ?? (await (await io.connect()).admin().downloadSmartModule(name, { signal: io.signal }));
