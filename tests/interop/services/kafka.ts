@@ -92,12 +92,17 @@ export class Kafka implements AsyncDisposable {
     messages: readonly MessageToProduce[],
     options: Partial<ProducerOptions<Buffer, Buffer, Buffer, Buffer>> = {},
   ): Promise<void> {
-    const producer = new Producer({ clientId: "fluvio-tests", bootstrapBrokers: [this.url()], acks: -1, ...options });
+    const producer = this.producer(options);
     try {
       await producer.send({ messages: [...messages] });
     } finally {
       await producer.close();
     }
+  }
+
+  /** Close it after use. */
+  producer(options: Partial<ProducerOptions<Buffer, Buffer, Buffer, Buffer>> = {}): Producer {
+    return new Producer({ clientId: "fluvio-tests", bootstrapBrokers: [this.url()], acks: -1, ...options });
   }
 
   /** The first `count` records of a topic, as soon as they are there, those of each partition in order. */
@@ -164,6 +169,9 @@ function brokerSettings(folder: string, firstPort: number): Readonly<Record<stri
     "controller.listener.names": "CONTROLLER",
     "controller.quorum.voters": `1@127.0.0.1:${portOf("CONTROLLER", firstPort)}`,
     "inter.broker.listener.name": "PLAINTEXT",
+    // so that a broker that was killed is let in again soon
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
     "auto.create.topics.enable": "false",
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",

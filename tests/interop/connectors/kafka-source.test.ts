@@ -1,0 +1,352 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { connector as source } from "../../../packages/connectors/kafka/source.ts";
+import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import { CA_CERT, CLIENT_CERT, CLIENT_KEY } from "../../../packages/fluvio/src/transport/testing/certificates.ts";
+import { KAFKA_USERS, Kafka } from "../services/kafka.ts";
+
+const connectors = useConnectors();
+const WAIT = { timeout: 20_000, interval: 50 };
+let kafka: Kafka;
+let kafkaTopic: string;
+let names = 0;
+
+beforeAll(async () => {
+  kafka = await Kafka.start();
+});
+afterAll(() => kafka[Symbol.asyncDispose]());
+beforeEach(() => {
+  kafkaTopic = `in-${++names}`;
+});
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `${from + index}`);
+const message = (value: string, partition = 0) => ({
+  topic: kafkaTopic,
+  partition,
+  key: Buffer.from(`k${value}`),
+  value: Buffer.from(value),
+});
+const produce = (values: readonly string[], partition = 0) =>
+  kafka.produce(values.map((value) => message(value, partition)));
+const group = () => `group-${kafkaTopic}`;
+const config = (topic: string, parameters = {}) =>
+  connectors.config("kafka-source", topic, {
+    "kafka-url": kafka.url(),
+    "kafka-topic": kafkaTopic,
+    "kafka-group": group(),
+    ...parameters,
+  });
+const values = async (topic: string, count: number) =>
+  (await connectors.records(topic, count)).map(({ value }) => value);
+const sorted = (list: readonly string[]) => [...list].sort((a, b) => Number(a) - Number(b));
+const distinct = (list: readonly string[]) => [...new Set(list)];
+
+describe("records of Kafka", () => {
+  test("arrive complete, in order, with their keys", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await produce(numbers(0, 500));
+    connectors.start(source, config(topic));
+    await connectors.records(topic, 500);
+    await produce(numbers(500, 1000));
+    const found = await connectors.records(topic, 1000);
+    expect(found.map(({ value }) => value)).toEqual(numbers(0, 1000));
+    expect(found[7]?.key).toBe("k7");
+  });
+
+  test("keep their headers in an envelope", async () => {
+    await kafka.createTopic(kafkaTopic, 2);
+    const topic = await connectors.topicWith([]);
+    const headers = new Map(
+      [["trace", "abc"]].map(([name, value]) => [Buffer.from(`${name}`), Buffer.from(`${value}`)]),
+    );
+    const timestamp = 1_700_000_000_000;
+    await kafka.produce([{ ...message("1", 1), headers, timestamp: BigInt(timestamp) }]);
+    connectors.start(source, config(topic, { headers: "envelope", "kafka-partition": "1" }));
+    const [found] = await connectors.records(topic, 1);
+    expect(JSON.parse(found?.value ?? "")).toEqual({
+      key: "k1",
+      value: "1",
+      headers: { trace: "abc" },
+      topic: kafkaTopic,
+      partition: 1,
+      offset: 0,
+      timestamp,
+    });
+    expect(found?.key).toBe("k1");
+  });
+
+  test.each(["gzip", "snappy", "lz4"] as const)("are read from a topic with %s", async (compression) => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await kafka.produce(
+      numbers(0, 100).map((value) => message(value)),
+      { compression },
+    );
+    connectors.start(source, config(topic));
+    expect(await values(topic, 100)).toEqual(numbers(0, 100));
+  });
+
+  test("of transactions come when they are committed, and not when they are aborted", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const producer = kafka.producer({ idempotent: true, transactionalId: `tx-${kafkaTopic}` });
+    for (const [value, isKept] of [
+      ["a", true],
+      ["b", false],
+      ["c", true],
+      ["d", false],
+    ] as const) {
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ messages: [message(value), message(`${value}2`)] });
+      await (isKept ? transaction.commit() : transaction.abort());
+    }
+    await producer.close();
+    await produce(["end"]);
+    connectors.start(source, config(topic));
+    expect(await values(topic, 5)).toEqual(["a", "a2", "c", "c2", "end"]);
+  });
+
+  test("begin at the end with `start: latest`, and stay complete when the connector stops before the first", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await produce(["old"]);
+    const first = config(topic, { start: "latest" });
+    const connector = connectors.start(source, first);
+    await vi.waitFor(async () => expect(await kafka.committed(group(), kafkaTopic)).toEqual([1]), WAIT);
+    await connector.stop();
+    await produce(["between"]);
+    connectors.start(source, first);
+    expect(await values(topic, 1)).toEqual(["between"]);
+  });
+});
+
+describe("partitions and groups", () => {
+  test("of several topics are all read by a group, and one is read alone", async () => {
+    const second = `${kafkaTopic}-b`;
+    await kafka.createTopic(kafkaTopic, 3);
+    await kafka.createTopic(second);
+    for (const partition of [0, 1, 2]) await produce([`${partition}`], partition);
+    await kafka.produce([{ ...message("3"), topic: second }]);
+    const all = await connectors.topicWith([]);
+    connectors.start(source, config(all, { "kafka-topic": [kafkaTopic, second], "kafka-partition": "all" }));
+    expect(sorted(await values(all, 4))).toEqual(["0", "1", "2", "3"]);
+
+    const one = await connectors.topicWith([]);
+    const connector = connectors.start(source, config(one, { "kafka-group": "alone", "kafka-partition": "1" }));
+    expect(await values(one, 1)).toEqual(["1"]);
+    expect(connector.lines.map(({ message: line }) => line)).toContainEqual(
+      expect.stringMatching(/not all partitions/),
+    );
+  });
+
+  test("are shared by two connectors, and taken over when one stops", async () => {
+    await kafka.createTopic(kafkaTopic, 4);
+    const topic = await connectors.topicWith([]);
+    const parameters = { "kafka-partition": "all" };
+    const partitionsOf = (connector: ReturnType<typeof connectors.start>) =>
+      connector.lines.findLast(({ message: line }) => line === "reading from Kafka")?.details.partitions;
+    const first = connectors.start(source, config(topic, parameters));
+    await first.until(() => (partitionsOf(first) as unknown[] | undefined)?.length === 4);
+    const second = connectors.start(source, config(topic, parameters));
+    await second.until(() => (partitionsOf(second) as unknown[] | undefined)?.length === 2);
+    await first.until(() => (partitionsOf(first) as unknown[] | undefined)?.length === 2);
+    for (const partition of [0, 1, 2, 3]) await produce(numbers(partition * 10, partition * 10 + 10), partition);
+    expect(sorted(distinct(await values(topic, 40)))).toEqual(numbers(0, 40));
+    await second.stop();
+    await first.until(() => (partitionsOf(first) as unknown[] | undefined)?.length === 4);
+    for (const partition of [0, 1, 2, 3]) await produce([`${40 + partition}`], partition);
+    expect(sorted(await values(topic, 44))).toEqual(numbers(0, 44));
+  });
+
+  test("that are added are found", async () => {
+    await kafka.createTopic(kafkaTopic, 1);
+    const topic = await connectors.topicWith([]);
+    await produce(["0"]);
+    const options = { "metadata.max.age.ms": "300" };
+    connectors.start(source, config(topic, { "kafka-partition": "all", "kafka-option": options }));
+    await connectors.records(topic, 1);
+    const admin = kafka.admin();
+    await admin.createPartitions({ topics: [{ name: kafkaTopic, count: 2, assignments: [{ brokerIds: [1] }] }] });
+    await admin.close();
+    await produce(["1"], 1);
+    expect(await values(topic, 2)).toEqual(["0", "1"]);
+  });
+});
+
+describe("a connector that is started again", () => {
+  test("goes on behind the offsets that it committed after the records were stored", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const own = config(topic);
+    await produce(numbers(0, 50));
+    const first = connectors.start(source, own);
+    await connectors.records(topic, 50);
+    await vi.waitFor(async () => expect(await kafka.committed(group(), kafkaTopic)).toEqual([50]), WAIT);
+    await first.stop();
+    await produce(numbers(50, 100));
+    connectors.start(source, own);
+    await connectors.records(topic, 100);
+    expect((await connectors.stored(topic)).map(({ value }) => value)).toEqual(numbers(0, 100));
+  });
+
+  test("goes on where it was when the group is lost", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const own = config(topic);
+    await produce(numbers(0, 20));
+    const first = connectors.start(source, own);
+    await connectors.records(topic, 20);
+    await vi.waitFor(async () => expect(await kafka.committed(group(), kafkaTopic)).toEqual([20]), WAIT);
+    await first.stop();
+    const admin = kafka.admin();
+    await admin.deleteGroups({ groups: [group()] });
+    await admin.close();
+    await produce(["20"]);
+    connectors.start(source, own);
+    await connectors.records(topic, 21);
+    expect((await connectors.stored(topic)).map(({ value }) => value)).toEqual(numbers(0, 21));
+  });
+
+  test("says what is missing when Kafka deleted records before they were read", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const own = config(topic);
+    await produce(numbers(0, 5));
+    const first = connectors.start(source, own);
+    await vi.waitFor(async () => expect(await kafka.committed(group(), kafkaTopic)).toEqual([5]), WAIT);
+    await first.stop();
+    await produce(numbers(5, 10));
+    const admin = kafka.admin();
+    await admin.deleteRecords({ topics: [{ name: kafkaTopic, partitions: [{ partition: 0, offset: 8n }] }] });
+    await admin.close();
+    const second = connectors.start(source, own);
+    expect(await values(topic, 7)).toEqual([...numbers(0, 5), "8", "9"]);
+    const told = second.lines.find(({ level }) => level === "error");
+    expect(told).toMatchObject({
+      details: { wanted: 5, first: 8 },
+      message: expect.stringMatching(/not in Kafka any more/),
+    });
+  });
+
+  test("reads a topic that was deleted and made again from its beginning", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await produce(numbers(0, 5));
+    const connector = connectors.start(source, config(topic, { "kafka-option": { "metadata.max.age.ms": "300" } }));
+    await connectors.records(topic, 5);
+    const admin = kafka.admin();
+    await admin.deleteTopics({ topics: [kafkaTopic] });
+    await connector.until(() => connector.troubles.some((one) => one !== ""));
+    await admin.createTopics({ topics: [kafkaTopic], partitions: 1, replicas: 1 });
+    await admin.close();
+    await produce(["new"]);
+    expect(await values(topic, 6)).toEqual([...numbers(0, 5), "new"]);
+  });
+});
+
+describe("when Kafka is away", () => {
+  test("the connector says so, and goes on without loss or repetition", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await produce(numbers(0, 10));
+    await kafka.service.kill();
+    const started = performance.now();
+    const connector = connectors.start(source, config(topic));
+    await connector.until(() => connector.troubles.some((one) => /cannot read from Kafka.*ECONNREFUSED/.test(one)));
+    expect(performance.now() - started).toBeLessThan(5000);
+    await kafka.service.start();
+    expect(await values(topic, 10)).toEqual(numbers(0, 10));
+    expect(connector.troubles.at(-1)).toBe("");
+
+    await kafka.service.kill();
+    await connector.until(() => connector.troubles.at(-1) !== "");
+    await kafka.service.start();
+    await produce(numbers(10, 20));
+    expect(await values(topic, 20)).toEqual(numbers(0, 20));
+    expect(connector.troubles.at(-1)).toBe("");
+    await connector.stop();
+    expect(await connectors.stored(topic)).toHaveLength(20);
+  });
+
+  test("or silent, the state tells it within 5 s", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    await produce(["0"]);
+    const connector = connectors.start(source, config(topic));
+    await connectors.records(topic, 1);
+    kafka.service.freeze();
+    const frozenAt = performance.now();
+    try {
+      await connector.until(() => /has not answered/.test(connector.troubles.at(-1) ?? ""));
+      expect(performance.now() - frozenAt).toBeLessThan(5000);
+    } finally {
+      kafka.service.thaw();
+    }
+    await produce(["1"]);
+    expect(await values(topic, 2)).toEqual(["0", "1"]);
+    await connector.until(() => connector.troubles.at(-1) === "");
+  });
+
+  test("a topic that does not exist is waited for", async () => {
+    const topic = await connectors.topicWith([]);
+    const connector = connectors.start(source, config(topic));
+    await connector.until(() => connector.troubles.some((one) => one.includes(`Unknown topic ${kafkaTopic}`)));
+    await kafka.createTopic(kafkaTopic);
+    await produce(["0"]);
+    expect(await values(topic, 1)).toEqual(["0"]);
+  });
+});
+
+describe("a secured broker", () => {
+  const { plain, scram } = KAFKA_USERS;
+  const anyHost = { "ssl.endpoint.identification.algorithm": "none" };
+  test.each([
+    ["PLAIN", "SASL_PLAINTEXT", { "sasl-username": plain.username, "sasl-password": plain.password }],
+    [
+      "SCRAM-SHA-512",
+      "SASL_PLAINTEXT",
+      { "sasl-mechanism": "SCRAM-SHA-512", "sasl-username": scram.username, "sasl-password": scram.password },
+    ],
+    [
+      "SCRAM-SHA-256 by librdkafka's names, over TLS",
+      "SASL_SSL",
+      {
+        "kafka-option": {
+          ...anyHost,
+          "security.protocol": "sasl_ssl",
+          "sasl.mechanism": "SCRAM-SHA-256",
+          "sasl.username": scram.username,
+          "sasl.password": scram.password,
+          "ssl.ca.pem": CA_CERT,
+        },
+      },
+    ],
+    [
+      "TLS with a certificate of the client",
+      "SSL",
+      { "ssl-ca-pem": CA_CERT, "ssl-cert-pem": CLIENT_CERT, "ssl-key-pem": CLIENT_KEY, "kafka-option": anyHost },
+    ],
+  ] as const)("is read with %s", async (_, listener, parameters) => {
+    await kafka.createTopic(kafkaTopic);
+    await produce(["0"]);
+    const topic = await connectors.topicWith([]);
+    connectors.start(source, config(topic, { "kafka-url": kafka.url(listener), ...parameters }));
+    expect(await values(topic, 1)).toEqual(["0"]);
+  });
+
+  test.each([
+    [
+      "a wrong password",
+      { "sasl-username": "plain", "sasl-password": "no" },
+      "SASL_PLAINTEXT",
+      /[Aa]uthentication failed/,
+    ],
+    ["a certificate of another name", { "ssl-ca-pem": CA_CERT }, "SASL_SSL", /does not match certificate/],
+  ] as const)("that refuses %s: the state says why", async (_, parameters, listener, expected) => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const connector = connectors.start(source, config(topic, { "kafka-url": kafka.url(listener), ...parameters }));
+    await connector.until(() => connector.troubles.some((one) => expected.test(one)));
+    expect(JSON.stringify(connector.lines)).not.toContain('"no"');
+  });
+});
