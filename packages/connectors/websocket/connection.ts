@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { tryLater } from "fluvio/connector";
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import { type AuthOptions, authorizer } from "../shared/auth.ts";
 import { has, httpClient } from "../shared/http-client.ts";
 import { pauseAsked } from "../shared/retry-after.ts";

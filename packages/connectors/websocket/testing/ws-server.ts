@@ -1,0 +1,88 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+
+interface Message {
+  readonly text: string;
+  readonly isBinary: boolean;
+}
+
+/** A real WebSocket server that keeps what it gets and does as it is told. */
+export class WsServer {
+  #http: Server | undefined;
+  #port = 0;
+  #waiting: (() => void)[] = [];
+  readonly #sockets = new Set<WebSocket>();
+  readonly requests: IncomingMessage[] = [];
+  readonly messages: Message[] = [];
+  onConnection: (socket: WebSocket) => void = () => {};
+  onMessage: (message: string, socket: WebSocket) => void = () => {};
+  /** Status of opening requests in place of a connection. */
+  refusal: number | undefined;
+  autoPong = true;
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.#port}/feed`;
+  }
+
+  get texts(): string[] {
+    return this.messages.map(({ text }) => text);
+  }
+
+  async listen(): Promise<void> {
+    const http = createServer();
+    this.#http = http;
+    const server = new WebSocketServer({ noServer: true, autoPong: this.autoPong });
+    http.on("upgrade", (request, socket, head) => {
+      this.requests.push(request);
+      this.#wake();
+      if (this.refusal !== undefined) {
+        socket.end(`HTTP/1.1 ${this.refusal} No\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n`);
+        return;
+      }
+      server.handleUpgrade(request, socket, head, (client) => this.#connected(client));
+    });
+    await new Promise<void>((listening) => http.listen(this.#port, "127.0.0.1", listening));
+    this.#port = (http.address() as AddressInfo).port;
+  }
+
+  #connected(socket: WebSocket): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => {});
+    socket.on("message", (data: Buffer, isBinary) => {
+      this.messages.push({ text: data.toString(isBinary ? "hex" : "utf8"), isBinary });
+      this.onMessage(data.toString(), socket);
+      this.#wake();
+    });
+    this.onConnection(socket);
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** Looked at after every request and message. */
+  async until(holds: () => boolean): Promise<void> {
+    const late = new Promise<never>((_, reject) => {
+      const tell = () => reject(new Error(`only ${JSON.stringify(this.messages)}`));
+      AbortSignal.timeout(15_000).addEventListener("abort", tell, { once: true });
+    });
+    late.catch(() => {});
+    while (!holds()) await Promise.race([late, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
+  }
+
+  /** Breaks every connection off. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.terminate();
+  }
+
+  async close(): Promise<void> {
+    const http = this.#http;
+    this.#http = undefined;
+    if (http === undefined) return;
+    this.cut();
+    http.closeAllConnections();
+    await new Promise((closed) => http.close(closed));
+  }
+}
