@@ -8,6 +8,7 @@ import { type Position, selections, startPositions, stateName } from "./position
 import { RecordQueue } from "./record-queue.ts";
 import type { Session } from "./session.ts";
 import type {
+  ConsumedChunk,
   ConsumedPosition,
   Consumer,
   ConsumerOptions,
@@ -92,6 +93,7 @@ class StreamConsumer implements Consumer {
   /** The chunk that is given out record by record, and the place of the next one. */
   #reader: PartitionReader | undefined;
   #records: readonly ConsumerRecord[] = NO_RECORDS;
+  #upToOffset: number | undefined;
   #settleChunk: ((wholly: boolean) => void) | undefined;
   #index = 0;
   /** The call that waits for the next chunk; later calls queue behind it. */
@@ -228,6 +230,7 @@ class StreamConsumer implements Consumer {
       if (chunk !== undefined) {
         this.#reader = chunk.source;
         this.#records = chunk.records;
+        this.#upToOffset = chunk.upToOffset;
         this.#settleChunk = chunk.settled;
         return true;
       }
@@ -253,12 +256,26 @@ class StreamConsumer implements Consumer {
 
   batches(): AsyncIterableIterator<readonly ConsumerRecord[]> {
     this.#claim();
-    const next = async (): Promise<IteratorResult<readonly ConsumerRecord[]>> => {
+    return this.#iterate(() => this.#records);
+  }
+
+  chunks(): AsyncIterableIterator<ConsumedChunk> {
+    this.#claim();
+    this.#queue.takesEmpty = true;
+    return this.#iterate(() => {
+      const { topic, partition } = this.#reader as PartitionReader;
+      return { topic, partition, records: this.#records, upToOffset: this.#upToOffset };
+    });
+  }
+
+  /** @param current what there is to give once a chunk has come */
+  #iterate<T>(current: () => T): AsyncIterableIterator<T> {
+    const next = async (): Promise<IteratorResult<T>> => {
       if (!(await this.#refill())) return DONE;
       this.#index = this.#records.length;
-      return { done: false, value: this.#records };
+      return { done: false, value: current() };
     };
-    const iterator: AsyncIterableIterator<readonly ConsumerRecord[]> = {
+    const iterator: AsyncIterableIterator<T> = {
       next: () => {
         const turn = this.#refilling.then(next);
         this.#refilling = turn.catch(() => {});

@@ -202,9 +202,13 @@ export class PartitionReader {
     }
     await this.#queue.room(this);
     const records = beforeOffset(decoded.records, this.#endOffset);
-    if (records.length > 0) this.#queue.put({ source: this, records });
-    if (failed) throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
     const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
+    const leadsOn = !failed && next !== undefined && next > this.#nextOffset;
+    const upToOffset = leadsOn ? Math.min(next, this.#endOffset ?? next) - 1 : undefined;
+    if (records.length > 0 || (leadsOn && this.#queue.takesEmpty)) {
+      this.#queue.put({ source: this, records, upToOffset });
+    }
+    if (failed) throw toFluvioError(errorCode, { topic: this.topic, partition: this.partition });
     if (next === undefined) return true;
     this.#nextOffset = Math.max(this.#nextOffset, next);
     if (!this.#isDone) void this.#acknowledge(open, reply.streamId, next);
@@ -232,7 +236,7 @@ export class PartitionReader {
   }
 
   #givenOut(records: DecodedReply["records"]): Promise<boolean> {
-    return new Promise((settled) => this.#queue.put({ source: this, records, settled }));
+    return new Promise((settled) => this.#queue.put({ source: this, records, upToOffset: undefined, settled }));
   }
 
   /** The reply of the acknowledgement carries nothing; a lost connection is noticed by the stream itself. */

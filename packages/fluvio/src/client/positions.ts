@@ -3,7 +3,7 @@ import type { AbortOptions } from "../transport/index.ts";
 import { askAggregateStates } from "./aggregate-states.ts";
 import type { Cluster } from "./cluster.ts";
 import { fetchConsumerOffsets, fetchPartitionOffsets, startingAt } from "./start-offset.ts";
-import type { ConsumerOptions, TopicSelection } from "./types.ts";
+import type { ConsumedPosition, ConsumerOptions, TopicSelection } from "./types.ts";
 
 /** What a reader reads of a partition. */
 export interface Position {
@@ -33,6 +33,8 @@ export async function startPositions(cluster: Cluster, options: ConsumerOptions)
       const endOffset = options.disableContinuous ? offsets.endOffset : undefined;
       const state = states.find((entry) => entry.topic === topic && entry.partition === partition);
       if (state !== undefined) return { topic, partition, startOffset: state.offset, endOffset };
+      const behind = options.startBehind?.find((entry) => entry.topic === topic && entry.partition === partition);
+      if (behind !== undefined) return { topic, partition, startOffset: after(behind, offsets.endOffset), endOffset };
       const known = stored.find((entry) => entry.topic === topic && entry.partition === partition);
       const startOffset = startingAt(
         options.offset ?? "end",
@@ -42,6 +44,16 @@ export async function startPositions(cluster: Cluster, options: ConsumerOptions)
       return { topic, partition, startOffset, endOffset };
     }),
   );
+}
+
+/** @throws FLV_CONSUMER_OFFSET when there is no such record: the topic is not the one of which it was said */
+function after({ topic, partition, offset }: ConsumedPosition, logEndOffset: number): number {
+  if (offset < logEndOffset) return offset + 1;
+  const sentence = `${topic}-${partition} ends before offset ${logEndOffset}, but is said to be worked off up to offset ${offset}`;
+  throw flvError("FLV_CONSUMER_OFFSET", sentence, {
+    details: { topic, partition, offset, logEndOffset },
+    hint: "the topic was made anew, or lost records: drop the position that is kept elsewhere, and check what is there",
+  });
 }
 
 async function selectPartitions(

@@ -4,6 +4,8 @@ import type { ConsumerRecord } from "./types.ts";
 export interface Chunk<Source> {
   readonly source: Source;
   readonly records: readonly ConsumerRecord[];
+  /** Up to where the partition is worked off with them. */
+  readonly upToOffset: number | undefined;
   /** To be told once whether the consumer has given out all of them; some or none when it has ended. */
   readonly settled?: (wholly: boolean) => void;
 }
@@ -23,6 +25,8 @@ export class RecordQueue<Source> {
   #waiter: Waiter<Source> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #ended = false;
+  /** Whether chunks without records are wanted, for the offset that they lead to. */
+  takesEmpty = false;
 
   /** Resolves when there is room for a chunk of this source, or nobody takes any more. */
   async room(source: Source): Promise<void> {

@@ -246,6 +246,11 @@ export interface ConsumerOptions extends AbortOptions {
   readonly disableContinuous?: boolean;
   /** Applied on the server, in order. */
   readonly smartmodules?: readonly SmartModuleStep[];
+  /**
+   * What is known elsewhere to be worked off: these partitions are read from behind it, whatever is stored under
+   * `consumerId` and `offset` says.
+   */
+  readonly startBehind?: readonly ConsumedPosition[];
   /** Name under which the position is kept in the cluster. */
   readonly consumerId?: string;
   /** Who commits: with `manual` the caller, with `auto` whatever was yielded. Default `none`, with a `consumerId` `manual`. */
@@ -277,14 +282,26 @@ export interface ConsumedPosition {
   readonly offset: number;
 }
 
+/** What a reply brought of one partition. */
+export interface ConsumedChunk {
+  readonly topic: string;
+  readonly partition: number;
+  /** In order; none when SmartModules dropped all that was read. */
+  readonly records: readonly ConsumerRecord[];
+  /** Up to where the partition is worked off with them, with what was dropped behind the last; absent when not known. */
+  readonly upToOffset: number | undefined;
+}
+
 /**
- * Records as they come. Iterate once, over records or over `batches()`; leaving the loop closes the consumer.
+ * Records as they come. Iterate once, over records, `batches()` or `chunks()`; leaving the loop closes the consumer.
  * Iterating throws what the cluster answered (FLV_SMARTMODULE_NOT_FOUND, FLV_TOPIC_DELETED, …).
  */
 export interface Consumer extends AsyncIterable<ConsumerRecord>, AsyncDisposable {
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord>;
   /** The same records in groups of one partition, in order: no promise per record. Groups are never empty. */
   batches(): AsyncIterableIterator<readonly ConsumerRecord[]>;
+  /** The same with up to where each leads, also those of which SmartModules left nothing: for callers that commit positions. */
+  chunks(): AsyncIterableIterator<ConsumedChunk>;
   /**
    * Marks everything yielded so far as processed (`manual`), or with `position` only what came of one partition up to
    * and with an offset: for callers that read ahead of what they have worked off.

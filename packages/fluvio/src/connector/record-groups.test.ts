@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ConsumerRecord } from "../client/index.ts";
+import type { ConsumedChunk, ConsumerRecord } from "../client/index.ts";
 import type { GroupOptions } from "./define.ts";
 import { RecordGroups } from "./record-groups.ts";
 
@@ -13,19 +13,28 @@ const record = (offset: number, value = "v", partition = 0): ConsumerRecord => (
 });
 
 interface Source {
-  readonly chunks: AsyncIterator<readonly ConsumerRecord[]>;
+  readonly chunks: AsyncIterator<ConsumedChunk>;
   /** Chunks that were asked for. */
   asked: number;
 }
 
+const chunkOf = (records: readonly ConsumerRecord[], upToOffset?: number, partition = 0): ConsumedChunk => ({
+  topic: "t",
+  partition: records[0]?.partition ?? partition,
+  records,
+  upToOffset,
+});
+
 /** Gives the chunks, then the error or, without one, nothing more for ever. */
-function source(chunks: readonly (readonly ConsumerRecord[])[], end?: Error | "end"): Source {
+function source(chunks: readonly (readonly ConsumerRecord[] | ConsumedChunk)[], end?: Error | "end"): Source {
   const made: Source = {
     asked: 0,
     chunks: {
       next: () => {
         const chunk = chunks[made.asked++];
-        if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+        if (chunk !== undefined) {
+          return Promise.resolve({ done: false, value: "records" in chunk ? chunk : chunkOf(chunk) });
+        }
         if (end === "end") return Promise.resolve({ done: true, value: undefined });
         return end === undefined ? new Promise(() => {}) : Promise.reject(end);
       },
@@ -108,4 +117,31 @@ test("are not read ahead when asking for more says that all is worked off", asyn
   await groups.workedOff();
   expect(from.asked).toBe(2);
   expect(await offsets(groups)).toEqual([2]);
+});
+
+test("positions lead behind what SmartModules dropped, once all records before are in the group", async () => {
+  const chunks = [chunkOf([record(0), record(3)], 7), chunkOf([record(9, "v", 1)], 9), chunkOf([record(8)], 20)];
+  const groups = groupsOf(source(chunks, "end"), { recordsMax: 3 });
+  const first = await groups.next();
+  expect(first?.positions).toEqual([{ topic: "t", partition: 0, offset: 7 }]);
+  const partly = groupsOf(source(chunks.slice(0, 1), "end"), { recordsMax: 1 });
+  expect((await partly.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 0 }]);
+  expect((await partly.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 7 }]);
+});
+
+test("a chunk of which nothing is left is a group without records, or goes with those that follow", async () => {
+  const chunks = [chunkOf([], 4), chunkOf([record(6)], 8), chunkOf([], 30, 1)];
+  const alone = groupsOf(source(chunks, "end"), { recordsMax: 9 });
+  expect(await alone.next()).toEqual({ records: [], positions: [{ topic: "t", partition: 0, offset: 4 }] });
+  expect((await alone.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 8 }]);
+  expect(await alone.next()).toEqual({ records: [], positions: [{ topic: "t", partition: 1, offset: 30 }] });
+  expect(await alone.next()).toBeUndefined();
+  const together = groupsOf(source(chunks, "end"), { recordsMax: 9, lingerMs: 3_600_000 });
+  expect(await together.next()).toMatchObject({
+    records: [{ offset: 6 }],
+    positions: [
+      { partition: 0, offset: 8 },
+      { partition: 1, offset: 30 },
+    ],
+  });
 });

@@ -1,10 +1,10 @@
-import type { ConsumedPosition, ConsumerRecord } from "../client/index.ts";
+import type { ConsumedChunk, ConsumedPosition, ConsumerRecord } from "../client/index.ts";
 import type { GroupOptions } from "./define.ts";
 
-/** Records that are written together, and what is worked off once they are. */
+/** Records that are written together, and what is worked off once they are. It has none when SmartModules dropped all. */
 export interface RecordGroup {
   readonly records: readonly ConsumerRecord[];
-  /** By partition; a partition is missing when more records of its only offset follow. */
+  /** By partition, what was dropped included; a partition is missing when more records of its only offset follow. */
   readonly positions: readonly ConsumedPosition[];
 }
 
@@ -18,7 +18,7 @@ export interface RecordGroupsOptions {
 
 const GROUP_SIZE_BYTES_DEFAULT = 1024 * 1024;
 
-type Chunks = AsyncIterator<readonly ConsumerRecord[]>;
+type Chunks = AsyncIterator<ConsumedChunk>;
 
 /** Cuts what a consumer gives into groups. At most one chunk of the consumer is held besides the group. */
 export class RecordGroups {
@@ -27,11 +27,11 @@ export class RecordGroups {
   readonly #recordsMax: number;
   readonly #sizeBytesMax: number;
   readonly #lingerMs: number;
-  /** The chunk that is given out, and the place of the next record. */
-  #chunk: readonly ConsumerRecord[] = [];
+  /** The chunk that is given out, until all of it is, and the place of the next record. */
+  #chunk: ConsumedChunk | undefined;
   #next = 0;
   /** The chunk that is on its way; it stays until it is taken. */
-  #pending: Promise<IteratorResult<readonly ConsumerRecord[]>> | undefined;
+  #pending: Promise<IteratorResult<ConsumedChunk>> | undefined;
   #ended = false;
 
   constructor(chunks: Chunks, options: RecordGroupsOptions) {
@@ -51,12 +51,14 @@ export class RecordGroups {
     const waiting = new AbortController();
     try {
       for (;;) {
-        while (this.#next < this.#chunk.length) {
-          if (!group.add(this.#chunk[this.#next] as ConsumerRecord)) return group.close(this.#chunk[this.#next]);
+        while (this.#following !== undefined) {
+          if (!group.add(this.#following)) return group.close(this.#following);
           this.#next++;
         }
+        if (this.#chunk !== undefined) group.holds(this.#chunk);
+        this.#chunk = undefined;
         if (group.isFull || this.#ended || this.#options.stop.aborted) break;
-        if (group.records.length > 0) {
+        if (!group.isEmpty) {
           if (this.#lingerMs === 0) break;
           deadline ??= after(this.#lingerMs, waiting.signal);
         }
@@ -64,14 +66,19 @@ export class RecordGroups {
           if ((await this.#refill(deadline)) === "late") break;
         } catch (error) {
           // What came before it is given first: the failed call stays pending, and the next one meets it again.
-          if (group.records.length === 0) throw error;
+          if (group.isEmpty) throw error;
           break;
         }
       }
-      return group.records.length === 0 ? undefined : group.close(this.#chunk[this.#next]);
+      return group.isEmpty ? undefined : group.close(this.#following);
     } finally {
       waiting.abort();
     }
+  }
+
+  /** The record that comes next, as far as it is here. */
+  get #following(): ConsumerRecord | undefined {
+    return this.#chunk?.records[this.#next];
   }
 
   /**
@@ -79,7 +86,7 @@ export class RecordGroups {
    * then be closed without its last chunk coming again.
    */
   async workedOff(): Promise<void> {
-    if (this.#options.mayReadAhead || this.#next < this.#chunk.length || this.#ended) return;
+    if (this.#options.mayReadAhead || this.#following !== undefined || this.#ended) return;
     this.#pending ??= this.#chunks.next();
     this.#pending.catch(() => {});
     // The consumer takes note in this turn of the event loop; the chunk itself may never come.
@@ -96,7 +103,7 @@ export class RecordGroups {
       const first = await Promise.race([this.#pending, stopped.promise, ...(deadline === undefined ? [] : [deadline])]);
       if (first === "late" || first === "stopped") return "late";
       this.#pending = undefined;
-      this.#chunk = first.done === true ? [] : first.value;
+      this.#chunk = first.done === true ? undefined : first.value;
       this.#next = 0;
       this.#ended = first.done === true;
       return undefined;
@@ -111,10 +118,16 @@ class OpenGroup {
   readonly #recordsMax: number;
   readonly #sizeBytesMax: number;
   #sizeBytes = 0;
+  /** The last chunk of each partition that is wholly in the group, or was before it. */
+  readonly #whole = new Map<string, ConsumedChunk>();
 
   constructor(recordsMax: number, sizeBytesMax: number) {
     this.#recordsMax = recordsMax;
     this.#sizeBytesMax = sizeBytesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.records.length === 0 && this.#whole.size === 0;
   }
 
   get isFull(): boolean {
@@ -131,9 +144,21 @@ class OpenGroup {
     return true;
   }
 
+  /** Says that all records of the chunk were added. */
+  holds(chunk: ConsumedChunk): void {
+    if (chunk.upToOffset !== undefined) this.#whole.set(`${chunk.partition} ${chunk.topic}`, chunk);
+  }
+
   /** @param following the record that comes after it, if it is known */
   close(following: ConsumerRecord | undefined): RecordGroup {
-    return { records: this.records, positions: positionsOf(this.records, following) };
+    const positions = new Map(
+      positionsOf(this.records, following).map((position) => [`${position.partition} ${position.topic}`, position]),
+    );
+    for (const [key, { topic, partition, upToOffset = -1 }] of this.#whole) {
+      const offset = Math.max(upToOffset, positions.get(key)?.offset ?? -1);
+      positions.set(key, { topic, partition, offset });
+    }
+    return { records: this.records, positions: [...positions.values()] };
   }
 }
 

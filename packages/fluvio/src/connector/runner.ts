@@ -133,6 +133,7 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
       }),
       options,
       failure.signal,
+      SOURCE_END_TIMEOUT_MS,
     );
   } finally {
     await source.drain();
@@ -171,18 +172,50 @@ async function runSink(
       return delivering;
     },
   });
-  await untilStopped(running, options, new AbortController().signal);
+  await untilStopped(running, options, new AbortController().signal, SINK_END_TIMEOUT_MS);
 }
 
-/** Waits for a connector's own code; once it was told to stop, how it ends is only worth a line in the log. */
-async function untilStopped(running: Promise<void>, options: RunOptions, failed: AbortSignal): Promise<void> {
+/** How long a connector's own code may take to end once it was told to: a sink has a write in hand. */
+const SOURCE_END_TIMEOUT_MS = 4000;
+const SINK_END_TIMEOUT_MS = 12_000;
+
+/**
+ * Waits for a connector's own code; once it was told to stop, how it ends is only worth a line in the log. Code that does
+ * not end then, because it waits for something that never comes, is left alone.
+ */
+async function untilStopped(
+  running: Promise<void>,
+  options: RunOptions,
+  failed: AbortSignal,
+  endTimeoutMs: number,
+): Promise<void> {
   const { signal, logger } = options;
   try {
-    await running;
+    await orGivenUp(running, AbortSignal.any([signal, failed]), endTimeoutMs);
   } catch (error) {
     if (failed.aborted) throw failed.reason;
     if (!signal.aborted) throw error;
     if (error !== signal.reason && !isAbort(error)) logger.warn({ error }, "stopping interrupted the connector");
+  }
+}
+
+/** @throws FLV_TIMEOUT when the work goes on for longer after the signal */
+async function orGivenUp(work: Promise<void>, told: AbortSignal, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let onTold = (): void => {};
+  const givenUp = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(flvError("FLV_TIMEOUT", `the connector did not end within ${timeoutMs} ms`));
+    onTold = () => {
+      timer = setTimeout(giveUp, timeoutMs);
+    };
+    if (told.aborted) onTold();
+    else told.addEventListener("abort", onTold, { once: true });
+  });
+  try {
+    await Promise.race([work, givenUp]);
+  } finally {
+    clearTimeout(timer);
+    told.removeEventListener("abort", onTold);
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
+import type { ConsumedPosition, Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
 import { isFluvioError, type Logger } from "../protocol/index.ts";
-import type { DeliverOptions, GroupOptions, SinkWrite } from "./define.ts";
+import type { DeliverOptions, GroupOptions, SinkPosition, SinkWrite } from "./define.ts";
 import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
@@ -64,34 +64,41 @@ export class SinkRunner implements AsyncDisposable {
     });
     const positions = await firstPositions(this.#run);
     let start = positions.start;
+    const workedOff = new WorkedOff(this.#run.topic, group.positions ?? []);
     let refusedAgain = 0;
     while (!stop.aborted) {
-      const consumer = await this.#open(start);
-      for (const position of positions.toStore) consumer.offsetCommit(position);
+      const consumer = await this.#open(start, workedOff.positions);
+      for (const position of positions.toStore) if (!workedOff.has(position)) consumer.offsetCommit(position);
       const flusher = new OffsetFlusher(consumer, options, logger);
       if (positions.toStore.length > 0) await flusher.now();
       await this.#run.marker.set();
       const recordsBefore = counters.records;
       try {
-        await this.#consume(consumer, flusher, writer, group);
+        await this.#consume(consumer, writer, group, (done) => {
+          workedOff.note(done);
+          flusher.workedOff(done);
+        });
       } catch (error) {
         refusedAgain = counters.records > recordsBefore ? 1 : refusedAgain + 1;
-        await this.#moduleFailed(error, refusedAgain, writer, consumer, flusher);
+        const passed = await this.#moduleFailed(error, refusedAgain, writer);
+        workedOff.note(passed);
+        flusher.workedOff(passed);
       } finally {
         await flusher.settled();
         await consumer.close();
       }
-      // From now on the stored position decides; a partition without one has not been read yet.
+      // Partitions of which nothing is worked off have not been read yet.
       start = "beginning";
     }
   }
 
-  async #open(offset: SinkOptions["start"]): Promise<Consumer> {
+  async #open(offset: SinkOptions["start"], startBehind: readonly ConsumedPosition[]): Promise<Consumer> {
     const { client, topic, options, smartmodules } = this.#run;
     const { partitions, maxBytes, strategy, consumerId } = options;
     return await client.consumer({
       topic,
       offset,
+      startBehind,
       smartmodules,
       retry: CONSUMER_RETRY,
       ...(partitions === undefined ? {} : { partitions }),
@@ -100,13 +107,18 @@ export class SinkRunner implements AsyncDisposable {
     });
   }
 
-  async #consume(consumer: Consumer, flusher: OffsetFlusher, writer: SinkWriter, group: GroupOptions): Promise<void> {
+  async #consume(
+    consumer: Consumer,
+    writer: SinkWriter,
+    group: GroupOptions,
+    workedOff: (positions: readonly ConsumedPosition[]) => void,
+  ): Promise<void> {
     const { stop } = this.#run;
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
-    const groups = new RecordGroups(consumer.batches(), { group, mayReadAhead: !this.#keepsState, stop });
+    const groups = new RecordGroups(consumer.chunks(), { group, mayReadAhead: !this.#keepsState, stop });
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
-      await writer.write(next);
-      flusher.workedOff(next.positions);
+      if (next.records.length > 0) await writer.write(next);
+      workedOff(next.positions);
     }
     await groups.workedOff();
   }
@@ -116,13 +128,7 @@ export class SinkRunner implements AsyncDisposable {
   }
 
   /** A record on which a SmartModule reports an error ends the stream; what `on_error` says happens to it, and reading goes on. */
-  async #moduleFailed(
-    error: unknown,
-    attempt: number,
-    writer: SinkWriter,
-    consumer: Consumer,
-    flusher: OffsetFlusher,
-  ): Promise<void> {
+  async #moduleFailed(error: unknown, attempt: number, writer: SinkWriter): Promise<readonly ConsumedPosition[]> {
     const { topic, options, stop } = this.#run;
     const failed = refusedByModule(error);
     if (failed === undefined || options.strategy === "none" || stop.aborted) throw error;
@@ -130,17 +136,40 @@ export class SinkRunner implements AsyncDisposable {
     if (this.#keepsState) throw stoppedAt(letter, KEPT_STATE_HINT);
     if (options.onError === "retry") {
       await writer.pause(attempt, error);
-      return;
+      return [];
     }
     await this.#refused.handle(letter);
-    consumer.offsetCommit({ topic, partition: failed.partition, offset: failed.offset });
-    await flusher.now();
+    return [{ topic, partition: failed.partition, offset: failed.offset }];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#drainTimer);
     this.#run.stop.removeEventListener("abort", this.#onStop);
     await this.#refused[Symbol.asyncDispose]();
+  }
+}
+
+/** Up to where this run has worked the topic off, by partition. */
+class WorkedOff {
+  readonly #topic: string;
+  readonly #offsets: Map<number, number>;
+
+  /** @param known what the target has already */
+  constructor(topic: string, known: readonly SinkPosition[]) {
+    this.#topic = topic;
+    this.#offsets = new Map(known.map(({ partition, offset }) => [partition, offset]));
+  }
+
+  get positions(): readonly ConsumedPosition[] {
+    return [...this.#offsets].map(([partition, offset]) => ({ topic: this.#topic, partition, offset }));
+  }
+
+  has({ partition }: SinkPosition): boolean {
+    return this.#offsets.has(partition);
+  }
+
+  note(positions: readonly SinkPosition[]): void {
+    for (const { partition, offset } of positions) this.#offsets.set(partition, offset);
   }
 }
 
