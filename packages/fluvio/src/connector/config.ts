@@ -17,6 +17,8 @@ export interface TransformStep {
   readonly state?: string;
 }
 
+export const RUNTIMES = ["process", "container"] as const;
+
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 type Compression = (typeof COMPRESSIONS)[number];
 
@@ -32,6 +34,10 @@ export interface ConnectorConfig {
   /** `latest` when the file has none. */
   readonly version: string;
   readonly direction?: "source" | "sink";
+  /** How the cluster runs it. Default: a process. */
+  readonly runtime?: (typeof RUNTIMES)[number];
+  /** Of a container: its image. Default: the official one of the type. */
+  readonly image?: string;
   /** Absent options take the cluster's defaults. */
   readonly "topic-options"?: {
     readonly partitions?: string;

@@ -15,7 +15,11 @@ const EXIT_USAGE = 2;
 
 process.exit(await main(process.argv.slice(2)));
 
-async function main([type = "", ...argv]: readonly string[]): Promise<number> {
+async function main(given: readonly string[]): Promise<number> {
+  // An image knows its type, and its arguments begin with the connector's own.
+  const known = process.env.FLUVIO_CONNECTOR_TYPE;
+  const [type = "", ...all] = known === undefined ? given : [known, ...given];
+  const argv = all[0] === "--" ? all.slice(1) : all;
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   try {

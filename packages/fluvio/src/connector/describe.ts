@@ -13,6 +13,8 @@ export function describeConfig(config: ConnectorConfig): string {
     topic: shown.topic,
     ...(shown.direction === "sink" && !shown.type.endsWith("-sink") ? { direction: shown.direction } : {}),
     version: shown.version,
+    ...(shown.runtime === undefined ? {} : { runtime: shown.runtime }),
+    ...(shown.image === undefined ? {} : { image: shown.image }),
     ...nonEmpty("topic-options", shown["topic-options"]),
     ...nonEmpty("parameters", shown.parameters),
     ...nonEmpty("secrets", shown.secrets),

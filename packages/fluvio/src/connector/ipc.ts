@@ -4,6 +4,8 @@ import type { CountersMessage } from "./counters.ts";
 export type RunnerMessage =
   /** The connector is connected and works. */
   | { readonly type: "running" }
+  /** It begins to read its topic: what {@link StartMessage.hasBegun} says from then on. */
+  | { readonly type: "begun" }
   /** It is alive. Counted since the start of the process. */
   | { readonly type: "heartbeat"; readonly counters: CountersMessage }
   /** Something keeps it from writing, and it tries again; with an empty reason nothing does any more. */
@@ -24,6 +26,8 @@ export interface StartMessage {
   readonly config: string;
   /** Values of all secrets that it uses. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Whether it began to read its topic in an earlier life: its position cannot tell before the first record. */
+  readonly hasBegun: boolean;
 }
 
 /** What a supervisor says to a connector process later: load a SmartModule of the cluster anew. */

@@ -1,6 +1,6 @@
 import { CATALOGUE, type CatalogueEntry, loadEntry } from "./catalogue.ts";
 import { COMMON_PARAMETERS, isModuleParameter } from "./common-parameters.ts";
-import { COMPRESSIONS } from "./config.ts";
+import { COMPRESSIONS, RUNTIMES } from "./config.ts";
 import type { ConnectorDefinition } from "./define.ts";
 import { ON_ERROR } from "./error-options.ts";
 import {
@@ -83,6 +83,8 @@ const topLevel = {
   type: reference("type"),
   version: { description: "version of the connector; any is accepted", ...SCALAR },
   direction: { description: "needed where a type is both", ...words(["source", "sink"]) },
+  runtime: { description: "how the cluster runs it; default `process`", ...words(RUNTIMES) },
+  image: { description: "of `runtime: container`: the image; default the official one of the type", type: "string" },
   producer: reference("producer"),
   consumer: reference("consumer"),
 };

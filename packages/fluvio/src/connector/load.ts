@@ -1,4 +1,4 @@
-import { COMPRESSIONS, type ConnectorConfig, type ParameterValue } from "./config.ts";
+import { COMPRESSIONS, type ConnectorConfig, type ParameterValue, RUNTIMES } from "./config.ts";
 import { consumerSection } from "./load-consumer.ts";
 import { topicFileOptions, topicName, topicOptionTexts } from "./load-topic.ts";
 import { transformSteps } from "./load-transforms.ts";
@@ -24,6 +24,8 @@ const SEED_KEYS = [
   "type",
   "topic",
   "direction",
+  "runtime",
+  "image",
   "create_topic",
   "topic-options",
   "parameters",
@@ -44,6 +46,7 @@ function loadSeed(top: YamlMap, place: ProblemPlace): ConnectorConfig {
     topic: name(keys, "topic", place),
     version: version(keys, place),
     ...(direction === undefined ? {} : { direction }),
+    ...runtime(keys, place),
     ...(options === undefined ? {} : { "topic-options": topicOptionTexts(options, place) }),
     parameters: parameters(keys.get("parameters"), "parameters", place),
     secrets: secretValues(keys.get("secrets"), place),
@@ -53,7 +56,18 @@ function loadSeed(top: YamlMap, place: ProblemPlace): ConnectorConfig {
   };
 }
 
-const META_KEYS = ["name", "type", "version", "topic", "producer", "consumer", "secrets", "direction"];
+const META_KEYS = [
+  "name",
+  "type",
+  "version",
+  "topic",
+  "producer",
+  "consumer",
+  "secrets",
+  "direction",
+  "runtime",
+  "image",
+];
 const API_VERSIONS = ["0.1.0", "0.2.0"];
 
 function loadToday(top: YamlMap, place: ProblemPlace): ConnectorConfig {
@@ -83,6 +97,7 @@ function loadToday(top: YamlMap, place: ProblemPlace): ConnectorConfig {
     topic: isObject ? topicName(topic, place) : name(meta, "topic", place),
     version: version(meta, place),
     ...(direction === undefined ? {} : { direction }),
+    ...runtime(meta, place),
     ...(isObject ? { "topic-options": topicFileOptions(topic, place) } : {}),
     parameters: customSection(top, type, place),
     // Without an apiVersion the file is of the oldest kind, which knew no secrets.
@@ -111,6 +126,24 @@ function customSection(top: YamlMap, type: string, place: ProblemPlace): Connect
     throw unknownKey({ ...place, line: first.line }, "", first.key, ["apiVersion", "meta", "transforms"]);
   }
   return parameters(first, first?.key ?? "", place);
+}
+
+/** A process or a container, and its image. */
+function runtime(keys: Section, place: ProblemPlace): Pick<ConnectorConfig, "runtime" | "image"> {
+  const chosen = choice(keys, "runtime", RUNTIMES, place);
+  const entry = keys.get("image");
+  if (entry === undefined) return chosen === undefined ? {} : { runtime: chosen };
+  const path = fullPath(keys.path, "image");
+  const image = textOf(entry.value, path, place);
+  if (chosen !== "container") {
+    throw problem(
+      { ...place, line: entry.line },
+      `\`${path}\` has no effect without \`runtime: container\``,
+      "Write `runtime: container`, or remove it",
+      { key: path, value: image },
+    );
+  }
+  return { runtime: chosen, image };
 }
 
 function version(keys: Section, place: ProblemPlace): string {

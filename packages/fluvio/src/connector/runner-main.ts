@@ -6,7 +6,7 @@ import { type CheckAnswer, refusal } from "./check-process.ts";
 import { logLevel } from "./common-parameters.ts";
 import type { ConnectorConfig } from "./config.ts";
 import { countersMessage, newCounters } from "./counters.ts";
-import { fileMarker } from "./first-positions.ts";
+import type { StartMarker } from "./first-positions.ts";
 import { hider } from "./hide.ts";
 import {
   HEARTBEAT_INTERVAL_MS,
@@ -16,6 +16,7 @@ import {
   type StartMessage,
 } from "./ipc.ts";
 import { errorText, lineLogger } from "./line-logger.ts";
+import { type Link, linkToSupervisor } from "./link.ts";
 import { loadConnectorFile } from "./load.ts";
 import { runConnector, type SwitchModule } from "./runner.ts";
 import { parseSecretsFile, resolveSecrets, withSecrets } from "./secrets.ts";
@@ -23,9 +24,9 @@ import { hiddenTexts, shownConfig } from "./shown-config.ts";
 import { validateConnector } from "./validate.ts";
 
 /*
- * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--marker PATH]
- * [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the
+ * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the
  * environment; with `--managed` they and the configuration come from the supervisor, and PATH is only for people to read.
+ * With `--stdio` the supervisor is at the other end of standard input and output, else of the channel to the parent.
  */
 
 /** A process that is told to stop and does not is ended after this long. */
@@ -42,13 +43,17 @@ async function main(argv: readonly string[]): Promise<number> {
     return 1;
   }
   let logger = lineLogger({ level: "info", write: (line) => process.stderr.write(line) });
+  const link = linkToSupervisor(options.isStdio ? "stdio" : "ipc");
+  const report = (message: RunnerMessage): void => void link?.send(message);
+  const answer = async (message: RunnerMessage | CheckAnswer): Promise<void> => await link?.send(message);
   const counters = newCounters();
   const beat = (): RunnerMessage => ({ type: "heartbeat", counters: countersMessage(counters) });
   const heartbeat = setInterval(() => report(beat()), HEARTBEAT_INTERVAL_MS);
   heartbeat.unref();
   try {
     const packages = userPackages(options.packages, (sentence) => logger.info({}, sentence));
-    const { config, secrets } = options.isManaged ? await fromSupervisor() : await fromFiles(options);
+    const { config, secrets, hasBegun } =
+      options.isManaged && link !== undefined ? await fromSupervisor(link) : await fromFiles(options);
     if (options.check) {
       const shown = await validateConnector(config, "connector", { lookup: (name) => secrets[name], packages });
       await answer({ type: "checked", shown: JSON.stringify(shown) });
@@ -68,10 +73,10 @@ async function main(argv: readonly string[]): Promise<number> {
         secrets,
         endpoint: options.endpoint,
         logger,
-        signal: stopSignal(() => logger),
+        signal: stopSignal(() => logger, link),
         report,
-        onSwitchable,
-        marker: fileMarker(options.marker),
+        onSwitchable: (switchModule) => followSwitches(switchModule, link),
+        marker: linkedMarker(hasBegun, link),
         packages,
         definition,
       },
@@ -95,6 +100,8 @@ interface Given {
   readonly config: ConnectorConfig;
   /** Values of all secrets that it uses. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Whether an earlier life began to read. */
+  readonly hasBegun: boolean;
 }
 
 async function fromFiles({ config: path, secrets: secretsPath }: Arguments): Promise<Given> {
@@ -103,21 +110,24 @@ async function fromFiles({ config: path, secrets: secretsPath }: Arguments): Pro
     secretsPath === undefined
       ? new Map<string, string>()
       : parseSecretsFile(await readFile(secretsPath, "utf8"), secretsPath);
-  return { config, secrets: resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], path) };
+  const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], path);
+  return { config, secrets, hasBegun: false };
 }
 
 /** What the supervisor says first. Code that looks for its secrets in the environment finds them there as well. */
-async function fromSupervisor(): Promise<Given> {
-  const { config, secrets } = await new Promise<StartMessage>((resolve) => {
-    const heard = (message: unknown): void => {
-      if (!isStartMessage(message)) return;
-      process.off("message", heard);
-      resolve(message);
-    };
-    process.on("message", heard);
+async function fromSupervisor(link: Link): Promise<Given> {
+  const { config, secrets, hasBegun } = await new Promise<StartMessage>((resolve) => {
+    link.onMessage((message) => {
+      if (isStartMessage(message)) resolve(message);
+    });
   });
   Object.assign(process.env, secrets);
-  return { config: loadConnectorFile(config, "connector"), secrets };
+  return { config: loadConnectorFile(config, "connector"), secrets, hasBegun };
+}
+
+/** First starts are remembered by the supervisor. */
+function linkedMarker(hasBegun: boolean, link: Link | undefined): StartMarker {
+  return { isSet: async () => hasBegun, set: async () => await link?.send({ type: "begun" } satisfies RunnerMessage) };
 }
 
 function endingOf(error: unknown): RunnerMessage {
@@ -128,8 +138,9 @@ function endingOf(error: unknown): RunnerMessage {
 }
 
 /** From now on the supervisor's word that a SmartModule has new code is followed. */
-function onSwitchable(switchModule: SwitchModule): void {
-  process.on("message", (message: unknown) => {
+function followSwitches(switchModule: SwitchModule, link: Link | undefined): void {
+  const report = (message: RunnerMessage): void => void link?.send(message);
+  link?.onMessage((message) => {
     if (!isSupervisorMessage(message)) return;
     const { id, name } = message;
     switchModule(name).then(
@@ -143,13 +154,12 @@ interface Arguments {
   readonly config: string;
   readonly endpoint: string | undefined;
   readonly secrets: string | undefined;
-  /** File that remembers the first start. */
-  readonly marker: string | undefined;
   /** Folder of drivers and packages that are not part of the product. */
   readonly packages: string | undefined;
   readonly check: boolean;
   /** Configuration and secrets come from the supervisor. */
   readonly isManaged: boolean;
+  readonly isStdio: boolean;
 }
 
 function parseArguments(argv: readonly string[]): Arguments | undefined {
@@ -164,24 +174,18 @@ function parseArguments(argv: readonly string[]): Arguments | undefined {
     config,
     endpoint: after("--endpoint"),
     secrets: after("--secrets"),
-    marker: after("--marker"),
     packages: after("--packages"),
     check: argv.includes("--check"),
     isManaged,
+    isStdio: argv.includes("--stdio"),
   };
 }
 
-function report(message: RunnerMessage): void {
-  if (process.connected === true) process.send?.(message, undefined, undefined, () => {});
-}
-
-async function answer(message: RunnerMessage | CheckAnswer): Promise<void> {
-  if (process.connected !== true) return;
-  await new Promise<void>((sent) => process.send?.(message, undefined, undefined, () => sent()));
-}
-
 /** Aborts on SIGTERM and SIGINT. Without its supervisor the process ends at once: a connector never outlives its cluster. */
-function stopSignal(logger: () => { info(details: object, message: string): void }): AbortSignal {
+function stopSignal(
+  logger: () => { info(details: object, message: string): void },
+  link: Link | undefined,
+): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) return;
@@ -191,6 +195,6 @@ function stopSignal(logger: () => { info(details: object, message: string): void
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  if (process.send !== undefined) process.once("disconnect", () => process.exit(1));
+  link?.onClose(() => process.exit(1));
   return controller.signal;
 }

@@ -5,6 +5,7 @@ import type { ConnectorStatus } from "../server/index.ts";
 import { type Hide, hideIn } from "./hide.ts";
 import { isRunnerMessage, type RunnerMessage, type StartMessage, type SupervisorMessage } from "./ipc.ts";
 import { errorText } from "./line-logger.ts";
+import { type Link, type LinkKind, linkToChild } from "./link.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import type { StartGate } from "./start-gate.ts";
 import type { ConnectorTotals } from "./totals.ts";
@@ -13,6 +14,10 @@ export interface ChildCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** How it is talked to. Default: the channel of child processes. */
+  readonly link?: LinkKind;
+  /** Run after the process has ended, however it ended. */
+  readonly cleanUp?: { readonly file: string; readonly args: readonly string[] };
 }
 
 /** How a process is started, and what it is told. */
@@ -52,6 +57,8 @@ export interface SupervisedOptions {
   /** Between 0 and 1, spreads restarts. */
   readonly random: () => number;
   onStatus(status: ConnectorStatus): void;
+  /** Remembers that it has begun to read, for {@link StartMessage.hasBegun}. */
+  onBegun(): Promise<void>;
 }
 
 /** How one life of the process ended. */
@@ -74,8 +81,8 @@ export class SupervisedConnector {
   readonly #options: SupervisedOptions;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
-  /** The process that runs now. */
-  #child: ChildProcess | undefined;
+  /** To the process that runs now. */
+  #link: Link | undefined;
   readonly #switches = new Map<number, (outcome: SwitchOutcome) => void>();
   #lastSwitch = 0;
   #status: ConnectorStatus;
@@ -112,8 +119,8 @@ export class SupervisedConnector {
    * loads what is stored when it starts.
    */
   async switchModule(name: string, timeoutMs: number): Promise<SwitchOutcome> {
-    const child = this.#child;
-    if (child === undefined || this.#status.resolution !== "running") return "not in use";
+    const link = this.#link;
+    if (link === undefined || this.#status.resolution !== "running") return "not in use";
     const id = ++this.#lastSwitch;
     const message: SupervisorMessage = { type: "switch", id, name };
     return await new Promise((resolve) => {
@@ -124,9 +131,8 @@ export class SupervisedConnector {
       };
       const timer = setTimeout(() => settle({ failure: `no answer within ${timeoutMs} ms` }), timeoutMs);
       this.#switches.set(id, settle);
-      child.send(message, (error) => {
-        if (error !== null) settle({ failure: error.message });
-      });
+      // One that ends meanwhile settles all that wait.
+      void link.send(message);
     });
   }
 
@@ -201,15 +207,16 @@ export class SupervisedConnector {
   async #process({ command, start, hide }: ChildStart, signal: AbortSignal, started: () => void): Promise<Ending> {
     if (signal.aborted) return { outcome: "finished", reason: "" };
     const { limits, totals } = this.#options;
+    const { link: linkKind = "ipc" } = command;
     const child = spawn(command.file, [...command.args], {
       env: command.env,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: linkKind === "ipc" ? ["ignore", "pipe", "pipe", "ipc"] : ["pipe", "pipe", "pipe"],
     });
-    this.#child = child;
+    const link = linkToChild(child, linkKind);
+    this.#link = link;
     this.#trouble = "";
     totals.begin();
-    // A process that is gone already cannot be told; its end says so.
-    child.send(start, () => {});
+    void link.send(start);
     const timers = {
       heartbeat: undefined as NodeJS.Timeout | undefined,
       silence: undefined as NodeJS.Timeout | undefined,
@@ -230,15 +237,16 @@ export class SupervisedConnector {
       timers.kill = setTimeout(() => child.kill("SIGKILL"), limits.stopTimeoutMs);
     };
     alive();
-    child.on("message", (message: unknown) => {
+    link.onMessage((message) => {
       alive();
       this.#showTrouble();
       if (isRunnerMessage(message)) ending = this.#heard(hidden(message, hide), child, started) ?? ending;
     });
     signal.addEventListener("abort", stop, { once: true });
-    const output = Promise.all([this.#copy(child.stdout, hide), this.#copy(child.stderr, hide)]);
+    const written = linkKind === "ipc" ? [child.stdout, child.stderr] : [child.stderr];
+    const output = Promise.all(written.map((stream) => this.#copy(stream, hide)));
     const exit = await exited(child);
-    this.#child = undefined;
+    this.#link = undefined;
     for (const settle of [...this.#switches.values()]) settle({ failure: "it ended meanwhile" });
     for (const timer of Object.values(timers)) clearTimeout(timer);
     signal.removeEventListener("abort", stop);
@@ -249,6 +257,7 @@ export class SupervisedConnector {
     }, OUTPUT_TIMEOUT_MS);
     await output;
     clearTimeout(given);
+    if (command.cleanUp !== undefined) await ended(command.cleanUp.file, command.cleanUp.args, command.env);
     return ending ?? { outcome: "failed", reason: exit };
   }
 
@@ -257,6 +266,7 @@ export class SupervisedConnector {
       started();
       this.#report({ resolution: "running", reason: this.#trouble, processId: child.pid });
     }
+    if (message.type === "begun") void this.#options.onBegun();
     if (message.type === "heartbeat" && message.counters !== undefined) this.#options.totals.counted(message.counters);
     if (message.type === "trouble") {
       this.#trouble = message.reason;
@@ -307,6 +317,15 @@ function problemText(error: unknown): string {
 function outcomeOf({ inUse, reason }: Extract<RunnerMessage, { type: "switched" }>): SwitchOutcome {
   if (reason !== undefined) return { failure: reason };
   return inUse ? "switched" : "not in use";
+}
+
+/** Resolves when a program has ended; what it says is not of interest. */
+function ended(file: string, args: readonly string[], env: ChildCommand["env"]): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(file, [...args], { env, stdio: "ignore" });
+    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
+  });
 }
 
 /** Resolves with how the process ended, in words. */

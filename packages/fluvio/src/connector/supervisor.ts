@@ -1,6 +1,5 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { PackageStore } from "../npm/index.ts";
 import { flvError, type Logger, silentLogger } from "../protocol/index.ts";
 import type {
@@ -13,7 +12,9 @@ import type {
 } from "../server/index.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { checkInProcess } from "./check-process.ts";
+import { containerCommand, defaultRunner, processCommand } from "./child-command.ts";
 import { type ConnectorConfig, decodeConfig, encodeConfig, redactSecrets } from "./config.ts";
+import { fileMarker, type StartMarker } from "./first-positions.ts";
 import { hider } from "./hide.ts";
 import { loadConnectorFile } from "./load.ts";
 import { isPackageType } from "./package-connector.ts";
@@ -121,7 +122,7 @@ class Supervisor implements ConnectorHost {
     const args = [this.#runner(), "--managed", "--check", "--packages", this.#packages().dir];
     const start: ChildStart = {
       command: { file: process.execPath, args, env: process.env },
-      start: { type: "start", config: JSON.stringify(config), secrets },
+      start: { type: "start", config: JSON.stringify(config), secrets, hasBegun: false },
       hide: hider(Object.values(secrets)),
     };
     await mkdir(this.#options.stateDirectory, { recursive: true });
@@ -314,7 +315,17 @@ class Supervisor implements ConnectorHost {
       logger: this.#logger,
       random: this.#options.random ?? Math.random,
       onStatus: (status) => this.#announce(slot, status),
+      onBegun: () => this.#begun(slot.name),
     });
+  }
+
+  async #begun(name: string): Promise<void> {
+    await this.#marker(name)
+      .set()
+      .catch((error: unknown) => {
+        // At worst a sink that is stopped before its first record begins at the end again.
+        this.#logger.warn({ connector: name, error: String(error) }, "a connector's start could not be remembered");
+      });
   }
 
   async #prepare(name: string, { config, text, shown }: Pick<Slot, "config" | "text" | "shown">): Promise<ChildStart> {
@@ -329,29 +340,18 @@ class Supervisor implements ConnectorHost {
     const secrets = resolveSecrets(config, lookup, WIRE_FILE);
     const hidden = [...Object.values(secrets), ...hiddenTexts(config, shown)];
     return {
-      command: this.#command(name, await this.#options.endpoint()),
-      start: { type: "start", config: text, secrets },
+      command: await this.#command(name, config),
+      start: { type: "start", config: text, secrets, hasBegun: await this.#marker(name).isSet() },
       hide: hidden.length === 0 ? undefined : hider(hidden),
     };
   }
 
-  #command(name: string, endpoint: string): ChildCommand {
+  async #command(name: string, config: ConnectorConfig): Promise<ChildCommand> {
     const { profilePath } = this.#options;
-    return {
-      file: process.execPath,
-      args: [
-        this.#runner(),
-        "--managed",
-        "--config",
-        this.#configPath(name),
-        "--marker",
-        this.#markerPath(name),
-        "--packages",
-        this.#packages().dir,
-        ...(profilePath === undefined ? ["--endpoint", endpoint] : []),
-      ],
-      env: { ...process.env, ...(profilePath === undefined ? {} : { FLV_PROFILE_PATH: profilePath }) },
-    };
+    const place = { profilePath, endpoint: profilePath === undefined ? await this.#options.endpoint() : undefined };
+    if (config.runtime === "container") return await containerCommand(config, place);
+    const args = ["--config", this.#configPath(name), "--packages", this.#packages().dir];
+    return processCommand(this.#runner(), args, place);
   }
 
   #configPath(name: string): string {
@@ -363,6 +363,10 @@ class Supervisor implements ConnectorHost {
     return join(this.#options.stateDirectory, `${name}.begun`);
   }
 
+  #marker(name: string): StartMarker {
+    return fileMarker(this.#markerPath(name));
+  }
+
   #openLog(name: string): Promise<RotatingLog> {
     return RotatingLog.open({
       path: join(this.#options.logDirectory, `connector_${name}.log`),
@@ -370,12 +374,6 @@ class Supervisor implements ConnectorHost {
       filesMax: LOG_FILES_MAX,
     });
   }
-}
-
-/** Compiled beside this file; when this file runs from source, in the package's `dist`. */
-function defaultRunner(): string {
-  const here = import.meta.url.endsWith(".ts") ? "../../dist/connector/runner-main.js" : "./runner-main.js";
-  return fileURLToPath(new URL(here, import.meta.url));
 }
 
 /** What stops because it was paused is paused. */
