@@ -8,51 +8,70 @@ import {
   loadConnectorFile,
   parseSecretsFile,
   REDACTED,
+  secretsElsewhere,
   validateConnector,
   withLine,
 } from "../connector/index.ts";
 import { readUserFile } from "./files.ts";
 import type { Io } from "./io.ts";
 
+interface ReadOptions {
+  /** File of `KEY=VALUE` lines. */
+  readonly secretsPath: string | undefined;
+  /** An update: hidden values (`[REDACTED]`) stay what they are in the cluster. */
+  readonly keepsSecrets: boolean;
+  /** Names of the cluster's secrets; asked only when the file needs some. */
+  clusterSecrets(): Promise<readonly string[]>;
+}
+
 /**
  * Reads and checks a connector file and makes it what the cluster stores: secrets that the file only declares get
- * their values from `secretsPath` or the environment, paths of SmartModules become absolute.
- * @param keepsSecrets an update: hidden values (`[REDACTED]`) stay what they are in the cluster
+ * their values from `secretsPath` or the environment, or are left to the cluster that has them; paths of SmartModules
+ * become absolute.
  * @throws FLV_FILE | FLV_CONNECTOR_INVALID with file, line and key
  */
 export async function readConnectorFile(
   io: Io,
   path: string,
-  secretsPath: string | undefined,
-  keepsSecrets: boolean,
+  options: ReadOptions,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
   const decode = async (file: string) => new TextDecoder().decode(await readUserFile(io, file));
   const content = await decode(path);
   const loaded = loadConnectorFile(content, path);
+  const { secretsPath } = options;
   const given =
     secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
   const config = withAbsolutePaths(
-    withSecrets(
-      { ...loaded, type: absolutePackageType(loaded.type, io.cwd) },
-      (name) => given.get(name) ?? io.env[name],
-    ),
+    withSecrets({ ...loaded, type: absolutePackageType(loaded.type, io.cwd) }, given, io.env),
     io.cwd,
   );
-  const kept = (name: string) => (keepsSecrets && config.secrets[name] === REDACTED ? REDACTED : undefined);
   try {
-    await validateConnector(config, path, { lookup: kept });
+    await validateConnector(config, path, { lookup: await hiddenSecrets(config, options) });
   } catch (error) {
     throw withLine(error, content, path);
   }
   return { name: config.name, bytes: encodeConfig(config) };
 }
 
-function withSecrets(config: ConnectorConfig, lookup: (name: string) => string | undefined): ConnectorConfig {
-  const secrets = Object.entries(config.secrets).map(([name, value]): [string, string] => [
+/** Puts values in: those of the file of secrets, and for secrets that are declared those of the environment. */
+function withSecrets(
+  config: ConnectorConfig,
+  given: ReadonlyMap<string, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): ConnectorConfig {
+  const values = secretsElsewhere(config).map((name): readonly [string, string | undefined] => [
     name,
-    value === "" || value === REDACTED ? (lookup(name) ?? value) : value,
+    given.get(name) ?? (name in config.secrets ? env[name] : undefined),
   ]);
-  return { ...config, secrets: Object.fromEntries(secrets) };
+  const found = values.filter((one): one is readonly [string, string] => one[1] !== undefined);
+  return { ...config, secrets: { ...config.secrets, ...Object.fromEntries(found) } };
+}
+
+/** What stands for the values that only the cluster has. */
+async function hiddenSecrets(config: ConnectorConfig, { keepsSecrets, clusterSecrets }: ReadOptions) {
+  const isKept = (name: string) => keepsSecrets && config.secrets[name] === REDACTED;
+  const inCluster = secretsElsewhere(config).every(isKept) ? [] : await clusterSecrets();
+  return (name: string) => (isKept(name) || inCluster.includes(name) ? REDACTED : undefined);
 }
 
 /** The connector runs elsewhere than the command: a path that names a file here is made absolute. */

@@ -1,11 +1,13 @@
 import type {
   AggregateState,
   CompressionType,
+  ConnectorStats,
   CustomSpuKey,
   CustomSpuSpecInput,
   MetadataOf,
   MirrorSpecInput,
   ObjectLabel,
+  SecretEntry,
   SmartModuleInspection,
   SmartModuleMetadata,
   SmartModuleStats,
@@ -15,7 +17,7 @@ import type {
 } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 
-export type { AggregateState } from "../protocol/index.ts";
+export type { AggregateState, ConnectorStats, SecretEntry } from "../protocol/index.ts";
 
 /** Which kept states of aggregates are asked for. */
 export interface AggregateStateOptions extends AbortOptions {
@@ -257,6 +259,31 @@ export interface FluvioAdmin {
     name: string,
     options?: AbortOptions & { readonly follow?: boolean },
   ): AsyncIterableIterator<Uint8Array>;
+
+  /**
+   * `pause` stops a connector until `resume`, over restarts of the cluster; it resolves when it has stopped. `restart` also
+   * starts one that failed or ended. `forget` has a paused one begin as if it had never run: its position is dropped, but
+   * not the offsets of its consumer.
+   * @throws FLV_CONNECTOR_NOT_FOUND | FLV_CONNECTOR_INVALID when it is paused, or is not | FLV_UNSUPPORTED likewise
+   */
+  controlConnector(
+    name: string,
+    action: "pause" | "resume" | "restart" | "forget",
+    options?: AbortOptions,
+  ): Promise<void>;
+  /** Counters of managed connectors, in order of names; of `names`, else of all. @throws FLV_CONNECTOR_NOT_FOUND | FLV_UNSUPPORTED likewise */
+  connectorStats(names?: readonly string[], options?: AbortOptions): Promise<readonly ConnectorStats[]>;
+
+  /** Secrets of connectors, without their values, which never leave the cluster. @throws FLV_UNSUPPORTED likewise */
+  listSecrets(options?: AbortOptions): Promise<readonly SecretEntry[]>;
+  /**
+   * Keeps a secret, encrypted; connectors that use it are started again.
+   * @param value UTF-8, up to 64 KiB
+   * @throws FLV_SERVER for a name or value that cannot be | FLV_UNSUPPORTED likewise
+   */
+  setSecret(name: string, value: string | Uint8Array, options?: AbortOptions): Promise<SecretEntry>;
+  /** Connectors that use it fail until it is there again. @throws FLV_SECRET_NOT_FOUND | FLV_UNSUPPORTED likewise */
+  deleteSecret(name: string, options?: AbortOptions): Promise<SecretEntry>;
 
   /** Where a source connector goes on. @returns `undefined` when nothing is kept @throws FLV_UNSUPPORTED likewise */
   connectorPosition(name: string, options?: AbortOptions): Promise<ConnectorPosition | undefined>;

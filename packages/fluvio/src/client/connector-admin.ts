@@ -1,8 +1,21 @@
-import { connectorLogsApi, toFluvioError } from "../protocol/index.ts";
+import {
+  type ConnectorControlRequest,
+  type ConnectorStats,
+  connectorControlApi,
+  connectorLogsApi,
+  connectorStatsApi,
+  flvError,
+  type SecretEntry,
+  type SecretsRequestInput,
+  secretsApi,
+  toFluvioError,
+} from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import type { ConnectorPosition, ConnectorPositionChange } from "./admin-types.ts";
 import type { Cluster } from "./cluster.ts";
 import { askConnectorPositions, keepConnectorPosition } from "./connector-positions.ts";
+import { askExtension } from "./extension.ts";
+import { nearestName } from "./suggest.ts";
 
 const abortOf = ({ signal }: AbortOptions): AbortOptions => (signal === undefined ? {} : { signal });
 
@@ -25,6 +38,51 @@ export class ConnectorAdmin {
       if (reply.chunk.length > 0) yield reply.chunk;
       if (reply.end) return;
     }
+  }
+
+  async controlConnector(
+    name: string,
+    action: ConnectorControlRequest["action"],
+    options: AbortOptions = {},
+  ): Promise<void> {
+    const what = `${action} connectors`;
+    const request = { name, action };
+    const { error, message } = await askExtension(this.#cluster, connectorControlApi, request, what, abortOf(options));
+    if (error.name !== "None") throw toFluvioError(error, { name, message });
+  }
+
+  async connectorStats(names: readonly string[] = [], options: AbortOptions = {}): Promise<readonly ConnectorStats[]> {
+    const what = "give counters of connectors";
+    const reply = await askExtension(this.#cluster, connectorStatsApi, { names }, what, abortOf(options));
+    if (reply.error.name !== "None") throw toFluvioError(reply.error, { message: reply.message });
+    return reply.connectors;
+  }
+
+  listSecrets(options: AbortOptions = {}): Promise<readonly SecretEntry[]> {
+    return this.#askSecrets({ action: "list", name: undefined, value: undefined }, options);
+  }
+
+  async setSecret(name: string, value: string | Uint8Array, options: AbortOptions = {}): Promise<SecretEntry> {
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+    return (await this.#askSecrets({ action: "set", name, value: bytes }, options))[0] as SecretEntry;
+  }
+
+  async deleteSecret(name: string, options: AbortOptions = {}): Promise<SecretEntry> {
+    const known = (await this.listSecrets(options)).map((secret) => secret.name);
+    if (!known.includes(name)) {
+      const similar = nearestName(name, known);
+      throw flvError("FLV_SECRET_NOT_FOUND", `Secret not found: ${name}`, {
+        details: { name },
+        hint: similar === undefined ? "see them with `fluvio secret list`" : `did you mean "${similar}"?`,
+      });
+    }
+    return (await this.#askSecrets({ action: "delete", name, value: undefined }, options))[0] as SecretEntry;
+  }
+
+  async #askSecrets(request: SecretsRequestInput, options: AbortOptions): Promise<readonly SecretEntry[]> {
+    const { error, secrets } = await askExtension(this.#cluster, secretsApi, request, "keep secrets", abortOf(options));
+    if (error.name !== "None") throw toFluvioError(error);
+    return secrets;
   }
 
   async connectorPosition(name: string, options: AbortOptions = {}): Promise<ConnectorPosition | undefined> {

@@ -3,16 +3,36 @@ import { canonicalKey } from "./problem.ts";
 import { parseYaml, type YamlMap } from "./yaml-source.ts";
 
 /**
- * The same error with the line of the key that it names: checks that come after loading know the key alone.
+ * The same error with the line of the key or the secret that it names: checks that come after loading know the key alone.
  * Other errors, and keys that the file does not have, stay as they are.
  * @param file as in the error's sentence
  */
 export function withLine(error: unknown, content: string, file: string): unknown {
   if (!isFluvioError(error) || error.code !== "FLV_CONNECTOR_INVALID") return error;
-  const { key, line } = error.details;
-  if (typeof key !== "string" || line !== undefined) return error;
+  const { key, line, secret } = error.details;
+  if (line !== undefined) return error;
+  if (typeof secret === "string") {
+    const used = lineOfSecret(content, secret);
+    return used === undefined ? error : atLine(error, file, used);
+  }
+  if (typeof key !== "string") return error;
   const found = lineOfKey(parseYaml(content, file), key.split("."));
   return found === undefined ? error : atLine(error, file, found);
+}
+
+/** The line that uses a secret, else the one that declares it. */
+function lineOfSecret(content: string, name: string): number | undefined {
+  const lines = content.split("\n");
+  const forms = [
+    new RegExp(`\\bsecrets\\.${name}\\b`),
+    new RegExp(`\\bname:\\s*["']?${name}\\b`),
+    new RegExp(`^\\s*${name}\\s*:`),
+  ];
+  for (const form of forms) {
+    const at = lines.findIndex((line) => form.test(line));
+    if (at >= 0) return at + 1;
+  }
+  return undefined;
 }
 
 function atLine(error: FluvioError, file: string, line: number): FluvioError {

@@ -48,6 +48,11 @@ export const nouns: readonly Noun[] = [
     load: async () => (await import("./connector/connector.ts")).connectorCommands,
   },
   {
+    name: "secret",
+    summary: "Secrets of connectors",
+    load: async () => (await import("./secret.ts")).secretCommands,
+  },
+  {
     name: "profile",
     summary: "Profiles: which cluster commands talk to",
     load: async () => (await import("./profile.ts")).profileCommands,

@@ -23,9 +23,10 @@ export async function controlConnector(
 ): Promise<ConnectorControlResponseInput> {
   try {
     await connectors.control(name, action);
-    return { error: NO_ERROR };
+    return { error: NO_ERROR, message: undefined };
   } catch (error) {
-    return { error: errorStatus(name, error).errorCode };
+    const { errorCode, errorMessage } = errorStatus(name, error);
+    return { error: errorCode, message: errorMessage };
   }
 }
 
@@ -35,9 +36,11 @@ export function connectorStats(parts: Parts, { names }: ConnectorStatsRequest): 
     for (const name of names) parts.connectors.check(name);
     const asked = parts.connectors.counters().filter(({ name }) => names.length === 0 || names.includes(name));
     const { stores } = parts.context;
-    return { error: NO_ERROR, connectors: asked.map((counters) => ({ ...counters, lag: lagOf(counters, stores) })) };
+    const connectors = asked.map((counters) => ({ ...counters, lag: lagOf(counters, stores) }));
+    return { error: NO_ERROR, message: undefined, connectors };
   } catch (error) {
-    return { error: errorStatus("", error).errorCode, connectors: [] };
+    const { errorCode, errorMessage } = errorStatus("", error);
+    return { error: errorCode, message: errorMessage, connectors: [] };
   }
 }
 

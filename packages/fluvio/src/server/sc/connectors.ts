@@ -87,7 +87,8 @@ export class Connectors {
 
   /** Whether there is a connector that cannot be read without the key of the secrets. */
   get holdsSealed(): boolean {
-    return this.#unreadable.size > 0 || [...this.#known.values()].some(holdsSecrets);
+    const notRead = [...this.#context.stores.connectors.values()].some(({ spec }) => isSealed(spec.config));
+    return notRead || this.#unreadable.size > 0 || [...this.#known.values()].some(holdsSecrets);
   }
 
   /** Has the host run what is stored. */

@@ -33,7 +33,7 @@ export class Sealer {
   /** @throws FLV_SECRET_KEY when the key is missing or damaged | FLV_FILE when it cannot be made */
   async seal(name: string, plain: Uint8Array): Promise<Uint8Array> {
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, await this.#usableKey(), nonce);
+    const cipher = createCipheriv(CIPHER, await this.#usableKey(!this.#options.holdsSealed()), nonce);
     cipher.setAAD(Buffer.from(name));
     const sealed = Buffer.concat([cipher.update(plain), cipher.final()]);
     return Buffer.concat([Uint8Array.of(LAYOUT), nonce, cipher.getAuthTag(), sealed]);
@@ -41,7 +41,7 @@ export class Sealer {
 
   /** @throws FLV_SECRET_KEY when the key is missing, damaged or another one */
   async unseal(name: string, sealed: Uint8Array): Promise<Uint8Array> {
-    const key = await this.#usableKey();
+    const key = await this.#usableKey(false);
     try {
       const decipher = createDecipheriv(CIPHER, key, sealed.subarray(1, 1 + NONCE_BYTES));
       decipher.setAAD(Buffer.from(name));
@@ -57,19 +57,19 @@ export class Sealer {
     }
   }
 
-  #usableKey(): Promise<Buffer> {
-    this.#key ??= this.#readOrMake().catch((error: unknown) => {
+  #usableKey(mayMake: boolean): Promise<Buffer> {
+    this.#key ??= this.#readOrMake(mayMake).catch((error: unknown) => {
       this.#key = undefined;
       throw error;
     });
     return this.#key;
   }
 
-  async #readOrMake(): Promise<Buffer> {
+  async #readOrMake(mayMake: boolean): Promise<Buffer> {
     const { keyPath } = this.#options;
     const known = await readKey(keyPath);
     if (known !== undefined) return known;
-    if (this.#options.holdsSealed()) {
+    if (!mayMake) {
       throw flvError("FLV_SECRET_KEY", `The key of the secrets, ${keyPath}, is missing`, {
         details: { keyPath },
         hint: "Restore the file from a copy; without it, delete the secrets and the connectors that hold some, and make them anew",

@@ -1,10 +1,12 @@
 import type { Command } from "../../command.ts";
+import { pause, reset, restart, resume } from "./control.ts";
 import { create, update } from "./create.ts";
 import { remove } from "./delete.ts";
 import { config, describe } from "./describe.ts";
 import { list } from "./list.ts";
 import { logs } from "./logs.ts";
 import { run } from "./run.ts";
+import { stats } from "./stats.ts";
 import { test } from "./test.ts";
 import { schema, types } from "./types.ts";
 
@@ -15,6 +17,11 @@ export const connectorCommands: readonly Command[] = [
   describe,
   config,
   logs,
+  stats,
+  pause,
+  resume,
+  restart,
+  reset,
   remove,
   run,
   test,

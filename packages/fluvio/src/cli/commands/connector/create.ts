@@ -1,6 +1,7 @@
 import type { FluvioAdmin } from "../../../client/index.ts";
-import { flvError } from "../../../protocol/index.ts";
+import { flvError, isFluvioError } from "../../../protocol/index.ts";
 import { command } from "../../command.ts";
+import type { Io } from "../../io.ts";
 import { fileOptions, needsConfig } from "./connector-options.ts";
 import { findConnector } from "./find.ts";
 
@@ -16,7 +17,10 @@ export const create = command({
   check: needsConfig,
   run: async (input, io) => {
     const { readConnectorFile } = await import("../../connector-file.ts");
-    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets, false);
+    const { name, bytes } = await readConnectorFile(io, input.config ?? "", {
+      ...{ secretsPath: input.secrets, keepsSecrets: false },
+      clusterSecrets: () => clusterSecrets(io),
+    });
     const admin = (await io.connect()).admin();
     await admin.createConnector(name, bytes, { signal: io.signal });
     const reason = await firstFailure(admin, name, io.signal);
@@ -27,6 +31,17 @@ export const create = command({
     return 0;
   },
 });
+
+/** None in a cluster that cannot keep any. */
+async function clusterSecrets(io: Io): Promise<readonly string[]> {
+  try {
+    const secrets = await (await io.connect()).admin().listSecrets({ signal: io.signal });
+    return secrets.map(({ name }) => name);
+  } catch (error) {
+    if (isFluvioError(error) && error.code === "FLV_UNSUPPORTED") return [];
+    throw error;
+  }
+}
 
 /** How long `create` watches a new connector: long enough to start one, and it goes on without us in any case. */
 const FIRST_STATUS_TIMEOUT_MS = 5000;
@@ -56,7 +71,10 @@ export const update = command({
   check: needsConfig,
   run: async (input, io) => {
     const { readConnectorFile } = await import("../../connector-file.ts");
-    const { name, bytes } = await readConnectorFile(io, input.config ?? "", input.secrets, true);
+    const { name, bytes } = await readConnectorFile(io, input.config ?? "", {
+      ...{ secretsPath: input.secrets, keepsSecrets: true },
+      clusterSecrets: () => clusterSecrets(io),
+    });
     const admin = (await io.connect()).admin();
     await findConnector(admin, name, (hint) =>
       flvError("FLV_CONNECTOR_NOT_FOUND", `Invalid connector: ${name} - does not exist.`, { details: { name }, hint }),

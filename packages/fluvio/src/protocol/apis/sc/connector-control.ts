@@ -1,6 +1,6 @@
 import { api } from "../../api.ts";
 import type { Infer, InputOf } from "../../schema.ts";
-import { enumeration, string, struct } from "../../schema.ts";
+import { enumeration, optional, string, struct } from "../../schema.ts";
 import { ErrorCode } from "../../wire-errors.ts";
 
 export const ConnectorControlRequest = struct({
@@ -14,7 +14,11 @@ export const ConnectorControlRequest = struct({
 export type ConnectorControlRequest = Infer<typeof ConnectorControlRequest>;
 export type ConnectorControlRequestInput = InputOf<typeof ConnectorControlRequest>;
 
-export const ConnectorControlResponse = struct({ error: ErrorCode });
+export const ConnectorControlResponse = struct({
+  error: ErrorCode,
+  /** The error in words. */
+  message: optional(string),
+});
 export type ConnectorControlResponse = Infer<typeof ConnectorControlResponse>;
 export type ConnectorControlResponseInput = InputOf<typeof ConnectorControlResponse>;
 

@@ -47,6 +47,8 @@ export type ConnectorStats = Infer<typeof ConnectorStats>;
 
 export const ConnectorStatsResponse = struct({
   error: ErrorCode,
+  /** The error in words. */
+  message: optional(string),
   /** In order of the names. */
   connectors: array(ConnectorStats),
 });

@@ -1,0 +1,83 @@
+import type { FluvioAdmin } from "../../../client/index.ts";
+import { flvError } from "../../../protocol/index.ts";
+import { args, command } from "../../command.ts";
+import type { Io } from "../../io.ts";
+import { connectorLayer, findConnector } from "./find.ts";
+
+const names = args({ name: "NAME", summary: "Names of the connectors" });
+
+export const pause = command({
+  noun: "connector",
+  verb: "pause",
+  summary: "Stop connectors until they are resumed, over restarts of the cluster",
+  description:
+    "Ends the process of each connector; what it has in hand is still worked off. It stays there, with its configuration, " +
+    "log and position, and goes on where it was when it is resumed.",
+  args: { names },
+  examples: [{ command: "fluvio connector pause cat-facts" }],
+  run: (input, io) => forEach(io, input.names, "paused", (admin, name) => admin.controlConnector(name, "pause")),
+});
+
+export const resume = command({
+  noun: "connector",
+  verb: "resume",
+  summary: "Start paused connectors again",
+  args: { names },
+  run: (input, io) => forEach(io, input.names, "resumed", (admin, name) => admin.controlConnector(name, "resume")),
+});
+
+export const restart = command({
+  noun: "connector",
+  verb: "restart",
+  summary: "Stop connectors and start them again; also those that failed or ended, at once",
+  args: { names },
+  run: (input, io) => forEach(io, input.names, "restarted", (admin, name) => admin.controlConnector(name, "restart")),
+});
+
+export const reset = command({
+  noun: "connector",
+  verb: "reset",
+  summary: "Have connectors begin anew: forget where they were",
+  description:
+    "Stops each connector, drops the position that the cluster keeps for it (of a sink the offsets of its consumer), and " +
+    "starts it again as if it had never run; a paused one stays paused. Positions that another system keeps, such as those " +
+    "of a consumer group, stay.",
+  args: { names },
+  run: (input, io) =>
+    forEach(io, input.names, "reset", async (admin, name) => {
+      const { status, spec } = await existing(admin, name);
+      const wasPaused = status.resolution === "paused";
+      await admin.controlConnector(name, "pause", { signal: io.signal });
+      await admin.controlConnector(name, "forget", { signal: io.signal });
+      const { decodeConfig } = await connectorLayer();
+      const { consumer } = decodeConfig(spec.config);
+      const client = await io.connect();
+      for (const { consumerId, topic, partition } of await client.consumerOffsets({
+        consumerId: consumer?.id ?? name,
+      })) {
+        await client.deleteConsumerOffset(consumerId, topic, partition, { signal: io.signal });
+      }
+      if (!wasPaused) await admin.controlConnector(name, "resume", { signal: io.signal });
+    }),
+});
+
+async function forEach(
+  io: Io,
+  all: readonly string[],
+  done: string,
+  work: (admin: FluvioAdmin, name: string) => Promise<void>,
+): Promise<number> {
+  const admin = (await io.connect()).admin();
+  for (const name of all) {
+    await existing(admin, name);
+    await work(admin, name);
+    io.stdout.print(`connector "${name}" ${done}`);
+  }
+  return 0;
+}
+
+function existing(admin: FluvioAdmin, name: string) {
+  return findConnector(admin, name, (hint) =>
+    flvError("FLV_CONNECTOR_NOT_FOUND", `Connector not found: ${name}`, { details: { name }, hint }),
+  );
+}
