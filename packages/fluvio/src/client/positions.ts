@@ -49,7 +49,7 @@ export async function startPositions(cluster: Cluster, options: ConsumerOptions)
 /** @throws FLV_CONSUMER_OFFSET when there is no such record: the topic is not the one of which it was said */
 function after({ topic, partition, offset }: ConsumedPosition, logEndOffset: number): number {
   if (offset < logEndOffset) return offset + 1;
-  const sentence = `${topic}-${partition} ends before offset ${logEndOffset}, but is said to be worked off up to offset ${offset}`;
+  const sentence = `${topic}-${partition} ends at offset ${logEndOffset}, but is said to be worked off up to offset ${offset}`;
   throw flvError("FLV_CONSUMER_OFFSET", sentence, {
     details: { topic, partition, offset, logEndOffset },
     hint: "the topic was made anew, or lost records: drop the position that is kept elsewhere, and check what is there",

@@ -136,6 +136,11 @@ export class ProducerCore {
     await this.#chain?.reload();
   }
 
+  abandon(reason: unknown): void {
+    this.isClosed = true;
+    for (const queue of this.#queues) queue?.failAll(reason);
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     try {
@@ -262,6 +267,13 @@ export class Producer implements TopicProducer {
       await this.#core.close();
     })();
     return this.#closing;
+  }
+
+  abandon(reason: unknown): void {
+    this.#core.abandon(reason);
+    this.close().catch(() => {
+      // `reason` was told to whoever waits for a record
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -207,6 +207,8 @@ export interface TopicProducer extends AsyncDisposable {
   reloadSmartModules(): Promise<void>;
   /** Flushes and ends the producer. Idempotent. */
   close(): Promise<void>;
+  /** Ends the producer without waiting: what is not acknowledged fails with `reason`, and may be stored or not. */
+  abandon(reason: unknown): void;
 }
 
 // ---- consuming ---------------------------------------------------------------------------------------------------

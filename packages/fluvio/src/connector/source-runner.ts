@@ -1,5 +1,5 @@
 import { type FluvioClient, parseSizeBytes, type SmartModuleStep, type TopicProducer } from "../client/index.ts";
-import { type FluvioError, isFluvioError, type Logger } from "../protocol/index.ts";
+import { type FluvioError, flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { ConnectorConfig } from "./config.ts";
 import type { DeadLetter } from "./dead-letters.ts";
@@ -140,10 +140,11 @@ export class SourceRunner {
 
   /** Sends what is queued, keeps the last position and ends. @throws what kept it from being delivered */
   async drain(): Promise<void> {
-    const { logger, client, stop } = this.#run;
+    const { logger, stop } = this.#run;
     stop.removeEventListener("abort", this.#onStop);
     clearTimeout(this.#drainTimer);
-    this.#drainTimer = setTimeout(() => this.#giveUp.abort(), DRAIN_TIMEOUT_MS);
+    const late = flvError("FLV_TIMEOUT", `the cluster did not take what was in hand within ${DRAIN_TIMEOUT_MS} ms`);
+    this.#drainTimer = setTimeout(() => this.#giveUp.abort(late), DRAIN_TIMEOUT_MS);
     try {
       await this.#untilGivenUp(this.#finish());
     } catch (error) {
@@ -151,8 +152,7 @@ export class SourceRunner {
       throw error;
     } finally {
       clearTimeout(this.#drainTimer);
-      // a queue that waits for a cluster that is away is given up with the connection
-      if (this.#giveUp.signal.aborted) await client.close();
+      if (this.#giveUp.signal.aborted) this.#producer.abandon(this.#giveUp.signal.reason);
       await this.#producer.close().catch(() => {
         // The failures were told one by one.
       });
