@@ -2,11 +2,11 @@ import { defineSink, field, recordsRefused, type SinkGroup, type SinkRecord, try
 import { z } from "zod";
 import { authField } from "../shared/auth.ts";
 import { batchBody, batchField } from "../shared/batch-body.ts";
+import { type HttpPoster, httpPoster, type PosterReply } from "../shared/poster.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { pauseAsked } from "../shared/retry-after.ts";
 import { optionalTemplate } from "../shared/template.ts";
 import { urlTemplate } from "../shared/url-template.ts";
-import { type HttpPoster, httpPoster, type PosterReply } from "./poster.ts";
 
 const named = z.object({
   endpoint: urlTemplate({ doc: "URL that records are sent to; parts of a record are put in: `/items/{{key}}`" }),

@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type AuthOptions, authorizer } from "../shared/auth.ts";
-import { type HttpAnswer, has, headerText, httpClient } from "../shared/http-client.ts";
+import { type AuthOptions, authorizer } from "./auth.ts";
+import { type HttpAnswer, has, headerText, httpClient } from "./http-client.ts";
 
 /** What the target said. */
 export interface PosterReply {
