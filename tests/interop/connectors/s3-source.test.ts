@@ -1,0 +1,207 @@
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { connector } from "../../../packages/connectors/s3/source.ts";
+import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import { S3Server } from "../services/s3.ts";
+
+/** The source with a real S3 server and a real cluster. */
+const connectors = useConnectors();
+let s3: S3Server;
+let bucket: string;
+let topic: string;
+let count = 0;
+
+beforeAll(async () => {
+  s3 = await S3Server.start();
+});
+afterAll(() => s3?.[Symbol.asyncDispose]());
+beforeEach(async () => {
+  bucket = await s3.createBucket(`bucket-${++count}`);
+  topic = await connectors.topicWith([]);
+});
+
+const put = (key: string, body: string | Uint8Array, encoding?: string) => s3.put(bucket, key, body, encoding);
+function config(parameters: Readonly<Record<string, ParameterValue>> = {}): ConnectorConfig {
+  return connectors.config("s3-source", topic, { ...s3.parameters, bucket, "poll-interval": "50ms", ...parameters });
+}
+const start = (own: ConnectorConfig): RunningConnector => connectors.start(connector, own);
+const values = async (expected: number) => (await connectors.records(topic, expected)).map(({ value }) => value);
+const stored = async () => (await connectors.stored(topic)).map(({ value }) => value);
+
+async function readOnce(parameters: Readonly<Record<string, ParameterValue>> = {}): Promise<string[]> {
+  await start(config({ follow: "false", ...parameters })).done;
+  return stored();
+}
+const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `line ${from + index}`);
+const until = (own: RunningConnector, trouble: string) =>
+  own.until(() => own.troubles.at(-1)?.includes(trouble) === true);
+
+describe("objects", () => {
+  test("are read in the order of their keys, those with the prefix and suffix", async () => {
+    await put("in/b.txt", "3\n4");
+    await put("in/a.txt", "1\n2\n");
+    await put("in/a.csv", "no\n");
+    await put("in/empty.txt", "");
+    await put("other/a.txt", "no\n");
+    expect(await readOnce({ prefix: "in/", suffix: [".txt"] })).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("are JSON, CSV, packed by name or by encoding", async () => {
+    await put("a.csv", "id,name\n1,Ann\n");
+    await put("b.csv.gz", gzipSync("id,name\n2,Bob\n"));
+    await put("c.csv", gzipSync("id,name\n3,Cy\n"), "gzip");
+    expect(await readOnce({ format: "csv", key: "path" })).toEqual([
+      '{"id":"1","name":"Ann"}',
+      '{"id":"2","name":"Bob"}',
+      '{"id":"3","name":"Cy"}',
+    ]);
+    expect((await connectors.stored(topic)).map(({ key }) => key)).toEqual(["a.csv", "b.csv.gz", "c.csv"]);
+  });
+
+  test("are more than one page of a listing", async () => {
+    const keys = Array.from({ length: 1005 }, (_, index) => `k${String(index).padStart(5, "0")}`);
+    for (let at = 0; at < keys.length; at += 50) {
+      await Promise.all(keys.slice(at, at + 50).map((key) => put(key, `${key}\n`)));
+    }
+    expect(await readOnce()).toEqual(keys);
+  });
+
+  test("that come later are noticed", async () => {
+    await put("a", "1\n");
+    start(config());
+    await values(1);
+    await put("b", "2\n");
+    expect(await values(2)).toEqual(["1", "2"]);
+  });
+
+  test("that were there before are passed over, if that is asked for", async () => {
+    await put("a", "old\n");
+    const own = start(config({ start: "end" }));
+    await own.until(() => own.lines.some(({ message }) => message === "begins to read"));
+    await put("b", "new\n");
+    expect(await values(1)).toEqual(["new"]);
+  });
+
+  test("that were overwritten are read again in the order of their change", async () => {
+    await put("b", "1\n");
+    const own = start(config({ order: "modified" }));
+    await values(1);
+    await put("b", "2 is longer\n");
+    await values(2);
+    await put("a", "3\n");
+    expect(await values(3)).toEqual(["1", "2 is longer", "3"]);
+    await own.stop();
+    expect(await stored()).toHaveLength(3);
+  });
+
+  test("are deleted when their records are stored", async () => {
+    await put("b", "1\n");
+    const own = start(config({ after: "delete" }));
+    await values(1);
+    await put("a", "2\n");
+    await own.until(() => own.lines.filter(({ message }) => message.startsWith("deleted")).length === 2);
+    expect(await s3.keys(bucket)).toEqual([]);
+    expect(await stored()).toEqual(["1", "2"]);
+  });
+
+  test("or moved", async () => {
+    await put("in/a ü.txt", "1\n");
+    expect(await readOnce({ prefix: "in/", after: "move", "move-to": "done/" })).toEqual(["1"]);
+    expect(await s3.keys(bucket)).toEqual(["done/in/a ü.txt"]);
+  });
+});
+
+describe("the position", () => {
+  test.each(["key", "modified"])("is kept, by %s: nothing is read twice, nothing new is missed", async (order) => {
+    await put("a", "1\n");
+    await put("b", "2\n");
+    const own = config({ order });
+    const first = start(own);
+    await values(2);
+    await first.stop();
+    await put("c", "3\n");
+    const second = start(own);
+    expect(await values(3)).toEqual(["1", "2", "3"]);
+    await second.stop();
+    expect(await stored()).toHaveLength(3);
+  });
+
+  test.each([
+    ["plain", "a.ndjson", (text: string) => text],
+    ["packed", "a.ndjson.gz", (text: string) => gzipSync(text)],
+  ] as const)("is within a large object: stopped there, it goes on there (%s)", async (_, key, pack) => {
+    const all = Array.from({ length: 60_000 }, (_, index) => JSON.stringify({ index, text: "x".repeat(80) }));
+    await put(key, pack(all.join("\n")));
+    const own = config({ format: "ndjson" });
+    const first = start(own);
+    await values(10_000);
+    await first.stop();
+    const read = (await stored()).length;
+    expect(read).toBeLessThan(all.length);
+    const second = start(own);
+    const found = await values(all.length);
+    await second.stop();
+    expect(found).toEqual(all);
+    expect(await stored()).toHaveLength(all.length);
+  });
+});
+
+describe("faults", () => {
+  test("a server that is down at the start is waited for", async () => {
+    await put("a", "1\n");
+    await s3.service.kill();
+    const own = start(config());
+    await until(own, "ECONNREFUSED");
+    expect(own.lines.some(({ level, message }) => level === "warn" && message.includes("trying again"))).toBe(true);
+    await s3.service.start();
+    expect(await values(1)).toEqual(["1"]);
+    await own.until(() => own.troubles.at(-1) === "");
+  });
+
+  test("a server that is killed in the middle of an object and comes back: complete and in order", async () => {
+    const all = lines(0, 400_000);
+    await put("a", all.join("\n"));
+    const own = start(config());
+    await values(1000);
+    await s3.service.kill();
+    await own.until(() => own.troubles.at(-1) !== undefined && own.troubles.at(-1) !== "");
+    await s3.service.start();
+    expect(await values(all.length)).toEqual(all);
+  });
+
+  test("a server that freezes is told of, and gone on with when it answers again", async () => {
+    await put("a", "1\n");
+    const own = start(config({ timeout: "300ms" }));
+    await values(1);
+    s3.service.freeze();
+    await until(own, "no answer within 300 ms");
+    s3.service.thaw();
+    await put("b", "2\n");
+    expect(await values(2)).toEqual(["1", "2"]);
+    await own.until(() => own.troubles.at(-1) === "");
+  });
+
+  test("credentials that are refused, and a bucket that is missing, are said; the bucket is waited for", async () => {
+    const refused = start(config({ "secret-access-key": "not-this-one-at-all" }));
+    await until(refused, "SignatureDoesNotMatch");
+    expect(JSON.stringify(refused.lines)).not.toContain("not-this-one-at-all");
+    const unknown = start(config({ "access-key-id": "nobody" }));
+    await until(unknown, "access key ID");
+    const missing = start(config({ bucket: `${bucket}-later` }));
+    await until(missing, "NoSuchBucket");
+    await s3.createBucket(`${bucket}-later`);
+    await s3.put(`${bucket}-later`, "a", "1\n");
+    expect(await values(1)).toEqual(["1"]);
+  });
+
+  test("what is not in the format is in the log and left out, or the connector ends", async () => {
+    await put("a", '{"a":1}\nbroken\n{"a":2}\n');
+    const own = start(config({ format: "ndjson", follow: "false" }));
+    await own.done;
+    expect(await stored()).toEqual(['{"a":1}', '{"a":2}']);
+    expect(own.lines.find(({ level }) => level === "error")?.details).toMatchObject({ document: "a", offset: 8 });
+    const strict = start(config({ format: "ndjson", "on-invalid": "stop" }));
+    await expect(strict.done).rejects.toMatchObject({ code: "FLV_CONNECTOR_STOPPED" });
+  });
+});
