@@ -8,6 +8,7 @@ import {
 } from "../protocol/index.ts";
 import type { RecordError, SmartChain } from "../smartengine/index.ts";
 import { BatchOutcome } from "./produce-output.ts";
+import type { StoredBatch } from "./types.ts";
 
 /** A batch ready to be sent. `bytes` is absent when a SmartModule left no record. */
 export interface SealedBatch {
@@ -15,6 +16,8 @@ export interface SealedBatch {
   readonly bytes: Uint8Array | undefined;
   /** Whether the n-th record that was sent is the n-th of the batch. */
   readonly keepsPlaces: boolean;
+  /** What it holds. */
+  readonly content: StoredBatch;
 }
 
 export interface OpenBatch {
@@ -51,7 +54,8 @@ export class PlainBatch implements OpenBatch {
   }
   seal(compression: BatchCompression): SealedBatch {
     this.#onSeal(this.#builder.sizeBytes);
-    return { outcome: this.outcome, bytes: this.#builder.build(compression), keepsPlaces: true };
+    const content = { records: this.#builder.count, sizeBytes: this.#builder.sizeBytes };
+    return { outcome: this.outcome, bytes: this.#builder.build(compression), keepsPlaces: true, content };
   }
 }
 
@@ -97,7 +101,10 @@ export class ChainedBatch implements OpenBatch {
     const { records, skipped } = await this.#chain.processRecords(sent, this.#firstTimestampMs, { skipsErrors: true });
     if (skipped.length > 0) this.#refuse(skipped);
     const produced = decodeRecords(records);
-    if (produced.length === 0) return { outcome: this.outcome, bytes: undefined, keepsPlaces: false };
+    if (produced.length === 0) {
+      const content = { records: 0, sizeBytes: 0 };
+      return { outcome: this.outcome, bytes: undefined, keepsPlaces: false, content };
+    }
     const builder = new BatchBuilder();
     for (const { key, value, timestampDelta } of produced) {
       if (!builder.append(key, value, this.#firstTimestampMs + timestampDelta)) {
@@ -107,7 +114,8 @@ export class ChainedBatch implements OpenBatch {
       }
     }
     const keepsPlaces = produced.length === this.#records.length;
-    return { outcome: this.outcome, bytes: builder.build(compression), keepsPlaces };
+    const content = { records: produced.length, sizeBytes: builder.sizeBytes };
+    return { outcome: this.outcome, bytes: builder.build(compression), keepsPlaces, content };
   }
 
   /** The chain was given the batch as offsets 0, 1, 2, …: places in the batch. */

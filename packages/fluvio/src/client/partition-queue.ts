@@ -10,7 +10,7 @@ import type { Connection } from "../transport/index.ts";
 import { Backoff, isConnectionError } from "./backoff.ts";
 import type { OpenBatch, SealedBatch } from "./open-batch.ts";
 import { type BatchOutcome, RecordOutput } from "./produce-output.ts";
-import type { DeliverySemantic, Isolation, RetryPolicy } from "./types.ts";
+import type { DeliverySemantic, Isolation, RetryPolicy, StoredBatch } from "./types.ts";
 
 /** What all partitions of one producer have in common. */
 export interface QueueSettings {
@@ -32,6 +32,7 @@ export interface QueueSettings {
   /** Aborted when the client closes: nothing is tried again. */
   readonly closed: AbortSignal;
   onError(error: unknown): void;
+  readonly onStored: ((batch: StoredBatch) => void) | undefined;
 }
 
 /**
@@ -237,6 +238,7 @@ export class PartitionQueue {
       if (result === undefined) {
         this.#fail(batch.outcome, flvError("FLV_DECODE", "the cluster answered for fewer batches than were sent"));
       } else if (result.errorCode.name === "None") {
+        this.#settings.onStored?.(batch.content);
         batch.outcome.store(batch.keepsPlaces ? result.baseOffset : -1);
       } else {
         this.#fail(batch.outcome, this.#produceError(result));

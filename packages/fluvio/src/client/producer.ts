@@ -87,6 +87,7 @@ export class ProducerCore {
       leader: (partition) => cluster.leader(topic, partition),
       closed: cluster.closed,
       onError,
+      onStored: options.onStored,
     };
   }
 

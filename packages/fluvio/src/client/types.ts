@@ -136,6 +136,16 @@ export interface ProducerOptions {
    * outputs, {@link TopicProducer.settled} and `flush` tell: for callers that wait for no single record.
    */
   readonly onError?: (error: unknown) => void;
+  /** Told of each batch that the cluster has acknowledged. */
+  readonly onStored?: (batch: StoredBatch) => void;
+}
+
+/** What a batch holds. */
+export interface StoredBatch {
+  /** After the SmartModules of this process. */
+  readonly records: number;
+  /** With what frames them, before compression. */
+  readonly sizeBytes: number;
 }
 
 /** Settings of one record. */

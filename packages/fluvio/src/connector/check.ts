@@ -82,7 +82,7 @@ export function fieldsByKey(
 function visiblePart(config: ConfigSchema, given: Readonly<Record<string, ParameterValue>>): ConfigSchema {
   const hidden = Object.keys(given).filter((key) => JSON.stringify(given[key]).includes(REDACTED));
   if (hidden.length === 0) return config;
-  return config.extend(Object.fromEntries(hidden.map((key) => [key, z.unknown()])));
+  return z.object({ ...config.shape, ...Object.fromEntries(hidden.map((key) => [key, z.unknown()])) });
 }
 
 function explain(

@@ -11,7 +11,7 @@ export interface RunCounters {
   /** Taken from the system of a source, or read from the topic. */
   recordsIn: number;
   bytesIn: number;
-  /** Keys and values of `records`. */
+  /** Of `records`; in a source with what frames them in their batches, before compression. */
   bytesOut: number;
   /** Records that wait in the system of a source; absent when that does not say. */
   lag: number | undefined;
@@ -36,18 +36,31 @@ export function newCounters(): RunCounters {
   };
 }
 
-/** Key and value, bytes. */
-export function recordSizeBytes({ key, value }: Pick<Bytes, "key" | "value">): number {
-  return sizeOf(key) + sizeOf(value);
+type Data = Uint8Array | string | undefined;
+
+/** Counts a record that was taken from the system or the topic. */
+export function cameIn(counters: RunCounters, key: Data, value: Data): void {
+  counters.recordsIn++;
+  counters.bytesIn += sizeBytesOf(key) + sizeBytesOf(value);
 }
 
-interface Bytes {
-  readonly key?: Uint8Array | string | undefined;
-  readonly value: Uint8Array | string;
+/** Counts records that the topic or the target has. */
+export function wentOut(counters: RunCounters, records: number, sizeBytes: number): void {
+  if (records === 0) return;
+  counters.records += records;
+  counters.bytesOut += sizeBytes;
+  counters.lastRecordMs = Date.now();
 }
 
-const sizeOf = (part: Uint8Array | string | undefined): number =>
-  part === undefined ? 0 : typeof part === "string" ? Buffer.byteLength(part) : part.length;
+/** Key and value. */
+export function recordSizeBytes({ key, value }: { readonly key?: Data; readonly value: Data }): number {
+  return sizeBytesOf(key) + sizeBytesOf(value);
+}
+
+function sizeBytesOf(data: Data): number {
+  if (data === undefined) return 0;
+  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
+}
 
 /** Counters on their way to the supervisor. */
 export interface CountersMessage extends Omit<RunCounters, "positions"> {

@@ -21,6 +21,8 @@ export interface FirstPositions {
   readonly start: StartOffset;
   /** Positions that are stored before anything is read, so that a restart does not begin somewhere else. */
   readonly toStore: readonly ConsumedPosition[];
+  /** Up to where partitions are worked off, as far as it is known without asking: the last offset, -1 for none. */
+  readonly known: readonly ConsumedPosition[];
 }
 
 /**
@@ -35,9 +37,10 @@ export async function firstPositions(run: {
 }): Promise<FirstPositions> {
   const { client, topic, options, marker } = run;
   const { consumerId, start, strategy, partitions } = options;
-  if (strategy === "none") return { start, toStore: [] };
+  if (strategy === "none") return { start, toStore: [], known: [] };
   const stored = await client.consumerOffsets({ consumerId });
-  if (stored.some((one) => one.topic === topic) || (await marker.isSet())) return { start: "beginning", toStore: [] };
+  const known = stored.filter((one) => one.topic === topic);
+  if (known.length > 0 || (await marker.isSet())) return { start: "beginning", toStore: [], known };
   const found = await client.partitionOffsets(topic);
   const read = found.filter(({ partition }) => partitions?.includes(partition) ?? true);
   const toStore = read.flatMap((offsets): ConsumedPosition[] => {
@@ -45,7 +48,8 @@ export async function firstPositions(run: {
     // Without records before it, the start needs no storing: there is nothing else to begin with.
     return first > offsets.startOffset ? [{ topic, partition: offsets.partition, offset: first - 1 }] : [];
   });
-  return { start, toStore };
+  const first = read.map((offsets) => ({ topic, partition: offsets.partition, offset: startIn(offsets, start) - 1 }));
+  return { start, toStore, known: first };
 }
 
 function startIn({ startOffset, endOffset }: PartitionOffsets, start: StartOffset): number {

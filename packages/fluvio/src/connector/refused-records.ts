@@ -1,5 +1,6 @@
 import type { FluvioClient } from "../client/index.ts";
 import { flvError, type Logger } from "../protocol/index.ts";
+import type { RunCounters } from "./counters.ts";
 import { type DeadLetter, DeadLetters } from "./dead-letters.ts";
 import type { ErrorOptions } from "./error-options.ts";
 
@@ -7,7 +8,7 @@ export interface RefusedRecordsParts {
   readonly client: FluvioClient;
   readonly connector: string;
   readonly logger: Logger;
-  readonly counters: { recordErrors: number };
+  readonly counters: RunCounters;
 }
 
 /** Does with records that cannot be delivered what `on_error` says, unless that is `retry`. */
@@ -28,11 +29,14 @@ export class RefusedRecords implements AsyncDisposable {
    */
   async handle(letter: DeadLetter): Promise<void> {
     const { logger, counters } = this.#parts;
+    counters.refused++;
     if (this.#onError === "stop") {
       throw stoppedAt({ ...letter, reason: `and \`on-error\` is \`stop\`: ${letter.reason}` }, STOPPED_HINT);
     }
-    if (this.#onError === "dead-letter") await this.#deadLetters.add(letter);
-    else logger.error(placeOf(letter), `record skipped: it cannot be ${verb(letter)}`);
+    if (this.#onError === "dead-letter") {
+      await this.#deadLetters.add(letter);
+      counters.deadLettered++;
+    } else logger.error(placeOf(letter), `record skipped: it cannot be ${verb(letter)}`);
     counters.recordErrors++;
   }
 

@@ -1,5 +1,6 @@
 import type { ConsumedPosition, Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
 import { isFluvioError, type Logger } from "../protocol/index.ts";
+import { cameIn, type RunCounters } from "./counters.ts";
 import type { DeliverOptions, GroupOptions, SinkPosition, SinkWrite } from "./define.ts";
 import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
@@ -16,7 +17,7 @@ export interface SinkRunOptions {
   /** Applied by the cluster before records come here. */
   readonly smartmodules: readonly SmartModuleStep[];
   readonly logger: Logger;
-  readonly counters: { records: number; recordErrors: number };
+  readonly counters: RunCounters;
   /** Aborted when the connector is to stop. */
   readonly stop: AbortSignal;
   readonly marker: StartMarker;
@@ -63,6 +64,7 @@ export class SinkRunner implements AsyncDisposable {
       random,
     });
     const positions = await firstPositions(this.#run);
+    for (const { partition, offset } of positions.known) counters.positions.set(partition, offset + 1);
     let start = positions.start;
     const workedOff = new WorkedOff(this.#run.topic, group.positions ?? []);
     let refusedAgain = 0;
@@ -77,6 +79,7 @@ export class SinkRunner implements AsyncDisposable {
         await this.#consume(consumer, writer, group, (done) => {
           workedOff.note(done);
           flusher.workedOff(done);
+          for (const { partition, offset } of done) counters.positions.set(partition, offset + 1);
         });
       } catch (error) {
         refusedAgain = counters.records > recordsBefore ? 1 : refusedAgain + 1;
@@ -117,6 +120,7 @@ export class SinkRunner implements AsyncDisposable {
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
     const groups = new RecordGroups(consumer.chunks(), { group, mayReadAhead: !this.#keepsState, stop });
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
+      for (const { key, value } of next.records) cameIn(this.#run.counters, key, value);
       if (next.records.length > 0) await writer.write(next);
       workedOff(next.positions);
     }

@@ -1,4 +1,5 @@
 import { isFluvioError, type Logger } from "../protocol/index.ts";
+import { type RunCounters, recordSizeBytes, wentOut } from "./counters.ts";
 import type { SinkPosition, SinkRecord, SinkWrite } from "./define.ts";
 import { pauseAfter } from "./pauses.ts";
 import { positionsOf } from "./record-groups.ts";
@@ -9,7 +10,7 @@ import { isRefused, recordsRefused, tryLater, writeProblem } from "./write-error
 export interface SinkWriterOptions {
   readonly options: Pick<SinkOptions, "retry" | "onError">;
   readonly logger: Logger;
-  readonly counters: { records: number; recordErrors: number };
+  readonly counters: RunCounters;
   /** Aborted when the connector is to stop: pauses end, nothing is tried again. */
   readonly stop: AbortSignal;
   /** Aborted when a write in hand must be given up. */
@@ -55,11 +56,11 @@ export class SinkWriter {
    * @throws the stop signal's reason; FLV_SINK_REFUSED when `on_error` is `stop`
    */
   async write({ records, positions }: SinkWork): Promise<void> {
-    const { options, counters, trouble } = this.#options;
+    const { options, trouble } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const { failure, refusals, settled } = await this.#attempt({ records, positions });
       if (failure === undefined) {
-        counters.records += records.length - refusals.length;
+        this.#written(records, refusals);
         if (refusals.length < records.length) trouble("");
         await this.#dealWith(refusals.slice(settled));
         return;
@@ -76,6 +77,12 @@ export class SinkWriter {
       }
       await this.pause(attempt, failure.error);
     }
+  }
+
+  #written(records: readonly SinkRecord[], refusals: readonly Refusal[]): void {
+    const sizeOf = (all: readonly SinkRecord[]) => all.reduce((sum, record) => sum + recordSizeBytes(record), 0);
+    const sizeBytes = sizeOf(records) - sizeOf(refusals.map(({ record }) => record));
+    wentOut(this.#options.counters, records.length - refusals.length, sizeBytes);
   }
 
   /** @throws when the write was given up because the connector ends */
@@ -120,6 +127,7 @@ export class SinkWriter {
 
   /** Tries a refused record until it is taken: the target may change its mind when it is put right. */
   async #insist(record: SinkRecord, reason: string): Promise<void> {
+    this.#options.counters.refused++;
     let problem: unknown = recordsRefused(reason);
     for (let attempt = 1; ; attempt++) {
       await this.pause(attempt, problem);
@@ -127,7 +135,7 @@ export class SinkWriter {
       if (failure === undefined && refusals.length === 0) break;
       problem = failure?.error ?? recordsRefused(refusals[0]?.reason ?? reason);
     }
-    this.#options.counters.records++;
+    this.#written([record], []);
     this.#options.trouble("");
   }
 

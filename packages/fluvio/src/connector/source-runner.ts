@@ -2,6 +2,7 @@ import { type FluvioClient, parseSizeBytes, type SmartModuleStep, type TopicProd
 import { type FluvioError, flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { ConnectorConfig } from "./config.ts";
+import { cameIn, type RunCounters, wentOut } from "./counters.ts";
 import type { DeadLetter } from "./dead-letters.ts";
 import type { Checkpoint, Position, SourceRecord } from "./define.ts";
 import { parseDuration } from "./durations.ts";
@@ -16,7 +17,7 @@ export interface SourceRunOptions {
   /** Applied here, before records are sent. */
   readonly smartmodules: readonly SmartModuleStep[];
   readonly logger: Logger;
-  readonly counters: { records: number; recordErrors: number };
+  readonly counters: RunCounters;
   /** Aborted when the connector is to stop. */
   readonly stop: AbortSignal;
   /** What keeps positions from being kept just now; empty when nothing does any more. */
@@ -78,6 +79,7 @@ export class SourceRunner {
     let runner: SourceRunner | undefined;
     const producer = await client.topicProducer(config.topic, {
       ...producerOptions(config, smartmodules),
+      onStored: ({ records, sizeBytes }) => wentOut(run.counters, records, sizeBytes),
       onError: (error) => {
         if (runner !== undefined) runner.#batchFailed(error);
       },
@@ -92,9 +94,9 @@ export class SourceRunner {
 
   /** {@link SourceContext.send}. Not an async function: most records find room, and then there is nothing to wait for. */
   send({ key, value }: SourceRecord): Promise<void> {
+    cameIn(this.#run.counters, key, value);
     try {
       if (this.#producer.trySend(key, value) === undefined) return this.#sendInTurn(key, value);
-      this.#run.counters.records++;
     } catch (error) {
       return this.#notTaken(error, key, value);
     }
@@ -104,7 +106,6 @@ export class SourceRunner {
   async #sendInTurn(key: SourceRecord["key"], value: SourceRecord["value"]): Promise<void> {
     try {
       await this.#producer.send(key, value, { signal: this.#giveUp.signal });
-      this.#run.counters.records++;
     } catch (error) {
       await this.#notTaken(error, key, value);
     }
