@@ -1,0 +1,127 @@
+import { readFile } from "node:fs/promises";
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from "@nats-io/transport-node";
+import { field } from "fluvio/connector";
+import type { Connection } from "../shared/link.ts";
+import { reasonOf } from "../shared/reason.ts";
+import { loadTls, type TlsOptions, tlsFields } from "../shared/tls.ts";
+
+/** What a source and a sink need to reach NATS. */
+export const connectionFields = {
+  url: field.parsed("one or more URLs of servers, `nats://host:4222` or `tls://host:4222`", parseServers, {
+    doc: "servers, with commas between them: `nats://host:4222`, `tls://host:4222` or a bare host; may hold user and password, or a token",
+    aliases: ["servers", "nats-url"],
+    secret: "NATS_URL",
+    kind: "list of URLs",
+  }),
+  user: field.optionalText({ doc: "user name, where the URL has none" }),
+  password: field.optionalText({ doc: "password, where the URL has none", isSecret: true }),
+  token: field.optionalText({ doc: "token, where the URL has none", isSecret: true }),
+  nkey: field.optionalText({ doc: "seed of an NKey, `SU…`, or the file that holds it", isSecret: true }),
+  credentials: field.optionalText({
+    doc: "credentials with JWT and seed: their text, or a `.creds` file",
+    isSecret: true,
+    aliases: ["creds"],
+  }),
+  timeout: field.duration({
+    doc: "longest wait for the connection and for each answer of the server",
+    default: "5s",
+    minMs: 1,
+  }),
+  ...tlsFields,
+};
+
+export interface ServerOptions extends TlsOptions {
+  readonly url: readonly URL[];
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly token: string | undefined;
+  readonly nkey: string | undefined;
+  readonly credentials: string | undefined;
+  readonly timeout: number;
+}
+
+const SCHEMES = ["nats:", "tls:"];
+
+function parseServers(text: string): readonly URL[] | undefined {
+  const urls = text.split(",").map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`));
+  return urls.every((one) => SCHEMES.includes(one.protocol) && one.host !== "") ? urls : undefined;
+}
+
+/** For messages. */
+export function shownServers(servers: readonly URL[]): string {
+  return servers.map((one) => `${one.protocol}//${one.host}`).join(",");
+}
+
+/** A server that does not answer is noticed after two of these. */
+const PING_INTERVAL_MS = 2000;
+
+/**
+ * Connects once; nothing connects again by itself.
+ * @throws why no server can be reached, or what it says against us
+ */
+export async function connectServers(options: ServerOptions, name: string): Promise<Connection<NatsConnection>> {
+  const { url: servers } = options;
+  const tls = await loadTls(options);
+  const isSecure = servers.some((one) => one.protocol === "tls:") || Object.keys(tls).length > 0;
+  const client = await connect({
+    servers: servers.map((one) => one.host),
+    name,
+    timeout: options.timeout,
+    reconnect: false,
+    maxReconnectAttempts: 0,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 1,
+    noAsyncTraces: true,
+    ...(isSecure ? { tls } : {}),
+    ...(await authentication(options)),
+  });
+  let problem: Error | undefined;
+  void (async () => {
+    for await (const status of client.status()) {
+      if (status.type === "error") problem = status.error;
+      if (status.type === "staleConnection") problem = new Error("the server does not answer");
+    }
+  })();
+  const lost = client.closed().then((error) => {
+    const why = error ?? problem;
+    return new Error(why instanceof Error ? reasonOf(why) : "the connection was closed", { cause: why });
+  });
+  return { client, lost, close: () => client.close() };
+}
+
+async function authentication(options: ServerOptions): Promise<ConnectionOptions> {
+  const encoder = new TextEncoder();
+  if (options.credentials !== undefined) {
+    const text = await contentOf("credentials", options.credentials, options.credentials.includes("-----BEGIN"));
+    return { authenticator: credsAuthenticator(encoder.encode(text)) };
+  }
+  if (options.nkey !== undefined) {
+    const seed = await contentOf("nkey", options.nkey, /^S[A-Z][A-Z2-7]{56}$/.test(options.nkey.trim()));
+    return { authenticator: nkeyAuthenticator(encoder.encode(seed.trim())) };
+  }
+  const inUrl = options.url.find((one) => one.username !== "");
+  const first = inUrl === undefined ? undefined : decodeURIComponent(inUrl.username);
+  const second = inUrl === undefined || inUrl.password === "" ? undefined : decodeURIComponent(inUrl.password);
+  const token = options.token ?? (second === undefined ? first : undefined);
+  if (token !== undefined && options.user === undefined) return { token };
+  const user = options.user ?? first;
+  const pass = options.password ?? second;
+  return user === undefined ? {} : { user, ...(pass === undefined ? {} : { pass }) };
+}
+
+async function contentOf(name: string, given: string, isContent: boolean): Promise<string> {
+  if (isContent) return given;
+  try {
+    return await readFile(given, "utf8");
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    // What was given may be a secret that is written wrongly: it is not shown.
+    throw new Error(`\`${name}\` is neither what it should be nor a file that can be read (${code})`);
+  }
+}

@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { afterEach, vi } from "vitest";
+import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/config.ts";
+import { connectorSupervisor } from "../../fluvio/src/connector/supervisor.ts";
+import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
+import type { TestConnectors } from "./connectors.ts";
+
+const WAIT = { timeout: 20_000, interval: 20 };
+
+/** Connectors as the cluster runs them: a process each, from the compiled code. */
+export interface ManagedConnectors {
+  /** Starts a process for the connector; it ends with the test. */
+  apply(config: ConnectorConfig): void;
+  status(name: string): ConnectorStatus | undefined;
+  /** Ends the process without a chance to tidy up; the supervisor starts another. Resolves when that runs. */
+  kill(name: string): Promise<void>;
+}
+
+export function useManaged(connectors: TestConnectors): ManagedConnectors {
+  const state: { supervisor?: ConnectorHost } = {};
+  afterEach(async () => {
+    await state.supervisor?.[Symbol.asyncDispose]();
+    delete state.supervisor;
+  });
+  const supervisor = (): ConnectorHost => {
+    state.supervisor ??= connectorSupervisor({
+      endpoint: () => connectors.endpoint,
+      logDirectory: join(connectors.folder, "log"),
+      stateDirectory: join(connectors.folder, "state"),
+      limits: { restartDelayMs: 5, restartDelayMaxMs: 50 },
+      random: () => 0,
+    });
+    return state.supervisor;
+  };
+  return {
+    apply: (config) => supervisor().apply(config.name, encodeConfig(config)),
+    status: (name) => supervisor().status(name),
+    kill: async (name) => {
+      const before = supervisor().status(name)?.processId;
+      if (before === undefined) throw new Error(`${name} has no process`);
+      process.kill(before, "SIGKILL");
+      await vi.waitFor(() => {
+        const now = supervisor().status(name);
+        if (now?.processId === before || now?.resolution !== "running") throw new Error(`${name} does not run again`);
+      }, WAIT);
+    },
+  };
+}
