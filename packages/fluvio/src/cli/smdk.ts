@@ -1,7 +1,8 @@
-import { type Command, command, type Noun, type Option, optionalArg, type Program } from "./command.ts";
+import { command, type Noun, type Option, optionalArg, type Program } from "./command.ts";
 import { globalOptions } from "./globals.ts";
 import type { IoParts } from "./io.ts";
 import { main } from "./main.ts";
+import { ownNoun, programVersion, verbNoun } from "./verb-program.ts";
 
 /** The verbs of `fluvio smartmodule` that are commands of `smdk`, in the order of its help. */
 const VERBS: readonly (readonly [verb: string, summary: string])[] = [
@@ -13,16 +14,6 @@ const VERBS: readonly (readonly [verb: string, summary: string])[] = [
   ["set-public", "Say in SmartModule.toml whether the module is published for everybody"],
   ["clean", "Remove what builds of this folder's project have left"],
 ];
-
-const version = command({
-  noun: "version",
-  summary: "Version of the program",
-  run: async (_input, io) => {
-    const { ownManifest } = await import("../npm/index.ts");
-    io.stdout.print((await ownManifest()).version);
-    return 0;
-  },
-});
 
 const hub = command({
   noun: "hub",
@@ -38,17 +29,12 @@ const hub = command({
   },
 });
 
-/** `smdk VERB` is `fluvio smartmodule VERB`. */
-async function verbAsNoun(verb: string): Promise<readonly Command[]> {
-  const { smartmoduleCommands } = await import("./commands/smartmodule/smartmodule.ts");
-  const found = smartmoduleCommands.filter((one) => one.verb === verb);
-  return found.map((one) => ({ ...one, noun: verb, verb: undefined }));
-}
+const smartmoduleVerbs = async () => (await import("./commands/smartmodule/smartmodule.ts")).smartmoduleCommands;
 
 const nouns: readonly Noun[] = [
-  ...VERBS.map(([name, summary]) => ({ name, summary, load: () => verbAsNoun(name) })),
-  { name: "version", summary: version.summary, load: async () => [version] },
-  { name: "hub", summary: hub.summary, load: async () => [hub] },
+  ...VERBS.map((verb) => verbNoun(verb, smartmoduleVerbs)),
+  ownNoun(programVersion),
+  ownNoun(hub),
 ];
 
 const SMDK: Program = {

@@ -1,4 +1,5 @@
 export { installationDir, isPresent, ownManifest, resolverUrl } from "./installation.ts";
+export { type ProjectFiles, writeNewProject } from "./new-project.ts";
 export { type NpmOptions, runNpm } from "./npm.ts";
 export {
   describePackage,

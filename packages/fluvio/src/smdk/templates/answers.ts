@@ -15,6 +15,3 @@ export interface Answers {
 }
 
 export type GeneratedKind = "filter" | "map" | "filter-map" | "array-map" | "aggregate";
-
-/** Text of a file by its path in the project. */
-export type ProjectFiles = ReadonlyMap<string, string>;

@@ -1,4 +1,5 @@
-import type { Answers, ProjectFiles } from "./answers.ts";
+import type { ProjectFiles } from "../../npm/index.ts";
+import type { Answers } from "./answers.ts";
 import { exampleOf } from "./example.ts";
 import { rustFiles } from "./rust.ts";
 import { typescriptFiles } from "./typescript.ts";

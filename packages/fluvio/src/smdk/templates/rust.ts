@@ -1,4 +1,5 @@
-import type { Answers, GeneratedKind, ProjectFiles } from "./answers.ts";
+import type { ProjectFiles } from "../../npm/index.ts";
+import type { Answers, GeneratedKind } from "./answers.ts";
 import { exampleOf } from "./example.ts";
 
 /** The files of a project in Rust, besides those that every project has. */

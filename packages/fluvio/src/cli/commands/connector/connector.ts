@@ -5,6 +5,7 @@ import { remove } from "./delete.ts";
 import { config, describe } from "./describe.ts";
 import { list } from "./list.ts";
 import { logs } from "./logs.ts";
+import { projectCommands } from "./project.ts";
 import { run } from "./run.ts";
 import { stats } from "./stats.ts";
 import { test } from "./test.ts";
@@ -27,4 +28,5 @@ export const connectorCommands: readonly Command[] = [
   test,
   types,
   schema,
+  ...projectCommands,
 ];

@@ -27,6 +27,13 @@ export const run = command({
       parse: nonEmpty,
       conflicts: ["config"],
     }),
+    package: value({
+      long: "package",
+      value: "FILE",
+      summary: "A package as `npm pack` makes it, in place of the type in the file",
+      parse: nonEmpty,
+      conflicts: ["type"],
+    }),
   },
   examples: [
     { command: "fluvio connector run --config=./connect.yml" },
@@ -40,7 +47,7 @@ export const run = command({
     if (config === undefined && type === undefined) return EITHER;
     return type === undefined && words.length > 0 ? `unexpected argument '${words[0]}' found` : undefined;
   },
-  run: async ({ config, type, secrets, arguments: words }, io) => {
+  run: async ({ config, type, package: tarball, secrets, arguments: words }, io) => {
     const around = {
       connection: await clusterChoice(io.globals, io.configPath),
       baseDir: io.baseDir,
@@ -48,7 +55,7 @@ export const run = command({
       write: (text: string) => void io.stdout.write(text),
     };
     try {
-      if (type === undefined) await runFile(config ?? "", secrets, io, around);
+      if (type === undefined) await runFile(config ?? "", { secrets, tarball }, io, around);
       else {
         const { absolutePackageType, runByHand } = await import("../../../connector/index.ts");
         const argv = secrets === undefined ? words : [...words, `--secrets=${secrets}`];
@@ -70,10 +77,17 @@ interface Around {
   write(text: string): void;
 }
 
-async function runFile(path: string, secretsPath: string | undefined, io: Io, around: Around): Promise<void> {
+interface FileRun {
+  readonly secrets: string | undefined;
+  /** Package in place of the type in the file. */
+  readonly tarball: string | undefined;
+}
+
+async function runFile(path: string, { secrets, tarball }: FileRun, io: Io, around: Around): Promise<void> {
   const { runForeground, withLine } = await import("../../../connector/index.ts");
-  const { loadUserConnector } = await import("./user-file.ts");
-  const { config, content, lookup } = await loadUserConnector(io, path, secretsPath);
+  const { loadUserConnector, withPackage } = await import("./user-file.ts");
+  const { config: written, content, lookup } = await loadUserConnector(io, path, secrets);
+  const config = withPackage(written, tarball, io);
   try {
     await runForeground({ ...around, config, file: path, lookup, rustLog: io.env.RUST_LOG });
   } catch (error) {

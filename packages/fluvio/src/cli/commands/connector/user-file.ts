@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
   absolutePackageType,
   type ConnectorConfig,
@@ -8,7 +9,7 @@ import { withAbsolutePaths } from "../../connector-file.ts";
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 
-interface UserConnector {
+export interface UserConnector {
   readonly config: ConnectorConfig;
   /** Text of the file. */
   readonly content: string;
@@ -29,4 +30,13 @@ export async function loadUserConnector(io: Io, path: string, secretsPath: strin
     content,
     lookup: (name) => secrets.get(name) ?? io.env[name],
   };
+}
+
+/** The configuration with a package in place of the type. @param tarball as `npm pack` makes it */
+export function withPackage(
+  config: ConnectorConfig,
+  tarball: string | undefined,
+  io: Pick<Io, "cwd">,
+): ConnectorConfig {
+  return tarball === undefined ? config : { ...config, type: `npm:${resolve(io.cwd, tarball)}` };
 }

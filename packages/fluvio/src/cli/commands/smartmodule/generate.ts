@@ -1,17 +1,14 @@
-import { isAbsolute, join, relative, resolve } from "node:path";
-import type { Readable, Writable } from "node:stream";
+import { resolve } from "node:path";
 import { flvError } from "../../../protocol/index.ts";
 import type { GeneratedKind } from "../../../smdk/index.ts";
-import { command, flag, type InputOf, type OptionTable, optionalArg, ValueError, value } from "../../command.ts";
+import { command, flag, type InputOf, type OptionTable, optionalArg, value } from "../../command.ts";
 import type { Io } from "../../io.ts";
-import { Exit } from "../../report.ts";
+import { checkProjectName, groupName, projectPrompts, shortPath } from "../../project-prompts.ts";
 import { nonEmpty, oneOf, oneOfAnyCase } from "../../values.ts";
 
 const KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const satisfies readonly GeneratedKind[];
 const LANGUAGES = ["typescript", "rust"] as const;
 const GROUP_DEFAULT = "local";
-
-const EXIT_CANCELLED = 130;
 
 const options = {
   smType: value<GeneratedKind>({
@@ -121,7 +118,7 @@ async function askRest(input: Input, io: Io): Promise<GivenAnswers> {
     group: input.projectGroup,
   };
   const visibility = input.smPublic === "true" ? "public" : "private";
-  if (input.name !== undefined) checkName(input.name);
+  if (input.name !== undefined) checkProjectName("SmartModule", input.name);
   if (io.stdinIsTty && io.stdout.isTty && !input.silent) {
     return { ...(await ask({ ...given, name: input.name }, io)), visibility };
   }
@@ -146,35 +143,8 @@ async function ask(
   given: Missing<Omit<GivenAnswers, "visibility">>,
   io: Io,
 ): Promise<Omit<GivenAnswers, "visibility">> {
-  const prompts = await import("@clack/prompts");
-  const terminal: { input: Readable; output: Writable; signal: AbortSignal } = {
-    input: io.stdin,
-    output: io.stdout.stream,
-    signal: io.signal,
-  };
-  const answered = <T extends string | boolean>(answer: T | symbol): T => {
-    if (typeof answer === "symbol") throw new Exit(EXIT_CANCELLED);
-    return answer;
-  };
-  const choose = async <const T extends string>(message: string, choices: readonly { value: T; hint: string }[]) =>
-    // The prompt cannot infer that T is a text, which it shows as it is.
-    answered<string>(
-      await prompts.select<string>({
-        message,
-        options: choices.map(({ value: choice, hint }) => ({ value: choice, label: choice, hint })),
-        ...terminal,
-      }),
-    ) as T;
-  const name =
-    given.name ??
-    answered<string>(
-      await prompts.text({
-        message: "Name of the SmartModule",
-        placeholder: "my-filter",
-        validate: (text) => nameProblem(text ?? ""),
-        ...terminal,
-      }),
-    );
+  const { text, choose, confirm } = await projectPrompts(io);
+  const name = given.name ?? (await text("Name of the SmartModule", { placeholder: "my-filter" }));
   const kind =
     given.kind ??
     (await choose("What does it do with a record?", [
@@ -190,43 +160,7 @@ async function ask(
       { value: "typescript", hint: "AssemblyScript, needs only Node" },
       { value: "rust", hint: "needs cargo and the target wasm32-wasip1" },
     ]));
-  const withParams =
-    given.withParams ??
-    answered<boolean>(await prompts.confirm({ message: "Does it take parameters?", initialValue: false, ...terminal }));
-  const group =
-    given.group ??
-    answered<string>(
-      await prompts.text({
-        message: "Group, such as your organisation",
-        initialValue: GROUP_DEFAULT,
-        validate: (text) => nameProblem(text ?? ""),
-        ...terminal,
-      }),
-    );
+  const withParams = given.withParams ?? (await confirm("Does it take parameters?"));
+  const group = given.group ?? (await text("Group, such as your organisation", { initial: GROUP_DEFAULT }));
   return { name, kind, language, withParams, group };
-}
-
-/** It is a folder, a crate, an npm package and a part of the stored name at once. */
-function nameProblem(name: string): string | undefined {
-  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) && name.length <= 40) return undefined;
-  return "use up to 40 lowercase letters, digits and single hyphens, beginning with a letter";
-}
-
-function checkName(name: string): void {
-  const problem = nameProblem(name);
-  if (problem === undefined) return;
-  throw flvError("FLV_ARGUMENT", `Invalid name for SmartModule ${name === "" ? '""' : name}: ${problem}`, {
-    details: { name },
-  });
-}
-
-function groupName(given: string): string {
-  const problem = nameProblem(given);
-  if (problem !== undefined) throw new ValueError(given, problem);
-  return given;
-}
-
-function shortPath(cwd: string, path: string): string {
-  const short = relative(cwd, path);
-  return short === "" || short.startsWith("..") || isAbsolute(short) ? join(path) : short;
 }
