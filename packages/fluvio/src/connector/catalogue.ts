@@ -33,6 +33,12 @@ const sink = (module: string, ...types: readonly string[]): CatalogueEntry => ({
 export const CATALOGUE: readonly CatalogueEntry[] = [
   source("http/source", "http-source", "http"),
   sink("http/sink", "http-sink", "http"),
+  source("webhook/source", "webhook-source", "webhook"),
+  source("websocket/source", "websocket-source", "websocket"),
+  sink("websocket/sink", "websocket-sink", "websocket"),
+  sink("chat/slack-sink", "slack-sink", "slack"),
+  sink("chat/discord-sink", "discord-sink", "discord"),
+  sink("chat/chat-sink", "chat-sink", "chat"),
   source("mqtt/source", "mqtt-source", "mqtt"),
   sink("mqtt/sink", "mqtt-sink", "mqtt"),
   source("nats/source", "nats-source", "nats"),
