@@ -16,13 +16,24 @@ export function hider(texts: Iterable<string>): Hide {
   for (const text of texts) {
     if (text === "" || text === REDACTED) continue;
     const lines = text.split(/\r?\n/).filter((line) => line.length >= LINE_CHARS_MIN);
-    for (const one of [text, ...lines]) {
+    for (const one of [text, ...lines, ...passwordIn(text)]) {
       for (const form of [one, JSON.stringify(one).slice(1, -1), inUrl(one)]) hidden.add(form);
     }
   }
   // A text that is a part of another one would leave the rest of that to be seen.
   const byLength = [...hidden].sort((a, b) => b.length - a.length);
   return (text) => byLength.reduce((shown, one) => shown.replaceAll(one, REDACTED), text);
+}
+
+/** A URL that is secret as a whole is taken apart by whoever connects to it. */
+function passwordIn(text: string): readonly string[] {
+  if (!URL.canParse(text)) return [];
+  const { password } = new URL(text);
+  try {
+    return password === "" ? [] : [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }
 
 /** Half a pair of surrogates has no form in a URL. */

@@ -20,15 +20,29 @@ type Parameters = Readonly<Record<string, ParameterValue>>;
 function shownFields(values: Parameters, fieldOf: (key: string) => z.ZodType | undefined): Parameters {
   const shown = Object.entries(values).map(([key, value]): [string, ParameterValue] => {
     const field = fieldOf(canonicalKey(key));
-    if (field === undefined) return [key, value];
+    if (field === undefined) return [key, withoutPasswords(value)];
     const { isSecret, fields, kind } = fieldMeta(field);
     if (isSecret) return [key, hidden(value, kind === "list of name:value")];
-    if (fields === undefined || typeof value !== "object" || Array.isArray(value)) return [key, value];
+    if (fields === undefined || typeof value !== "object" || Array.isArray(value))
+      return [key, withoutPasswords(value)];
     const inner = Object.entries(fields).map(([name, one]): [string, z.ZodType] => [canonicalKey(name), one]);
     const byKey = new Map(inner);
     return [key, shownFields(value as Parameters, (name) => byKey.get(name))];
   });
   return Object.fromEntries(shown);
+}
+
+/** Scheme, user and colon of a URL that has a password. */
+const URL_PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)([^\s/@]+)(?=@)/i;
+
+/** Passwords in URLs are secret, whatever the option. */
+function withoutPasswords(value: ParameterValue): ParameterValue {
+  if (refersToSecret(value)) return value;
+  if (typeof value === "string") return value.replace(URL_PASSWORD, `$1${REDACTED}`);
+  if (Array.isArray(value)) return value.map(withoutPasswords);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, withoutPasswords(inner as ParameterValue)]),
+  );
 }
 
 /** @param arePairs texts are `name:value`, of which the name is shown */
@@ -47,8 +61,10 @@ export function hiddenTexts(whole: ConnectorConfig, shown: ConnectorConfig): rea
   const found: string[] = [];
   const compare = (value: unknown, other: unknown): void => {
     if (typeof value === "string") {
-      if (typeof other !== "string" || value === other || !other.endsWith(REDACTED)) return;
-      found.push(value.slice(other.length - REDACTED.length).trim(), value.slice(value.indexOf(":") + 1).trim());
+      const [before, after] = typeof other === "string" && value !== other ? other.split(REDACTED) : [];
+      if (before === undefined || after === undefined) return;
+      // A pair is shown with one blank behind its colon, however it was written.
+      found.push(value.slice(before.trimEnd().length, value.length - after.length).trim());
     } else if (typeof value === "object" && value !== null && typeof other === "object" && other !== null) {
       for (const [key, inner] of Object.entries(value)) compare(inner, (other as Record<string, unknown>)[key]);
     }
