@@ -6,17 +6,27 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
 import { Fluvio } from "../client/index.ts";
 import { type Cluster, startCluster } from "../server/index.ts";
+import { IdleHost } from "../server/sc/testing/idle-host.ts";
 import { type Gateway, startGateway } from "./index.ts";
 
 let dataDir = "";
 let cluster: Cluster;
 let gateway: Gateway;
 let fluvio: Fluvio;
+const host = new IdleHost();
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "fluvio-gateway-"));
   // two SPUs: the second is a process of its own
-  cluster = await startCluster({ dataDir, scPort: 0, spuBasePort: 0, spuCount: 2, flush: "os", spuLogLevel: "error" });
+  cluster = await startCluster({
+    dataDir,
+    scPort: 0,
+    spuBasePort: 0,
+    spuCount: 2,
+    flush: "os",
+    spuLogLevel: "error",
+    connectorHost: host,
+  });
   gateway = await startGateway({ cluster, host: "127.0.0.1", port: 0 });
   fluvio = await Fluvio.connect({ address: `127.0.0.1:${cluster.scPort}` });
 });
@@ -103,6 +113,37 @@ describe("/metrics", () => {
     const text = await response.text();
     expect(text).toContain("# TYPE fluvio_smartmodule_records_in_total counter");
     expect(text).toContain("# TYPE fluvio_partition_size_bytes gauge");
+  });
+});
+
+describe("/metrics of connectors", () => {
+  it("have what each did, with type and direction, and whether it runs; one that is gone has none", async () => {
+    const config = (name: string) => Buffer.from(JSON.stringify({ name, type: "http-sink", topic: "into" }));
+    const admin = fluvio.admin();
+    await admin.createConnector("out", config("out"));
+    const labels = 'connector="out",type="http-sink",direction="sink"';
+    host.known = [
+      {
+        ...{ name: "out", type: "http-sink", direction: "sink", topic: "into", sinceMs: 1, restarts: 2 },
+        ...{ recordsIn: 9, bytesIn: 90, recordsOut: 7, bytesOut: 70, refused: 4, skipped: 1, deadLettered: 3 },
+        ...{ lastError: "no", lastErrorMs: 5000, lastRecordMs: 6000, nextStartMs: undefined, lag: undefined },
+        positions: [{ partition: 0, nextOffset: 0 }],
+      },
+    ];
+    host.say("out", { resolution: "running" });
+    const of = async (...names: string[]) => {
+      const found = await metrics();
+      return names.map((name) => found.get(`fluvio_connector_${name}{${labels}}`));
+    };
+    expect(await of("records_in_total", "records_out_total", "bytes_in_total", "bytes_out_total")).toEqual([
+      9, 7, 90, 70,
+    ]);
+    expect(await of("refused_total", "skipped_total", "dead_lettered_total", "restarts_total")).toEqual([4, 1, 3, 2]);
+    expect(await of("up", "lag_records", "last_record_time_seconds", "last_error_time_seconds")).toEqual([1, 0, 6, 5]);
+    host.say("out", { resolution: "running", reason: "cannot write" });
+    expect(await of("up")).toEqual([0]);
+    host.known = [];
+    expect([...(await metrics()).keys()].filter((name) => name.includes('connector="out"'))).toEqual([]);
   });
 });
 

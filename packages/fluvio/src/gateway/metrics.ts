@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { parsePartitionName } from "../protocol/index.ts";
 import type { Cluster, SpuModuleTotals } from "../server/index.ts";
+import { ConnectorMetrics } from "./connector-metrics.ts";
 
 type Module = SpuModuleTotals["modules"][number];
 type ModuleNumber = (module: Module) => number;
@@ -36,6 +37,7 @@ export class ClusterMetrics {
   readonly #spuStart: Gauge<"spu">;
   readonly #topics: Gauge;
   readonly #partitions: readonly PartitionMetric[];
+  readonly #connectors: ConnectorMetrics;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -60,6 +62,7 @@ export class ClusterMetrics {
     });
     this.#topics = new Gauge({ name: "fluvio_topics", help: "Topics, those of the system left out", registers });
     this.#partitions = partitionMetrics(this.#registry);
+    this.#connectors = new ConnectorMetrics(cluster, this.#registry);
   }
 
   async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {
@@ -74,6 +77,7 @@ export class ClusterMetrics {
       for (const module of totals.modules) for (const metric of this.#modules) metric.add(module, spu);
     }
     this.#readStores();
+    this.#connectors.read();
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
