@@ -51,9 +51,10 @@ export const connector = defineSource({
       while (!signal.aborted) {
         const found = await findFiles({ path: own.path, order: own.order, exclude }).catch((error: Error) => error);
         const { problem, isDone } = await tail.round(found);
-        context.trouble(problem);
-        if (problem !== told && problem !== "")
+        if (problem !== told) context.trouble(problem);
+        if (problem !== told && problem !== "") {
           logger.warn({ problem, path: own.path }, "files cannot be read, trying again");
+        }
         told = problem;
         if (isDone && !own.follow) return;
         await waker.wait();

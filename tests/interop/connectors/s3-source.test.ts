@@ -60,11 +60,12 @@ describe("objects", () => {
   });
 
   test("are more than one page of a listing", async () => {
-    const keys = Array.from({ length: 1005 }, (_, index) => `k${String(index).padStart(5, "0")}`);
-    for (let at = 0; at < keys.length; at += 50) {
-      await Promise.all(keys.slice(at, at + 50).map((key) => put(key, `${key}\n`)));
-    }
-    expect(await readOnce()).toEqual(keys);
+    await s3.fill(
+      bucket,
+      Array.from({ length: 2100 }, (_, index) => `k${index}`),
+    );
+    for (const key of ["a.txt", "k1500.txt", "k9.txt", "z.txt"]) await put(key, `${key}\n`);
+    expect(await readOnce({ suffix: ".txt" })).toEqual(["a.txt", "k1500.txt", "k9.txt", "z.txt"]);
   });
 
   test("that come later are noticed", async () => {
@@ -110,6 +111,24 @@ describe("objects", () => {
     expect(await readOnce({ prefix: "in/", after: "move", "move-to": "done/" })).toEqual(["1"]);
     expect(await s3.keys(bucket)).toEqual(["done/in/a ü.txt"]);
   });
+});
+
+test("credentials come from the environment when none are given", async () => {
+  await put("a", "1\n");
+  const { "access-key-id": accessKeyId, "secret-access-key": secretAccessKey, ...rest } = s3.parameters;
+  const environment = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    const own = connectors.config("s3-source", topic, { ...rest, bucket, follow: "false" });
+    await start(own).done;
+  } finally {
+    for (const name of Object.keys(environment)) {
+      delete process.env[name];
+      if (before[name] !== undefined) process.env[name] = before[name];
+    }
+  }
+  expect(await stored()).toEqual(["1"]);
 });
 
 describe("the position", () => {

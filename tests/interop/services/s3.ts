@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -75,8 +75,13 @@ export class S3Server implements AsyncDisposable {
 
   async put(bucket: string, key: string, body: string | Uint8Array, contentEncoding?: string): Promise<void> {
     await this.client.send(
-      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ContentEncoding: contentEncoding }),
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: Buffer.from(body), ContentEncoding: contentEncoding }),
     );
+  }
+
+  /** Puts files into the server's folder: objects for listings, without what else an object has. */
+  async fill(bucket: string, keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => writeFile(join(this.#folder, "data", bucket, key), "")));
   }
 
   /** Keys in their order. */
