@@ -1,8 +1,13 @@
-import type { MqttClient } from "mqtt";
 import { HeldBack } from "./connection.ts";
 
 const PUBACK = 0x40;
 const PUBREC = 0x50;
+
+/** What acknowledgements are written to: the driver's connection. */
+export interface AcknowledgementStream {
+  readonly writable: boolean;
+  write(bytes: Uint8Array): unknown;
+}
 
 /** A message of QoS 1 or 2 as it came. */
 export interface IncomingMessage {
@@ -20,22 +25,22 @@ export interface IncomingMessage {
 export class Acknowledgements {
   /** In hand, and of QoS 2 also those the broker has not released; the value: whether the record is stored. */
   readonly #known = new Map<number, { readonly qos: 1 | 2; stored: boolean }>();
-  #client: MqttClient | undefined;
+  #stream: AcknowledgementStream | undefined;
   /** Those of a session that the broker has forgotten must not be acknowledged: their numbers mean other messages now. */
   #session = 0;
   #inHand = 0;
   #emptied: (() => void)[] = [];
 
   /** @param hasSession whether the broker has kept the session of before */
-  connected(client: MqttClient, hasSession: boolean): void {
-    this.#client = client;
+  connected(stream: AcknowledgementStream, hasSession: boolean): void {
+    this.#stream = stream;
     if (hasSession) return;
     this.#session++;
     this.#known.clear();
   }
 
   disconnected(): void {
-    this.#client = undefined;
+    this.#stream = undefined;
   }
 
   /** @returns what to call when the record is stored; `undefined` for a message that is in hand or stored already */
@@ -71,9 +76,8 @@ export class Acknowledgements {
 
   /** Without a connection nothing is lost: the broker sends the message again in the next one. */
   #send(messageId: number, qos: 1 | 2): void {
-    const stream = this.#client?.stream;
-    if (stream === undefined || stream.destroyed || this.#client?.connected !== true) return;
-    stream.write(Buffer.from([qos === 1 ? PUBACK : PUBREC, 2, messageId >> 8, messageId & 0xff]));
+    if (this.#stream?.writable !== true) return;
+    this.#stream.write(Buffer.from([qos === 1 ? PUBACK : PUBREC, 2, messageId >> 8, messageId & 0xff]));
   }
 }
 

@@ -91,7 +91,7 @@ async function receive(
     client.on("packetreceive", (packet) => {
       if (packet.cmd === "pubrel" && packet.messageId !== undefined) acknowledgements.released(packet.messageId);
     });
-    client.once("connect", ({ sessionPresent }) => acknowledgements.connected(client, sessionPresent));
+    client.once("connect", ({ sessionPresent }) => acknowledgements.connected(client.stream, sessionPresent));
   });
   const stopped = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined);
