@@ -4,7 +4,7 @@ import type { ConnectorConfig } from "./config.ts";
 import { nearest, type ProblemPlace, problem } from "./problem.ts";
 
 /** What becomes of a record that cannot be delivered. */
-const ON_ERROR = ["retry", "dead-letter", "skip", "stop"] as const;
+export const ON_ERROR = ["retry", "dead-letter", "skip", "stop"] as const;
 type OnError = (typeof ON_ERROR)[number];
 /** Of a source: what it has read once it cannot ask for again. */
 const ON_ERROR_OF_SOURCES: readonly OnError[] = ON_ERROR.filter((one) => one !== "retry");
