@@ -42,7 +42,7 @@ export class Postgres implements AsyncDisposable {
       unix_socket_directories: "",
       wal_level: "logical",
       max_wal_senders: "16",
-      max_replication_slots: "16",
+      max_replication_slots: "64",
       shared_buffers: "32MB",
       // What is killed here is the process, never the machine.
       fsync: "off",

@@ -1,0 +1,176 @@
+import { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { LogicalReplicationService } from "pg-logical-replication";
+import { type Lsn, lsnText, parseLsn } from "./lsn.ts";
+import { type Message, MessageReader } from "./pgoutput.ts";
+import type { Place } from "./record.ts";
+import { clientConfig, type ServerOptions } from "./server.ts";
+
+/** A message, or why it could not be read. */
+interface Received {
+  readonly place: Place;
+  readonly message?: Message;
+  readonly error?: unknown;
+}
+
+export interface StreamTarget {
+  /** Called once the server streams. */
+  started(): void;
+  /** Called for one message at a time; the server is not read on until it resolves. */
+  message(message: Message, place: Place): Promise<void>;
+  /** Called when everything that the server had up to here was handed over, and there was nothing behind. */
+  idle(lsn: Lsn): void;
+  /** Told how long the server has said nothing although it was asked, 0 when it speaks again. */
+  silent(forMs: number): void;
+  /** Up to where the server may forget. */
+  confirmed(): Lsn;
+  /** Awaited when the stream was told to stop, before the server is told for the last time what it may forget. */
+  stopping(): Promise<void>;
+}
+
+const STATUS_INTERVAL_MS = 1000;
+const SILENT_MS = 3000;
+const DEAD_MS = 20_000;
+const STOP_TIMEOUT_MS = 2000;
+/** What precedes a message: its tag, its place, the end of the log, the server's time. */
+const HEADER_SIZE_BYTES = 25;
+const START_AT = 1;
+const END_AT = 9;
+const TIME_AT = 17;
+
+/** Reads messages as they arrive: the driver's buffer is written again after that. */
+class Messages {
+  readonly name = "pgoutput";
+  readonly options: { readonly publication: string; received(): void };
+  readonly #reader = new MessageReader();
+
+  constructor(options: Messages["options"]) {
+    this.options = options;
+  }
+
+  start(client: pg.Client, slot: string, lsn: string): Promise<unknown> {
+    const names = pg.escapeLiteral(pg.escapeIdentifier(this.options.publication));
+    const options = `proto_version '1', publication_names ${names}`;
+    return client.query(`START_REPLICATION SLOT ${pg.escapeIdentifier(slot)} LOGICAL ${lsn} (${options})`);
+  }
+
+  parse(bytes: Buffer): Received {
+    this.options.received();
+    const header = new DataView(bytes.buffer, bytes.byteOffset - HEADER_SIZE_BYTES, HEADER_SIZE_BYTES);
+    const place = {
+      walStart: header.getBigInt64(START_AT),
+      walEnd: header.getBigInt64(END_AT),
+      timestamp: header.getBigInt64(TIME_AT),
+    };
+    try {
+      return { place, message: this.#reader.read(bytes) };
+    } catch (error) {
+      return { place, error };
+    }
+  }
+}
+
+/**
+ * Reads a slot from a place on, until `signal` aborts.
+ * @throws what ended the stream
+ */
+export async function streamChanges(
+  options: ServerOptions,
+  from: Lsn,
+  target: StreamTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const socket = new Socket();
+  const service = new LogicalReplicationService(clientConfig(options, socket), {
+    acknowledge: { auto: false, timeoutSeconds: 0 },
+    flowControl: { enabled: true },
+  });
+  const counts = { received: 0, done: 0 };
+  let heardAtMs = performance.now();
+  let working: Promise<void> = Promise.resolve();
+  let hasEnded = false;
+  const { ended, end } = ending(() => {
+    hasEnded = true;
+  });
+  const heard = () => {
+    heardAtMs = performance.now();
+    target.silent(0);
+  };
+  const confirm = (asks: boolean) => {
+    const lsn = target.confirmed();
+    // The driver adds the one byte that makes a place the next one.
+    if (lsn > 0n) service.acknowledge(lsnText(lsn - 1n), asks).catch(end);
+  };
+  const plugin = new Messages({
+    publication: options.publication,
+    received: () => {
+      counts.received++;
+      heard();
+    },
+  });
+  service.on("start", () => target.started());
+  service.on("error", end);
+  service.on("data", (_: string, { message, place, error }: Received) => {
+    if (hasEnded) return;
+    working = (async () => {
+      if (message === undefined) throw error;
+      await target.message(message, place);
+      counts.done++;
+      heardAtMs = performance.now();
+    })().catch(end);
+    return working;
+  });
+  service.on("heartbeat", (lsn: string, _: number, wantsAnswer: boolean) => {
+    heard();
+    // It overtakes messages that wait for their turn.
+    if (counts.received === counts.done) target.idle(parseLsn(lsn) ?? 0n);
+    if (wantsAnswer) confirm(false);
+  });
+  const timer = setInterval(() => {
+    confirm(true);
+    // While messages wait here, the server is not read.
+    if (counts.received !== counts.done) return;
+    const silentMs = performance.now() - heardAtMs;
+    if (silentMs > SILENT_MS) target.silent(silentMs);
+    if (silentMs > DEAD_MS) end(new Error("the server does not answer"));
+  }, STATUS_INTERVAL_MS);
+  const stop = () => end(undefined);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    service
+      .subscribe(plugin, options.slot, lsnText(from))
+      .then(() => end(new Error("the server ended the stream")), end);
+    if (signal.aborted) stop();
+    await ended;
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener("abort", stop);
+    // What is in hand goes on to the topic: the next session must not begin before it is there.
+    await working;
+    if (signal.aborted) {
+      await target.stopping();
+      await lastConfirmation(service, target);
+    }
+    await Promise.race([service.destroy().catch(() => {}), sleep(STOP_TIMEOUT_MS, undefined, { ref: false })]);
+    socket.destroy();
+  }
+}
+
+/** A promise that the first `end` settles: with an error, or without one when the stream is to stop. */
+function ending(onEnd: () => void) {
+  let settle = (_: Error | undefined): void => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    settle = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  const end = (error: unknown) => {
+    onEnd();
+    settle(error === undefined || error instanceof Error ? error : new Error(String(error)));
+  };
+  return { ended, end };
+}
+
+async function lastConfirmation(service: LogicalReplicationService, target: StreamTarget): Promise<void> {
+  const lsn = target.confirmed();
+  if (lsn > 0n) await service.acknowledge(lsnText(lsn - 1n)).catch(() => false);
+}
