@@ -91,6 +91,7 @@ async function collect(
       if (records.length >= count) stop.abort();
     },
     flush: async () => {},
+    lag: () => {},
     position: undefined,
     checkpoint: () => {},
     trouble: () => {},

@@ -48,6 +48,7 @@ export class SourceRun {
         this.#wake();
       },
       flush: async () => {},
+      lag: () => {},
       checkpoint: (place) => {
         this.position = place.position ?? this.position;
         void place.stored?.();

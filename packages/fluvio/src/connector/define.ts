@@ -57,6 +57,8 @@ export interface SourceContext<C> extends ConnectorContext<C> {
   checkpoint(place: Checkpoint): void;
   /** Resolves when every record handed over so far is acknowledged by the cluster. */
   flush(): Promise<void>;
+  /** Says how many records still wait in the system, where it tells: shown as the lag of the connector. */
+  lag(records: number): void;
 }
 
 /** A record for a sink. `key` and `value` are views that are valid while the write runs: copy them to keep them. */

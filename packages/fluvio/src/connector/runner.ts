@@ -130,6 +130,9 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
         send: (record) => source.send(record),
         checkpoint: (place) => source.checkpoint(place),
         flush: () => source.flush(),
+        lag: (records) => {
+          prepared.counters.lag = records;
+        },
       }),
       options,
       failure.signal,

@@ -66,6 +66,7 @@ const TRIAL = "trial";
 export async function trySource(definition: SourceDefinition, options: SourceTrialOptions = {}): Promise<SourceTrial> {
   const { records: recordsMax = 1, timeoutMs = TIMEOUT_MS_DEFAULT, stores = false } = options;
   const stop = new AbortController();
+  const context = contextOf(definition, options, stop.signal);
   const end = () => stop.abort();
   const timer = setTimeout(end, timeoutMs);
   options.signal?.addEventListener("abort", end, { once: true });
@@ -74,7 +75,7 @@ export async function trySource(definition: SourceDefinition, options: SourceTri
   let storing = Promise.resolve();
   let failure: unknown;
   const running = definition.run({
-    ...contextOf(definition, options, stop.signal),
+    ...context,
     position: options.position,
     send: async (record) => {
       if (stop.signal.aborted) return;
@@ -90,6 +91,7 @@ export async function trySource(definition: SourceDefinition, options: SourceTri
       }
     },
     flush: async () => {},
+    lag: () => {},
   });
   try {
     const ended = await untilEnded(running, stop.signal);
