@@ -291,6 +291,10 @@ describe("files that are done with", () => {
     expect(await readOnce({ after: "rename" })).toEqual(["1"]);
   });
 
+  test("are refused to be put away unread", async () => {
+    await expect(start(config({ after: "delete", start: "end" })).done).rejects.toThrow("without having been read");
+  });
+
   test("not before they have settled", async () => {
     await put("a.log", "1\n");
     const own = start(config({ after: "delete", "settle-time": "1h" }));

@@ -5,7 +5,7 @@ import { FileTail } from "./file-tail.ts";
 import { findFiles, watchedFolder } from "./find-files.ts";
 import { Waker } from "./waker.ts";
 
-const config = z.object({
+const options = z.object({
   path: field.text({ doc: "a file, a folder, or a pattern such as `/var/log/app/*.log` or `/data/**/*.csv`" }),
   exclude: field.optionalTexts({ doc: "patterns of files that are left out, such as `*.tmp`" }),
   ...formatFields,
@@ -33,7 +33,13 @@ const config = z.object({
     minMs: 10,
   }),
 });
-export type FileConfig = z.output<typeof config>;
+export type FileConfig = z.output<typeof options>;
+
+const config = options.superRefine(({ after, start }, context) => {
+  if (after === "keep" || start === "beginning") return;
+  const message = `does not go with \`after: ${after}\`: files would be taken away without having been read`;
+  context.addIssue({ code: "custom", path: ["start"], message });
+});
 
 /** Makes the lines, rows or JSON values of files records, as they are written. */
 export const connector = defineSource({

@@ -56,10 +56,14 @@ export async function readObject(from: ObjectPlace, sizeBytes: number, options: 
 
 async function open({ key, etag, offset }: ObjectPlace, isRest: boolean, options: ReadObjectOptions) {
   const { client, bucket, timeoutMs, signal } = options;
-  const { Body, ContentEncoding } = await client.send(
-    new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag, ...(isRest ? { Range: `bytes=${offset}-` } : {}) }),
-    { abortSignal: inTime(signal, timeoutMs) },
-  );
+  const command = new GetObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    // The listing of some servers has no tags.
+    ...(etag === "" ? {} : { IfMatch: etag }),
+    ...(isRest ? { Range: `bytes=${offset}-` } : {}),
+  });
+  const { Body, ContentEncoding } = await client.send(command, { abortSignal: inTime(signal, timeoutMs) });
   if (Body === undefined) throw new Error(`${key} has no body`);
   return { body: Body as Readable, encoding: ContentEncoding };
 }

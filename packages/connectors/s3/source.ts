@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectorStopped, defineSource, field, keepTrying } from "fluvio/connector";
+import { defineSource, field, keepTrying } from "fluvio/connector";
 import { z } from "zod";
 import { formatFields } from "../shared/formats/index.ts";
 import { BucketReader } from "./bucket-reader.ts";
 import { clientFields, s3Client } from "./client.ts";
 
-const config = z.object({
+const options = z.object({
   ...clientFields,
   prefix: field.text({ doc: "what the keys of the objects begin with", default: "" }),
   suffix: field.optionalTexts({ doc: "what they end with, such as `.json` or `.csv.gz`" }),
@@ -30,7 +30,19 @@ const config = z.object({
   }),
   "move-to": field.text({ doc: "what `after: move` puts before the key, such as `done/`", default: "done/" }),
 });
-export type S3SourceConfig = z.output<typeof config>;
+export type S3SourceConfig = z.output<typeof options>;
+
+/** What would take objects away unread, or read them again and again, is refused. */
+const config = options.superRefine(({ after, start, prefix, "move-to": target }, context) => {
+  const complain = (option: string, message: string) => context.addIssue({ code: "custom", path: [option], message });
+  if (after !== "keep" && start === "end") {
+    complain("start", `does not go with \`after: ${after}\`: objects would be taken away without having been read`);
+  }
+  if (after === "move" && target.startsWith(prefix)) {
+    const place = JSON.stringify(target);
+    complain("after", `would move objects to ${place}, which begins with the prefix: they would be read again`);
+  }
+});
 
 /** Makes the lines, rows or JSON values of a bucket's objects records. */
 export const connector = defineSource({
@@ -40,10 +52,6 @@ export const connector = defineSource({
   config,
   run: async (context) => {
     const { config: own, signal } = context;
-    if (own.after === "move" && own["move-to"].startsWith(own.prefix)) {
-      const sentence = `objects moved to ${JSON.stringify(own["move-to"])} would be read again: they begin with the prefix ${JSON.stringify(own.prefix)}`;
-      throw connectorStopped(sentence, "choose a `prefix` and a `move-to` that do not begin with it");
-    }
     const client = await s3Client(own);
     let wake = new AbortController();
     const reader = new BucketReader(context, client, () => wake.abort());

@@ -68,6 +68,7 @@ describe("fields of a connector's own", () => {
       }),
       json: field.optionalParsed("JSON", (text) => JSON.parse(text) as unknown, { doc: "more", kind: "JSON" }),
       lines: field.texts({ doc: "lines", default: "a,b", commas: false }),
+      more: field.optionalTexts({ doc: "more lines" }),
     }),
   });
   const read = (parameters: Readonly<Record<string, ParameterValue>>) =>
@@ -75,7 +76,12 @@ describe("fields of a connector's own", () => {
 
   test("are read by its function", () => {
     expect(read({})).toEqual({ even: 2, json: undefined, lines: ["a,b"] });
-    expect(read({ even: "4", json: "[1]", lines: ["c", "d,e"] })).toEqual({ even: 4, json: [1], lines: ["c", "d,e"] });
+    expect(read({ even: "4", json: "[1]", lines: ["c", "d,e"], more: "f, g" })).toEqual({
+      even: 4,
+      json: [1],
+      lines: ["c", "d,e"],
+      more: ["f", "g"],
+    });
   });
 
   test("are refused when it cannot read them", () => {
