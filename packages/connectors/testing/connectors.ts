@@ -7,6 +7,7 @@ import { drain, text, useTestCluster } from "../../fluvio/src/client/testing/clu
 import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
 import { newCounters, type RunCounters } from "../../fluvio/src/connector/counters.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
+import type { EndTimeouts } from "../../fluvio/src/connector/end-timeouts.ts";
 import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
 import type { RunnerMessage } from "../../fluvio/src/connector/ipc.ts";
 import { runConnector } from "../../fluvio/src/connector/runner.ts";
@@ -39,7 +40,13 @@ export class RunningConnector {
   readonly #stop = new AbortController();
   #heard: (() => void)[] = [];
 
-  constructor(definition: ConnectorDefinition, config: ConnectorConfig, endpoint: string, marker?: string) {
+  constructor(
+    definition: ConnectorDefinition,
+    config: ConnectorConfig,
+    endpoint: string,
+    marker?: string,
+    endTimeouts: Partial<EndTimeouts> = {},
+  ) {
     const at = (level: string) => (details: object, message: string) => {
       this.lines.push({ level, details: details as Line["details"], message });
       this.#wake();
@@ -60,6 +67,7 @@ export class RunningConnector {
         marker: fileMarker(marker),
         packages: userPackages(),
         definition,
+        endTimeouts,
         random: () => 0,
       },
       this.counters,

@@ -19,6 +19,9 @@ const config = (direction: "source" | "sink", more: Partial<ConnectorConfig> = {
   ...more,
 });
 
+/** Short, for what does not end by itself. */
+const END_TIMEOUTS = { sourceMs: 500, drainMs: 1000 };
+
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -34,7 +37,7 @@ async function startedCluster(): Promise<{ cluster: TestCluster; fluvio: Fluvio 
 }
 
 function start(cluster: TestCluster, definition: ConnectorDefinition, own: ConnectorConfig): RunningConnector {
-  const connector = new RunningConnector(definition, own, cluster.address);
+  const connector = new RunningConnector(definition, own, cluster.address, undefined, END_TIMEOUTS);
   cleanups.push(() => connector.stop().catch(() => {}));
   return connector;
 }
@@ -179,5 +182,5 @@ test("a source whose own code does not end when it has to is left alone", async 
   await expect.poll(() => source.counters.records).toBe(1);
   await source.stop();
   const warning = source.lines.find(({ message }) => message === "stopping interrupted the connector");
-  expect(warning?.details.error).toMatchObject({ message: "the connector did not end within 4000 ms" });
+  expect(warning?.details.error).toMatchObject({ message: "the connector did not end within 500 ms" });
 });

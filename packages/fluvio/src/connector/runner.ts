@@ -8,9 +8,11 @@ import type { ConnectorConfig } from "./config.ts";
 import type { RunCounters } from "./counters.ts";
 import type { ConnectorContext, ConnectorDefinition, SinkDefinition, SourceDefinition } from "./define.ts";
 import { withDrivers } from "./drivers.ts";
+import { END_TIMEOUTS_DEFAULT, type EndTimeouts } from "./end-timeouts.ts";
 import { type ErrorOptions, errorOptions } from "./error-options.ts";
 import type { StartMarker } from "./first-positions.ts";
 import type { RunnerMessage } from "./ipc.ts";
+import { errorText } from "./line-logger.ts";
 import { loadModules } from "./load-modules.ts";
 import { withSecrets } from "./secrets.ts";
 import { sinkOptions } from "./sink-options.ts";
@@ -38,6 +40,8 @@ export interface RunOptions {
   readonly marker: StartMarker;
   /** Where drivers and packages are installed that are not part of the product. */
   readonly packages: PackageStore;
+  /** Default: {@link END_TIMEOUTS_DEFAULT}. */
+  readonly endTimeouts?: Partial<EndTimeouts>;
   /** Default: the catalogue's. */
   readonly definition?: ConnectorDefinition;
   /** Between 0 and 1, spreads attempts. Default `Math.random`. */
@@ -108,9 +112,15 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
   const { logger } = options;
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
-  const fail = (error: unknown) => failure.abort(error);
+  const failed = troubles.side();
+  const fail = (error: unknown) => {
+    // its code may take a while to end
+    failed(errorText(error));
+    failure.abort(error);
+  };
   const trouble = troubles.side();
-  const source = await SourceRunner.open({ ...prepared, logger, stop: options.signal, trouble, fail });
+  const timeouts = { ...END_TIMEOUTS_DEFAULT, ...options.endTimeouts };
+  const source = await SourceRunner.open({ ...prepared, logger, stop: options.signal, trouble, fail, timeouts });
   options.onSwitchable?.(async (name) => {
     const isUsed = smartmodules.some((step) => step.wasm === undefined && meansModule(step.name ?? "", name));
     if (!isUsed) return false;
@@ -136,7 +146,7 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
       }),
       options,
       failure.signal,
-      SOURCE_END_TIMEOUT_MS,
+      timeouts.sourceMs,
     );
   } finally {
     await source.drain();
@@ -166,6 +176,7 @@ async function runSink(
   // The cluster runs the modules of a sink, and switches them.
   options.onSwitchable?.(async () => false);
   options.report({ type: "running" });
+  const timeouts = { ...END_TIMEOUTS_DEFAULT, ...options.endTimeouts };
   let delivering: Promise<void> | undefined;
   const running = definition.run({
     ...context,
@@ -175,12 +186,8 @@ async function runSink(
       return delivering;
     },
   });
-  await untilStopped(running, options, new AbortController().signal, SINK_END_TIMEOUT_MS);
+  await untilStopped(running, options, new AbortController().signal, timeouts.sinkMs);
 }
-
-/** How long a connector's own code may take to end once it was told to: a sink has a write in hand. */
-const SOURCE_END_TIMEOUT_MS = 4000;
-const SINK_END_TIMEOUT_MS = 12_000;
 
 /**
  * Waits for a connector's own code; once it was told to stop, how it ends is only worth a line in the log. Code that does

@@ -6,6 +6,7 @@ import { cameIn, type RunCounters, wentOut } from "./counters.ts";
 import type { DeadLetter } from "./dead-letters.ts";
 import type { Checkpoint, Position, SourceRecord } from "./define.ts";
 import { parseDuration } from "./durations.ts";
+import type { EndTimeouts } from "./end-timeouts.ts";
 import type { ErrorOptions } from "./error-options.ts";
 import { KeptPosition } from "./kept-position.ts";
 import { RefusedRecords } from "./refused-records.ts";
@@ -24,12 +25,11 @@ export interface SourceRunOptions {
   trouble(reason: string): void;
   /** Called when records cannot be delivered: the connector has to end. */
   fail(error: unknown): void;
+  readonly timeouts: Pick<EndTimeouts, "drainMs" | "drainAfterStopMs">;
 }
 
 /** Largest record a connector sends, bytes: connectors bring whole documents. */
 const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024;
-/** How long the queue may take to empty once the connector is told to stop. */
-const DRAIN_TIMEOUT_MS = 10_000;
 /** A cluster that is away comes back: a source waits for it as long as it takes. */
 const PRODUCER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY, maxDelayMs: 2000 };
 /** Positions are kept four times a second at most. */
@@ -51,10 +51,8 @@ export class SourceRunner {
   /** Refused records that are not dealt with yet, and when all of them are. */
   #refusals = 0;
   #refusalsDone: Promise<void> = DONE;
-  #drainTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #onStop = () => {
-    this.#drainTimer = setTimeout(() => this.#giveUp.abort(this.#run.stop.reason), DRAIN_TIMEOUT_MS);
-  };
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #onStop = () => this.#giveUpAfter(this.#run.timeouts.drainAfterStopMs);
 
   private constructor(run: SourceRunOptions, producer: TopicProducer, kept: KeptPosition) {
     this.#run = run;
@@ -141,24 +139,27 @@ export class SourceRunner {
 
   /** Sends what is queued, keeps the last position and ends. @throws what kept it from being delivered */
   async drain(): Promise<void> {
-    const { logger, stop } = this.#run;
-    stop.removeEventListener("abort", this.#onStop);
-    clearTimeout(this.#drainTimer);
-    const late = flvError("FLV_TIMEOUT", `the cluster did not take what was in hand within ${DRAIN_TIMEOUT_MS} ms`);
-    this.#drainTimer = setTimeout(() => this.#giveUp.abort(late), DRAIN_TIMEOUT_MS);
+    const { logger, stop, timeouts } = this.#run;
+    this.#giveUpAfter(timeouts.drainMs);
     try {
       await this.#untilGivenUp(this.#finish());
     } catch (error) {
       logger.error({ error }, "what was in hand could not be delivered");
       throw error;
     } finally {
-      clearTimeout(this.#drainTimer);
+      stop.removeEventListener("abort", this.#onStop);
+      for (const timer of this.#timers) clearTimeout(timer);
       if (this.#giveUp.signal.aborted) this.#producer.abandon(this.#giveUp.signal.reason);
       await this.#producer.close().catch(() => {
         // The failures were told one by one.
       });
       await this.#refused[Symbol.asyncDispose]();
     }
+  }
+
+  #giveUpAfter(timeoutMs: number): void {
+    const late = flvError("FLV_TIMEOUT", `the cluster did not take what was in hand within ${timeoutMs} ms`);
+    this.#timers.push(setTimeout(() => this.#giveUp.abort(late), timeoutMs));
   }
 
   async #finish(): Promise<void> {
