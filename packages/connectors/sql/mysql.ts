@@ -34,6 +34,8 @@ export function mysqlDialect(url: URL, options: ServerOptions): Dialect {
     quote: (name) => quoteParts(name, "`"),
     placeholder: () => "?",
     columnType: (type, isKey) => (isKey ? KEY_TYPES[type] : undefined) ?? TYPES[type],
+    // Servers whose own is a narrower one are still about.
+    tableOptions: " CHARACTER SET utf8mb4",
     begin: "START TRANSACTION",
     hasSavepoints: true,
     connect: (onBroken) =>

@@ -14,6 +14,8 @@ export interface ManagedConnectors {
   status(name: string): ConnectorStatus | undefined;
   /** Ends the process without a chance to tidy up; the supervisor starts another. Resolves when that runs. */
   kill(name: string): Promise<void>;
+  /** Ends the connector, as when it is deleted. */
+  remove(name: string): Promise<void>;
 }
 
 export function useManaged(connectors: TestConnectors): ManagedConnectors {
@@ -35,6 +37,7 @@ export function useManaged(connectors: TestConnectors): ManagedConnectors {
   return {
     apply: (config) => supervisor().apply(config.name, encodeConfig(config)),
     status: (name) => supervisor().status(name),
+    remove: (name) => supervisor().remove(name),
     kill: async (name) => {
       const before = supervisor().status(name)?.processId;
       if (before === undefined) throw new Error(`${name} has no process`);

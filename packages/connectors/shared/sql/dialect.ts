@@ -33,6 +33,8 @@ export interface Dialect {
   /** The place of the n-th value, from 1 on. */
   placeholder(index: number): string;
   columnType(type: SqlType, isKey: boolean): string;
+  /** What `CREATE TABLE` ends with. */
+  readonly tableOptions?: string;
   readonly begin: string;
   /** Whether a failed statement can be undone by itself. Without it, what was stored before is stored again. */
   readonly hasSavepoints: boolean;
@@ -61,7 +63,7 @@ export function createTable(dialect: Dialect, shape: RowShape): string {
   });
   const key = shape.unique.map((one) => dialect.quote(one)).join(", ");
   const parts = key === "" ? columns : [...columns, `PRIMARY KEY (${key})`];
-  return `CREATE TABLE IF NOT EXISTS ${dialect.quote(shape.table)} (${parts.join(", ")})`;
+  return `CREATE TABLE IF NOT EXISTS ${dialect.quote(shape.table)} (${parts.join(", ")})${dialect.tableOptions ?? ""}`;
 }
 
 /** What `ON CONFLICT` does with a row whose key is there. */

@@ -27,6 +27,13 @@ export interface TableWriterOptions {
   readonly offsetsTable: string;
   /** A write that takes longer is given up and tried again. */
   readonly timeoutMs: number;
+  /** Work of its own between transactions, with the tables that were written. */
+  readonly between?: BetweenTransactions;
+}
+
+export interface BetweenTransactions {
+  isDue(nowMs: number): boolean;
+  run(session: Session, tables: Iterable<string>, nowMs: number): Promise<void>;
 }
 
 interface Placed {
@@ -36,6 +43,8 @@ interface Placed {
 
 /** When a database has not answered for so long, the state of the connector says so. */
 const SLOW_MS = 3000;
+/** How often is looked whether the work between transactions is due. */
+const BETWEEN_POLL_MS = 100;
 
 /** Writes groups of records as rows, each group in one transaction together with the position behind it. */
 export class TableWriter {
@@ -48,6 +57,11 @@ export class TableWriter {
   /** Whether a group has failed whose outcome is not known. */
   #isDoubtful = false;
   #isWriting = false;
+  /** Tables of rows that are committed. */
+  readonly #tables = new Set<string>();
+  /** What uses the session now, and what waits for it. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: TableWriterOptions) {
     const { dialect, offsetsTable, context } = options;
@@ -58,7 +72,13 @@ export class TableWriter {
   /** Waits until the database is there. `undefined` when the connector is to stop before. */
   static async open(options: TableWriterOptions): Promise<TableWriter | undefined> {
     const writer = new TableWriter(options);
-    return (await writer.#reconnect()) ? writer : undefined;
+    if (!(await writer.#reconnect())) return undefined;
+    if (options.between !== undefined) {
+      writer.#timer = setInterval(() => {
+        if (options.between?.isDue(Date.now()) === true) void writer.#alone(() => writer.#doBetween(false));
+      }, BETWEEN_POLL_MS);
+    }
+    return writer;
   }
 
   /** The positions that the database keeps. */
@@ -114,7 +134,34 @@ export class TableWriter {
     this.#reconnect().catch(() => {});
   }
 
-  async write(group: SinkGroup, signal: AbortSignal): Promise<void> {
+  /** One after the other. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** A failure is told and tried again when it is due again. */
+  async #doBetween(isLast: boolean): Promise<void> {
+    const { between, context } = this.#options;
+    const session = this.#session;
+    if (between === undefined || session === undefined || session.broken !== undefined || this.#isDoubtful) return;
+    if (!isLast && !between.isDue(Date.now())) return;
+    try {
+      await between.run(session, this.#tables, Date.now());
+    } catch (error) {
+      const { reason } = this.#options.dialect.failure(error);
+      context.trouble(`cannot export: ${reason}`);
+      context.logger.warn({ reason }, "cannot export, trying again when it is due again");
+    }
+  }
+
+  /** Resolves when the records and the position are durable. */
+  write(group: SinkGroup, signal: AbortSignal): Promise<void> {
+    return this.#alone(() => this.#write(group, signal));
+  }
+
+  async #write(group: SinkGroup, signal: AbortSignal): Promise<void> {
     const { dialect } = this.#options;
     this.#isWriting = true;
     let isRefusal = false;
@@ -130,6 +177,7 @@ export class TableWriter {
         await this.#timed(signal, session, () => session.run("COMMIT"));
       }
       this.#kept.done(group, moves);
+      if (this.#options.between !== undefined) for (const { row } of placed) this.#tables.add(row.shape.table);
     } catch (error) {
       // Nothing that goes on with this session could tell what became of the transaction.
       this.#isDoubtful = true;
@@ -262,6 +310,8 @@ export class TableWriter {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#alone(() => this.#doBetween(true));
     if (this.#isDoubtful) this.#session?.destroy();
     else await this.#session?.close();
   }

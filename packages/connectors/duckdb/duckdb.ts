@@ -1,0 +1,189 @@
+import type { DuckDBConnection, DuckDBInstance, DuckDBType } from "@duckdb/node-api";
+import { importDriver } from "fluvio/connector";
+import { reasonOf } from "../shared/reason.ts";
+import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
+import type { Row, RowShape } from "../shared/sql/row.ts";
+import type { Cell, SqlType } from "../shared/sql/types.ts";
+
+type Driver = typeof import("@duckdb/node-api");
+
+const TYPES: Readonly<Record<SqlType, string>> = {
+  Bool: "BOOLEAN",
+  Char: "VARCHAR",
+  SmallInt: "SMALLINT",
+  Int: "INTEGER",
+  BigInt: "BIGINT",
+  Float: "FLOAT",
+  DoublePrecision: "DOUBLE",
+  Text: "VARCHAR",
+  Bytes: "BLOB",
+  Numeric: "DECIMAL(38, 10)",
+  Timestamp: "TIMESTAMP",
+  Date: "DATE",
+  Time: "TIME",
+  Uuid: "UUID",
+  Json: "JSON",
+};
+
+/** `duckdb:facts.db`, `duckdb:///var/facts.db`, `facts.db`, `md:database`. */
+export function duckdbPath(url: string): string {
+  return url.replace(/^duckdb:(\/\/)?/i, "");
+}
+
+/** A token of MotherDuck may be in it. */
+function shownPath(path: string): string {
+  return `duckdb:${path.replace(/\?.*$/, "")}`;
+}
+
+/** A file of DuckDB, or a database of MotherDuck. */
+export function duckdbDialect(path: string): Dialect {
+  const dialect: Dialect = {
+    shown: shownPath(path),
+    quote: (name) => quoteParts(name, '"'),
+    placeholder: (index) => `$${index}`,
+    columnType: (type) => TYPES[type],
+    begin: "BEGIN TRANSACTION",
+    hasSavepoints: false,
+    connect: async () => {
+      const driver = await importDriver<Driver>("@duckdb/node-api");
+      const instance = await driver.DuckDBInstance.create(path);
+      return new DuckdbSession(driver, instance, await instance.connect(), dialect);
+    },
+    failure: duckdbFailure,
+  };
+  return dialect;
+}
+
+/** DuckDB's errors have no codes, but begin with their kind. */
+const RECORD_ERRORS =
+  /(Constraint|Conversion|Catalog|Binder|Out of Range|Invalid Input|Mismatch Type|Not implemented) Error|violates|AppendDataChunk/;
+
+function duckdbFailure(error: unknown): Failure {
+  const reason = reasonOf(error).replace(/\s*\n\s*/g, " ");
+  const isRecord = RECORD_ERRORS.test(reason) && !/TransactionContext Error|Conflict on/.test(reason);
+  if (reason.includes("Could not set lock"))
+    return { kind: "passing", reason: `another process has the file open: ${reason}` };
+  return { kind: isRecord ? "record" : "passing", reason };
+}
+
+/** Rows of one chunk, as the engine has them. */
+const CHUNK_ROWS = 2048;
+const STAGE = "fluvio_stage";
+
+class DuckdbSession implements Session {
+  broken: string | undefined;
+  readonly #driver: Driver;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #dialect: Dialect;
+  /** By table: its columns, in order. */
+  readonly #columns = new Map<string, readonly string[]>();
+
+  constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, dialect: Dialect) {
+    this.#driver = driver;
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#dialect = dialect;
+  }
+
+  async run(sql: string, values: readonly Cell[] = []): Promise<number> {
+    const result = await this.#connection.run(sql, values.map(boundValue));
+    return result.rowsChanged;
+  }
+
+  async select(sql: string, values: readonly Cell[] = []): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const reader = await this.#connection.runAndReadAll(sql, values.map(boundValue));
+    return reader.getRowObjectsJson() as Record<string, unknown>[];
+  }
+
+  /** By the bulk appender, which converts texts as the columns want them; a row alone by a statement, whose errors say more. */
+  async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
+    if (rows.length === 1) {
+      await this.#insertOne(shape, rows[0] as Row);
+      return;
+    }
+    const columns = await this.#columnsOf(shape.table);
+    if (columns.length === 0) throw new Error(`Catalog Error: Table with name ${shape.table} does not exist`);
+    const unknown = shape.columns.find((column) => !columns.includes(column));
+    if (unknown !== undefined) throw new Error(`Binder Error: table ${shape.table} has no column ${unknown}`);
+    if (shape.unique.length === 0 && columns.length === shape.columns.length) {
+      await this.#append(shape.table, columns, shape, rows);
+      return;
+    }
+    const names = shape.columns.map((one) => this.#dialect.quote(one)).join(", ");
+    await this.run(
+      `CREATE OR REPLACE TEMP TABLE ${STAGE} AS SELECT ${names} FROM ${this.#dialect.quote(shape.table)} LIMIT 0`,
+    );
+    await this.#append(STAGE, shape.columns, shape, rows);
+    await this.run(
+      `${insertHead(this.#dialect, shape)} SELECT ${names} FROM ${STAGE} ORDER BY rowid${onConflict(this.#dialect, shape)}`,
+    );
+  }
+
+  async #insertOne(shape: RowShape, { cells }: Row): Promise<void> {
+    const places = cells.map((_, index) => `$${index + 1}`).join(", ");
+    await this.run(
+      `${insertHead(this.#dialect, shape)} VALUES (${places})${onConflict(this.#dialect, shape)}`,
+      cells.map(textCell),
+    );
+  }
+
+  async #append(table: string, columns: readonly string[], shape: RowShape, rows: readonly Row[]): Promise<void> {
+    const { DuckDBDataChunk, VARCHAR } = this.#driver;
+    const places = columns.map((column) => shape.columns.indexOf(column));
+    const types = new Array<DuckDBType>(columns.length).fill(VARCHAR);
+    const [name = "", schema, catalog] = table.split(".").reverse();
+    const appender = await this.#connection.createAppender(name, schema, catalog);
+    try {
+      for (let from = 0; from < rows.length; from += CHUNK_ROWS) {
+        const some = rows.slice(from, from + CHUNK_ROWS);
+        const chunk = DuckDBDataChunk.create(types, some.length);
+        chunk.setColumns(places.map((place) => some.map(({ cells }) => textCell(cells[place] ?? null))));
+        appender.appendDataChunk(chunk);
+      }
+      appender.flushSync();
+    } catch (error) {
+      // What failed must not be tried again when the appender is closed.
+      appender.clear();
+      throw error;
+    } finally {
+      appender.closeSync();
+    }
+  }
+
+  async #columnsOf(table: string): Promise<readonly string[]> {
+    const known = this.#columns.get(table);
+    if (known !== undefined) return known;
+    const rows = await this.select(`SELECT column_name AS name FROM (DESCRIBE ${this.#dialect.quote(table)})`);
+    const columns = rows.map(({ name }) => String(name));
+    this.#columns.set(table, columns);
+    return columns;
+  }
+
+  forget(): void {
+    this.#columns.clear();
+  }
+
+  destroy(): void {
+    if (this.broken !== undefined) return;
+    this.broken = "closed";
+    this.#connection.interrupt();
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+
+  async close(): Promise<void> {
+    this.destroy();
+  }
+}
+
+/** Everything goes as text: the engine converts whole columns at once. */
+function textCell(cell: Cell): string | null {
+  if (cell === null || typeof cell === "string") return cell;
+  if (!(cell instanceof Uint8Array)) return String(cell);
+  let text = "";
+  for (const byte of cell) text += `\\x${byte.toString(16).padStart(2, "0").toUpperCase()}`;
+  return text;
+}
+
+const boundValue = (cell: Cell) => (cell instanceof Uint8Array ? textCell(cell) : cell);

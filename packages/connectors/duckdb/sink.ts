@@ -1,0 +1,69 @@
+import { defineSink, field } from "fluvio/connector";
+import { z } from "zod";
+import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
+import { TableWriter } from "../shared/sql/table-writer.ts";
+import { duckdbDialect, duckdbPath } from "./duckdb.ts";
+import { ParquetExport } from "./export.ts";
+
+const config = z
+  .object({
+    url: field.parsed("the path of a database", (text) => (duckdbPath(text) === "" ? undefined : text), {
+      kind: "path",
+      doc: "the database: a path, `duckdb:PATH`, or `md:DATABASE` for MotherDuck",
+      aliases: ["path", "database-url"],
+      secret: "DUCKDB_URL",
+    }),
+    ...rowFields,
+    export: field.map(
+      {
+        path: field.text({ doc: "folder of the files" }),
+        every: field.duration({ doc: "time from one file to the next", default: "1m", minMs: 1 }),
+      },
+      { doc: "writes the rows that came since the last time to Parquet files, `PATH/TABLE/000001.parquet` and so on" },
+    ),
+    timeout: field.duration({ doc: "longest time for one transaction", default: "60s", minMs: 1 }),
+  })
+  .superRefine((options, context) => {
+    checkRowOptions(options, context);
+    if (
+      options.export !== undefined &&
+      (options.operation === "upsert" || (options.mapping?.unique ?? []).length > 0)
+    ) {
+      context.addIssue({
+        code: "custom",
+        path: ["export"],
+        message: "is for rows that do not change: not with upserts",
+      });
+    }
+  });
+
+/** Writes the records of a topic into tables of DuckDB. */
+export const connector = defineSink({
+  name: "duckdb",
+  version: "0.1.0",
+  summary: "Writes records into tables of DuckDB, and to Parquet files",
+  config,
+  run: async (context) => {
+    const { config: own, deliver } = context;
+    const dialect = duckdbDialect(duckdbPath(own.url));
+    const parquet = own.export === undefined ? undefined : new ParquetExport(own.export, dialect, Date.now());
+    const writer = await TableWriter.open({
+      context,
+      dialect,
+      read: rowReader(own),
+      createTable: own["create-table"],
+      offsetsTable: own["offsets-table"],
+      timeoutMs: own.timeout,
+      ...(parquet === undefined ? {} : { between: parquet }),
+    });
+    if (writer === undefined) return;
+    try {
+      await deliver((group, signal) => writer.write(group, signal), {
+        ...groupOptions(own.batch),
+        positions: writer.positions,
+      });
+    } finally {
+      await writer.close();
+    }
+  },
+});
