@@ -2,14 +2,20 @@ import { describe, expect, it } from "vitest";
 import {
   AggregateStatesResponse,
   aggregateStatesApi,
+  ConnectorControlResponse,
   ConnectorPositionsResponse,
+  ConnectorStatsResponse,
+  connectorControlApi,
   connectorPositionsApi,
+  connectorStatsApi,
   decode,
   encode,
   InspectSmartModulesResponse,
   inspectSmartModulesApi,
+  SecretsResponse,
   SmartModuleStatsResponse,
   SwitchSmartModuleResponse,
+  secretsApi,
   smartModuleStatsApi,
   switchSmartModuleApi,
 } from "./index.ts";
@@ -151,9 +157,54 @@ describe("bytes of the extensions", () => {
     );
   });
 
+  it("Secrets", () => {
+    const request = { action: "set", name: "A", value: Buffer.from("v") } as const;
+    expect(toHex(encode(secretsApi.request, request, 0))).toBe(["01", "01000141", "010000000176"].join(""));
+    const secrets = [{ name: "A", setTimeMs: 5, usedBy: ["c"] }];
+    const response = { error: { name: "None" }, secrets } as const;
+    expect(toHex(encode(SecretsResponse, response, 0))).toBe(
+      ["0000", "00000001", "000141", "0000000000000005", "00000001", "000163"].join(""),
+    );
+  });
+
+  it("ConnectorControl", () => {
+    const of = (action: "pause" | "resume" | "restart" | "forget") =>
+      toHex(encode(connectorControlApi.request, { action, name: "c" }, 0));
+    expect([of("pause"), of("resume"), of("restart"), of("forget")]).toEqual([
+      "00000163",
+      "01000163",
+      "02000163",
+      "03000163",
+    ]);
+    const response = { error: { name: "None" }, message: undefined } as const;
+    expect(toHex(encode(ConnectorControlResponse, response, 0))).toBe("000000");
+  });
+
+  it("ConnectorStats", () => {
+    expect(toHex(encode(connectorStatsApi.request, { names: ["c"] }, 0))).toBe("00000001000163");
+    const counted = {
+      ...{ name: "c", type: "h", direction: "sink", sinceMs: 1, recordsIn: 2, bytesIn: 3, recordsOut: 4, bytesOut: 5 },
+      ...{ refused: 6, skipped: 7, deadLettered: 8, lag: 9, restarts: 10, lastError: "e", lastErrorMs: 11 },
+      ...{ lastRecordMs: undefined, nextStartMs: 12 },
+    };
+    const long = (value: number) => value.toString(16).padStart(16, "0");
+    const response = { error: { name: "None" }, message: undefined, connectors: [counted] } as const;
+    expect(toHex(encode(ConnectorStatsResponse, response, 0))).toBe(
+      [
+        ["0000", "00", "00000001", "000163", "000168", "000473696e6b"],
+        [1, 2, 3, 4, 5, 6, 7, 8].map(long),
+        ["01", long(9), "0000000a", "01000165", "01", long(11), "00", "01", long(12)],
+      ]
+        .flat()
+        .join(""),
+    );
+    expect(decode(ConnectorStatsResponse, encode(ConnectorStatsResponse, response, 0), 0)).toEqual(response);
+  });
+
   it("are keys that no API of the original has, and never change", () => {
     const smartModules = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi, aggregateStatesApi];
     expect(smartModules.map(({ key }) => key)).toEqual([30002, 30003, 30004, 30005]);
-    expect(connectorPositionsApi.key).toBe(30006);
+    const connectors = [connectorPositionsApi, secretsApi, connectorControlApi, connectorStatsApi];
+    expect(connectors.map(({ key }) => key)).toEqual([30006, 30007, 30008, 30009]);
   });
 });

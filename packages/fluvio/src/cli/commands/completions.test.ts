@@ -19,6 +19,8 @@ test("bash offers commands, their options, and those of aliases", async () => {
   expect(await offered("fluvio top")).toEqual(["topic"]);
   expect(await offered("fluvio cluster spu ")).toEqual(expect.arrayContaining(["list", "register", "unregister"]));
   expect(await offered("fluvio -P p connector create --c")).toEqual(["--config"]);
+  expect(await offered("fluvio connector re")).toEqual(["resume", "restart", "reset"]);
+  expect(await offered("fluvio secret ")).toEqual(["set", "list", "delete"]);
   expect(await offered("fluvio smart-module cr")).toEqual(["create"]);
   expect(await offered("fluvio sm ge")).toEqual(["generate"]);
   expect(await offered("fluvio sm preview --to")).toEqual(["--topic"]);
