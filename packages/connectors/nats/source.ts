@@ -167,7 +167,8 @@ async function handOver(context: Context, progress: Progress, { iterable, create
   const checkpoint = () => {
     const messages = handedOver;
     handedOver = [];
-    const sequence = messages.at(-1)?.info.streamSequence ?? 0;
+    const { streamSequence: sequence, pending } = (messages.at(-1) as JsMsg).info;
+    context.lag(pending);
     context.checkpoint({
       position: { created, sequence },
       stored: () => {

@@ -51,6 +51,14 @@ export async function claim(
   return { next: next.toString(), entries: entriesOf(stream, raw) };
 }
 
+/** How many entries the group has not been given yet; `undefined` where the server does not know it. */
+export async function lagOf(client: Redis, stream: string, group: string): Promise<number | undefined> {
+  const groups = (await client.call("XINFO", "GROUPS", stream)) as readonly (readonly unknown[])[];
+  const own = groups.find((one) => one[one.indexOf("name") + 1] === group) ?? [];
+  const lag = own.includes("lag") ? own[own.indexOf("lag") + 1] : undefined;
+  return typeof lag === "number" ? lag : undefined;
+}
+
 /** Makes the group, and the stream where there is none. */
 export async function ensureGroup(client: Redis, stream: string, group: string, start: string): Promise<void> {
   try {

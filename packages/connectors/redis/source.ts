@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Connection } from "../shared/link.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { connectionFields, connectRedis, shownRedis } from "./connection.ts";
-import { asJson, claim, type Entry, ensureGroup, fieldNamed, readGroup } from "./entries.ts";
+import { asJson, claim, type Entry, ensureGroup, fieldNamed, lagOf, readGroup } from "./entries.ts";
 
 const config = z.object({
   ...connectionFields,
@@ -152,7 +152,12 @@ async function read(context: Context, client: Redis, intake: Intake): Promise<vo
   const news = new Map(own.stream.map((stream) => [stream, ">"]));
   const idleMs = own["claim-after"];
   let claimedAt = Number.NEGATIVE_INFINITY;
+  let lagAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
+    if (performance.now() - lagAt >= LAG_INTERVAL_MS) {
+      await tellLag(context, client);
+      lagAt = performance.now();
+    }
     if (idleMs > 0 && performance.now() - claimedAt >= idleMs / 2) {
       for (const stream of own.stream) await claimAll(context, client, intake, { stream, ...options });
       claimedAt = performance.now();
@@ -162,6 +167,14 @@ async function read(context: Context, client: Redis, intake: Intake): Promise<vo
       await inTime(context, blockMs + LATE_MS, readGroup(client, news, { ...options, blockMs: Math.round(blockMs) })),
     );
   }
+}
+
+/** How often the lag is asked for, at most. */
+const LAG_INTERVAL_MS = 2000;
+
+async function tellLag({ config: own, lag }: Context, client: Redis): Promise<void> {
+  const lags = await Promise.all(own.stream.map((stream) => lagOf(client, stream, own.group)));
+  if (lags.every((one) => one !== undefined)) lag(lags.reduce((sum, one) => sum + one, 0));
 }
 
 async function claimAll(
