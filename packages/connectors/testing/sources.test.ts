@@ -292,6 +292,15 @@ describe("a record that cannot be sent", () => {
     expect(source.counters).toMatchObject({ records: 2, recordErrors: 1 });
   });
 
+  test("because the topic's segments are smaller is skipped too, and smaller ones are sent", async () => {
+    const topic = await admin().createTopic(`${connectors.newName()}-small`, { segmentSizeBytes: 2048 });
+    const values = ["a", "b".repeat(1800), "c".repeat(2048), "d".repeat(600), "e".repeat(600), "f".repeat(600), "g"];
+    const source = start(sending(values), config("scripted", topic));
+    await source.done;
+    expect(await valuesIn(topic)).toEqual(values.filter((value) => !value.startsWith("c")));
+    expect(source.counters).toMatchObject({ records: 6, recordErrors: 1 });
+  });
+
   test("because it is too large is in the dead-letter topic with its beginning, or ends the source", async () => {
     const own = config("scripted", await topicWith([]), { "on-error": "dead-letter" });
     await start(sending(["a", `\u0001${huge.slice(1)}`, "b"]), own).done;

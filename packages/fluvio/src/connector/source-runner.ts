@@ -28,8 +28,10 @@ export interface SourceRunOptions {
   readonly timeouts: Pick<EndTimeouts, "drainMs" | "drainAfterStopMs">;
 }
 
-/** Largest record a connector sends, bytes: connectors bring whole documents. */
+/** Largest record a connector sends, bytes: connectors bring whole documents. A topic with small segments takes less. */
 const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024;
+/** What a batch holds beside its only record. */
+const BATCH_OVERHEAD_BYTES = 128;
 /** A cluster that is away comes back: a source waits for it as long as it takes. */
 const PRODUCER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY, maxDelayMs: 2000 };
 /** Positions are kept four times a second at most. */
@@ -73,10 +75,11 @@ export class SourceRunner {
   static async open(run: SourceRunOptions): Promise<SourceRunner> {
     const { client, config, smartmodules, logger } = run;
     const kept = await KeptPosition.open(client, config.name, logger);
+    const segmentSizeBytes = (await client.admin().findTopic(config.topic))?.spec.storage?.segmentSize;
     // the producer is there first, and tells nothing before there is something to send
     let runner: SourceRunner | undefined;
     const producer = await client.topicProducer(config.topic, {
-      ...producerOptions(config, smartmodules),
+      ...producerOptions(config, smartmodules, segmentSizeBytes),
       onStored: ({ records, sizeBytes }) => wentOut(run.counters, records, sizeBytes),
       onError: (error) => {
         if (runner !== undefined) runner.#batchFailed(error);
@@ -238,11 +241,16 @@ function isRecordError(error: unknown): error is FluvioError {
   return isFluvioError(error) && error.code === "FLV_SMARTMODULE_RUNTIME" && error.details.value instanceof Uint8Array;
 }
 
-function producerOptions(config: ConnectorConfig, smartmodules: readonly SmartModuleStep[]) {
+/** @param segmentSizeBytes of the topic, which stores no larger batch: a record that cannot be stored is found before it is sent */
+function producerOptions(
+  config: ConnectorConfig,
+  smartmodules: readonly SmartModuleStep[],
+  segmentSizeBytes: number = RECORD_SIZE_BYTES_MAX + BATCH_OVERHEAD_BYTES,
+) {
   const { linger, compression } = config.producer ?? {};
   const batchSize = config.producer?.["batch-size"];
   return {
-    maxRequestSizeBytes: RECORD_SIZE_BYTES_MAX,
+    maxRequestSizeBytes: Math.min(RECORD_SIZE_BYTES_MAX, Math.max(1, segmentSizeBytes - BATCH_OVERHEAD_BYTES)),
     retry: PRODUCER_RETRY,
     ...(linger === undefined ? {} : { lingerMs: parseDuration(linger) }),
     ...(batchSize === undefined ? {} : { batchSizeBytes: parseSizeBytes(batchSize) }),

@@ -8,6 +8,7 @@ import {
   connectorPositionsApi,
   createApi,
   deleteApi,
+  updateApi,
 } from "../../protocol/index.ts";
 import { IdleHost } from "./testing/idle-host.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
@@ -86,7 +87,7 @@ test("what is too large or has no name is refused with what is wrong", async () 
   expect((await sc.kept()).length).toBe(1);
 });
 
-test("deleting a connector drops its position, also what its process wants kept while it ends", async () => {
+test("an update keeps the position; deleting a connector drops it, also what its process wants kept while it ends", async () => {
   const ending = { keep: async (): Promise<unknown> => undefined };
   const host = new IdleHost();
   host.remove = async () => void (await ending.keep());
@@ -96,6 +97,10 @@ test("deleting a connector drops its position, also what its process wants kept 
   const remove = { label: "ManagedConnector", body: { key: "a", force: false } } as const;
   await sc.controller.client.request(createApi, create);
   await sc.keep("a", "1", "w");
+  const changed = Buffer.from(JSON.stringify({ name: "a", topic: "t", type: "http", parameters: { interval: "1s" } }));
+  const update = { label: "ManagedConnector", body: { key: "a", action: { config: changed } } } as const;
+  expect((await sc.controller.client.request(updateApi, update)).errorCode.name).toBe("None");
+  expect(await sc.kept()).toEqual(["a 1 w"]);
   ending.keep = async () => {
     expect(await sc.keep("a", "2", "w", "w")).toMatchObject({ superseded: true });
     expect(await sc.keep("a", "2", "later")).toMatchObject({ superseded: true });
