@@ -6,7 +6,11 @@ import { parse } from "yaml";
 import { CATALOGUE } from "../fluvio/src/connector/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
 import { connectorFileSchema, parametersSchema } from "../fluvio/src/connector/json-schema.ts";
-import { loadConnectorFile } from "../fluvio/src/connector/load.ts";
+import { loadConnectorFile, META_KEYS, PRODUCER_KEYS, SEED_KEYS } from "../fluvio/src/connector/load.ts";
+import { CONSUMER_KEYS } from "../fluvio/src/connector/load-consumer.ts";
+import { TOPIC_FILE_KEYS, TOPIC_OPTION_KEYS } from "../fluvio/src/connector/load-topic.ts";
+import { STEP_KEYS } from "../fluvio/src/connector/load-transforms.ts";
+import { canonicalKey } from "../fluvio/src/connector/problem.ts";
 import { validateConnector } from "../fluvio/src/connector/validate.ts";
 
 /** The JSON Schema of connector files, held against files that can be created and files that cannot. */
@@ -56,6 +60,25 @@ describe("every file that is shown is valid", () => {
     }
   });
 });
+
+test("the schema has the keys that the loader takes", () => {
+  const { $defs } = connectorFileSchema([]) as { readonly $defs: Readonly<Record<string, Shape>> };
+  const keysOf = (shape: Shape | undefined) =>
+    [...new Set(Object.keys(shape?.properties ?? {}).map(canonicalKey))].sort();
+  const canonical = (keys: readonly string[]) => keys.map(canonicalKey).sort();
+  expect(keysOf($defs.seed)).toEqual(canonical(SEED_KEYS));
+  expect(keysOf($defs.today?.properties?.meta)).toEqual(canonical(META_KEYS));
+  expect(keysOf($defs.producer)).toEqual(canonical(PRODUCER_KEYS));
+  expect(keysOf($defs.consumer)).toEqual(canonical(CONSUMER_KEYS));
+  expect(keysOf($defs.transforms?.items)).toEqual(canonical(STEP_KEYS));
+  expect(keysOf($defs.topicOptions)).toEqual(canonical(TOPIC_OPTION_KEYS));
+  expect(keysOf($defs.topicFile)).toEqual(canonical(TOPIC_FILE_KEYS));
+});
+
+interface Shape {
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly items?: Shape;
+}
 
 const SEED = "version: 0.3.0\nname: cat-facts\ntype: http\ntopic: cat-facts\ndirection: source\n";
 const PARAMETERS = "parameters:\n  endpoint: https://catfact.ninja/fact\n";

@@ -169,10 +169,14 @@ describe("a sink", () => {
     const { runNpm } = await import("../npm/index.ts");
     const said = await runNpm(["run", "test"], { cwd: join(home, "lines"), env: environment() });
     expect(said).toMatch(/^# pass 3$/m);
-    const argv = ["connector", "test", "-c", "sample-config.yaml", "--text", "a line", "--write"];
+    const written = join(home, "lines/written.txt");
+    const sample = await readFile(join(home, "lines/sample-config.yaml"), "utf8");
+    await writeFile(join(home, "lines/own.yaml"), sample.replace("./received.txt", written));
+    const argv = ["connector", "test", "-c", "own.yaml", "--text", "a line", "--write"];
     const result = await runCli(argv, { cwd: join(home, "lines"), env: environment() });
     expect(result.stderr).toBe("");
     expect(result.stdout).toMatch(/write +- +a line/);
+    expect(await readFile(written, "utf8")).toBe("a line\n");
   });
 
   test("a mistake of the compiler is shown", async () => {

@@ -53,13 +53,19 @@ export async function checkInProcess({ command, start, hide }: ChildStart, logge
   const answer = await new Promise<CheckAnswer | undefined>((resolve, reject) => {
     let received: CheckAnswer | undefined;
     child.on("message", (message: unknown) => {
-      received = message as CheckAnswer;
+      // It also says that it is alive.
+      if (isAnswer(message)) received = message;
     });
     child.once("error", reject);
     child.once("close", () => resolve(received));
   });
   if (answer?.type === "checked") return answer.shown;
   throw answer === undefined ? noAnswer(lastLine) : errorOf(answer);
+}
+
+function isAnswer(message: unknown): message is CheckAnswer {
+  const type = typeof message === "object" && message !== null && "type" in message ? message.type : undefined;
+  return type === "checked" || type === "refused";
 }
 
 function errorOf({ code, message, hint, details }: Extract<CheckAnswer, { type: "refused" }>): FluvioError {

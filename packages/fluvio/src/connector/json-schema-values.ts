@@ -82,7 +82,11 @@ export function words(choices: readonly string[]): JsonSchema {
     [...word]
       .map((letter) => (/[a-z]/i.test(letter) ? `[${letter.toLowerCase()}${letter.toUpperCase()}]` : escaped(letter)))
       .join("");
-  return { anyOf: [{ enum: choices }, { type: "string", pattern: `^(${choices.map(anyCase).join("|")})$` }] };
+  // YAML writers do not quote numbers.
+  const numbers = choices.filter((choice) => /^\d+$/.test(choice)).map(Number);
+  return {
+    anyOf: [{ enum: [...choices, ...numbers] }, { type: "string", pattern: `^(${choices.map(anyCase).join("|")})$` }],
+  };
 }
 
 const escaped = (letter: string): string => letter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");

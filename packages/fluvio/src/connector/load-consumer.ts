@@ -5,7 +5,8 @@ import { mapOf, textOf, type YamlEntry, type YamlMap, type YamlValue } from "./y
 
 type ConsumerSection = NonNullable<ConnectorConfig["consumer"]>;
 
-const CONSUMER_KEYS = ["partition", "max-bytes", "id", "offset"] as const;
+/** Keys of the `consumer` section. */
+export const CONSUMER_KEYS = ["partition", "max-bytes", "id", "offset"] as const;
 const START_WORDS = ["beginning", "end"] as const;
 const START_FORMS = ["absolute", "from-beginning", "from-end"] as const;
 const STRATEGIES = ["none", "manual", "auto"] as const;

@@ -5,7 +5,8 @@ import { measured, name, required, type Section, section } from "./section.ts";
 import { mapOf, type YamlEntry } from "./yaml-source.ts";
 
 type TopicOptions = NonNullable<ConnectorConfig["topic-options"]>;
-const TOPIC_OPTION_KEYS = [
+/** Keys of `topic-options`. */
+export const TOPIC_OPTION_KEYS = [
   "partitions",
   "replication",
   "retention",
@@ -59,7 +60,8 @@ function deduplicationOptions(
   };
 }
 
-const TOPIC_FILE_KEYS = ["version", "meta", "partition", "retention", "compression", "deduplication"];
+/** Keys of a topic file. */
+export const TOPIC_FILE_KEYS = ["version", "meta", "partition", "retention", "compression", "deduplication"];
 
 export function topicName(entry: YamlEntry, place: ProblemPlace): string {
   const keys = section(mapOf(entry.value, "meta.topic", place), "meta.topic", TOPIC_FILE_KEYS, place);

@@ -3,7 +3,8 @@ import { type ProblemPlace, problem } from "./problem.ts";
 import { type Found, fullPath, measured, required, section } from "./section.ts";
 import { mapOf, plain, type YamlEntry, type YamlValue } from "./yaml-source.ts";
 
-const STEP_KEYS = ["uses", "with", "lookback", "window", "limits", "state"];
+/** Keys of a step of `transforms`. */
+export const STEP_KEYS = ["uses", "with", "lookback", "window", "limits", "state"];
 /** As for topics and stored modules. */
 const STATE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 

@@ -18,7 +18,8 @@ export function loadConnectorFile(content: string, file: string): ConnectorConfi
   return keys.has("apiversion") || keys.has("meta") ? loadToday(top, { file }) : loadSeed(top, { file });
 }
 
-const SEED_KEYS = [
+/** Keys of a file of the older kind. */
+export const SEED_KEYS = [
   "version",
   "name",
   "type",
@@ -56,7 +57,8 @@ function loadSeed(top: YamlMap, place: ProblemPlace): ConnectorConfig {
   };
 }
 
-const META_KEYS = [
+/** Keys of `meta` in a file of the newer kind. */
+export const META_KEYS = [
   "name",
   "type",
   "version",
@@ -153,10 +155,13 @@ function version(keys: Section, place: ProblemPlace): string {
   return entry.value.kind === "text" ? entry.value.source : text;
 }
 
+/** Keys of the `producer` section. */
+export const PRODUCER_KEYS = ["linger", "batch-size", "compression"];
+
 function producer(keys: Section, path: string, place: ProblemPlace): ConnectorConfig["producer"] {
   const entry = keys.get("producer");
   if (entry === undefined) return undefined;
-  const inner = section(mapOf(entry.value, path, place), path, ["linger", "batch-size", "compression"], place);
+  const inner = section(mapOf(entry.value, path, place), path, PRODUCER_KEYS, place);
   const linger = measured(inner, "linger", "duration", place);
   const batchSize = measured(inner, "batch-size", "size", place);
   const compression = choice(inner, "compression", COMPRESSIONS, place);
