@@ -52,8 +52,8 @@ afterAll(async () => {
 });
 
 test("cat facts come into PostgreSQL by the files and commands of docs/connectors.md", async () => {
-  const { port } = state.page?.address() as AddressInfo;
-  const page = `http://127.0.0.1:${port}/fact`;
+  const address = state.page?.address() as AddressInfo | undefined;
+  const page = `http://127.0.0.1:${address?.port}/fact`;
   const here = (text: string) =>
     text
       .replaceAll("https://catfact.ninja/fact", page)
