@@ -17,11 +17,16 @@ const PODMAN = "podman --cgroup-manager cgroupfs --runtime runc --storage-driver
 const BASE = "localhost/fluvio-test-base:latest";
 const IMAGE = "infinyon/fluvio-connect-http:latest";
 /** As much isolation as podman can give in a machine that is itself a container. */
-const RUN_OPTIONS =
-  "--network host --security-opt seccomp=unconfined --ulimit nofile=1024:1024 --ulimit nproc=1000:1000";
+const MACHINE_OPTIONS = "--security-opt seccomp=unconfined --ulimit nofile=1024:1024 --ulimit nproc=1000:1000";
 /** The user of the images. */
 const UID = 1000;
 const DEADLINE_MS = 60_000;
+
+/** What is read of `partition list -O json`. */
+interface Partition {
+  readonly name: string;
+  readonly status: { readonly leader: { readonly hw: number } };
+}
 
 /** The document's local connectors, word for word: `docker` is podman, and the cat-facts API is on this machine. */
 describe("local connectors in containers", () => {
@@ -59,19 +64,20 @@ describe("local connectors in containers", () => {
     }
   }
 
-  const nthRecord = (topic: string, offset: number, ...more: string[]) =>
-    firstLine("fluvio", ["consume", topic, "-o", String(offset), ...more], () => true);
+  const nthRecord = (topic: string, offset: number, ...globals: string[]) =>
+    firstLine("fluvio", [...globals, "consume", topic, "-o", String(offset)], () => true);
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "fluvio-containers-"));
     await chmod(home, 0o755);
     const bin = join(home, "bin");
     await mkdir(bin);
-    const docker = `#!/bin/bash\nif [ "$1" = run ]; then shift; exec ${PODMAN} run ${RUN_OPTIONS} "$@"; fi\nexec ${PODMAN} "$@"\n`;
+    const docker = `#!/bin/bash\nif [ "$1" = run ]; then shift; exec ${PODMAN} run --network host ${MACHINE_OPTIONS} "$@"; fi\nexec ${PODMAN} "$@"\n`;
     await writeFile(join(bin, "docker"), docker, { mode: 0o755 });
     const entry = join(root, "packages/fluvio/bin/fluvio.js");
     await writeFile(join(bin, "fluvio"), `#!/bin/bash\nexec "${process.execPath}" "${entry}" "$@"\n`, { mode: 0o755 });
     environment = { ...process.env, HOME: home, PATH: `${bin}${delimiter}${process.env.PATH}` };
+    Object.assign(environment, { FLUVIO_CONTAINER_TOOL: PODMAN, FLUVIO_CONTAINER_OPTIONS: MACHINE_OPTIONS });
     delete environment.FLUVIO_DIR;
 
     const seed = await readFile(SEED, "utf8");
@@ -164,6 +170,65 @@ describe("local connectors in containers", () => {
     );
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/config.*permission denied|EACCES/i) });
     await chown(join(home, ".fluvio/config"), UID, UID);
+  });
+
+  describe("as the runtime of a managed connector", () => {
+    const names = async () => (await docker("ps", "--format", "{{.Names}}")).stdout;
+    const status = async () => (await fluvio("connector", "list")).stdout;
+
+    test("runs it in its image, with secrets that no list of processes shows", async () => {
+      const secret = "not-for-the-eyes-of-others";
+      const file = join(home, "contained.yml");
+      await writeFile(
+        file,
+        `name: contained
+type: http
+topic: contained
+version: latest
+runtime: container
+parameters:
+  endpoint: ${endpoint}
+  interval: 100ms
+  headers: ["authorization: Bearer \${{ secrets.TOKEN }}"]
+secrets:
+  TOKEN: ${secret}
+`,
+      );
+      await fluvio("connector", "create", "--config", file);
+      expect(await nthRecord("contained", 0)).toContain('"fact"');
+      expect(await status()).toMatch(/contained +Running/);
+      expect(await names()).toMatch(/fluvio-connector-contained-/);
+      expect((await run("ps", ["axww", "-o", "args"])).stdout).not.toContain(secret);
+    });
+
+    test("starts another when it is killed", async () => {
+      const [name = ""] = (await names()).split("\n").filter((one) => one.includes("contained"));
+      await docker("kill", name);
+      const { stdout } = await fluvio("partition", "list", "-O", "json");
+      const { status } = (JSON.parse(stdout) as Partition[]).find((one) => one.name === "contained-0") as Partition;
+      expect(await nthRecord("contained", status.leader.hw + 1)).toContain('"fact"');
+      expect(await names()).not.toContain(name);
+    });
+
+    test("is ended by a pause, and with its cluster", async () => {
+      await fluvio("connector", "pause", "contained");
+      expect(await names()).not.toContain("contained");
+      await fluvio("connector", "resume", "contained");
+      expect(await nthRecord("contained", 0)).toContain('"fact"');
+      await fluvio("connector", "delete", "contained");
+      expect(await names()).not.toContain("contained");
+    });
+
+    test("an image that is not there: failed, with what to do", async () => {
+      const file = join(home, "no-image.yml");
+      await writeFile(
+        file,
+        `name: no-image\ntype: http\ntopic: contained\nversion: latest\nruntime: container\nimage: nobody/nothing:1\nparameters:\n  endpoint: ${endpoint}\n`,
+      );
+      const { stderr } = await fluvio("connector", "create", "--config", file);
+      expect(stderr).toMatch(/the image nobody\/nothing:1 is not on this machine.*npm run images/s);
+      await fluvio("connector", "delete", "no-image");
+    });
   });
 
   const mount = () => ["-v", `${home}/.fluvio/config:/home/fluvio/.fluvio/config`];
