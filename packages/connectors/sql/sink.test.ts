@@ -155,6 +155,43 @@ describe("JSON records", () => {
   });
 });
 
+test("changes of rows are applied: insert, update, delete, truncate, new keys, and a second time", async () => {
+  const file = newFile();
+  await file.exec(
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT NOT NULL, big TEXT NOT NULL); CREATE TABLE u (id INTEGER)",
+  );
+  await file.exec("INSERT INTO u VALUES (1)");
+  const change = (op: string, more: object) => JSON.stringify({ op, schema: "public", table: "t", ...more });
+  const put = (op: string, id: number, x: string) =>
+    change(op, { key: { id }, before: null, after: { id, x, big: "b" } });
+  const changes = [
+    put("read", 1, "a"),
+    put("insert", 2, "b"),
+    put("insert", 3, "c"),
+    put("update", 2, "b2"),
+    change("update", { key: { id: 1 }, before: null, after: { id: 1, x: "a2" }, unchanged: ["big"] }),
+    change("update", { key: { id: 9 }, before: { id: 3 }, after: { id: 9, x: "c", big: "b" } }),
+    change("delete", { key: { id: 2 }, before: { id: 2 }, after: null }),
+    JSON.stringify({ op: "truncate", schema: "public", table: "u" }),
+  ];
+  const topic = await connectors.topicWith([
+    ...changes,
+    '{"op":"other"}',
+    change("delete", { key: null, before: { id: 1 } }),
+  ]);
+  const sink = connectors.start(connector, sinkConfig(file.path, topic, { changes: "true", "on-error": "skip" }));
+  await reached(() => sink.counters.records + sink.counters.recordErrors === 10);
+  expect(sink.counters).toMatchObject({ records: 8, recordErrors: 2 });
+  expect(file.rows("SELECT id, x, big FROM t ORDER BY id")).toEqual([
+    [1, "a2", "b"],
+    [9, "c", "b"],
+  ]);
+  expect(file.rows("SELECT * FROM u")).toEqual([]);
+  await connectors.produce(topic, changes.slice(4, 7));
+  await reached(() => sink.counters.records === 11);
+  expect(file.rows("SELECT id FROM t ORDER BY id")).toEqual([[1], [9]]);
+});
+
 describe("records that the database refuses", () => {
   const parameters = { table: "t", columns: { id: { path: "id", type: "int" }, x: "x" }, "on-error": "skip" };
   const lines = (count: number) => Array.from({ length: count }, (_, id) => JSON.stringify({ id, x: `x${id}` }));

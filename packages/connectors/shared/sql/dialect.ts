@@ -76,6 +76,17 @@ export function onConflict(dialect: Pick<Dialect, "quote">, shape: RowShape): st
   return ` ON CONFLICT (${key}) DO ${action}`;
 }
 
+/** The statement of a row that is not put into its table but changes it. */
+export function changeStatement(dialect: Pick<Dialect, "quote" | "placeholder">, shape: RowShape): string {
+  const { table, columns, unique, action } = shape;
+  const is = (names: readonly string[], from: number) =>
+    names.map((one, index) => `${dialect.quote(one)} = ${dialect.placeholder(from + index)}`);
+  if (action === "truncate") return `DELETE FROM ${dialect.quote(table)}`;
+  if (action === "delete") return `DELETE FROM ${dialect.quote(table)} WHERE ${is(unique, 1).join(" AND ")}`;
+  const where = is(unique, columns.length + 1).join(" AND ");
+  return `UPDATE ${dialect.quote(table)} SET ${is(columns, 1).join(", ")} WHERE ${where}`;
+}
+
 /** Rows of one shape, in order. */
 export interface Run<R extends { readonly row: Row }> {
   readonly shape: RowShape;
@@ -108,7 +119,7 @@ export function runsByShape<R extends { readonly row: Row }>(items: readonly R[]
       shapes.set(run.shape, { shape: run.shape, items: [...run.items] });
       tables.set(run.shape.table, (tables.get(run.shape.table) ?? 0) + 1);
     } else known.items.push(...run.items);
-    hasUpsert ||= run.shape.unique.length > 0;
+    hasUpsert ||= run.shape.unique.length > 0 || run.shape.action !== undefined;
   }
   return hasUpsert && shapes.size !== tables.size ? inOrder : [...shapes.values()];
 }

@@ -104,6 +104,11 @@ function entriesOf(given: ParameterValue, expected: string): globalThis.Map<stri
 /** Numbers of so many digits may have lost some of them in `JSON.parse`. */
 const LONG_NUMBER = /\d(?:\.?\d){15}/;
 
+/** The text of a document when its numbers must be read there. */
+export function exactTextOf(text: string): string | undefined {
+  return LONG_NUMBER.test(text) ? text : undefined;
+}
+
 /** Makes rows of JSON objects. */
 export function mappingReader(mapping: Mapping): RowReader {
   const { table, unique, columns } = mapping;
@@ -111,8 +116,8 @@ export function mappingReader(mapping: Mapping): RowReader {
   return (value): Row => {
     const { text, json } = jsonOf(value);
     const rules = columns ?? rulesOf(json);
-    const isExact = !LONG_NUMBER.test(text);
-    const cells = rules.map((rule) => cellOf(rule, json, isExact ? undefined : text));
+    const exact = exactTextOf(text);
+    const cells = rules.map((rule) => cellOf(rule, json, exact));
     const key = columns === undefined ? JSON.stringify(rules.map(({ column }) => column)) : "";
     const shape = shapes.of(key, () => ({
       table,
@@ -133,7 +138,8 @@ function rulesOf(json: unknown): readonly ColumnRule[] {
   return columns.map((column) => ({ column, path: [column], key: column, isRequired: false }));
 }
 
-function cellOf(rule: ColumnRule, json: unknown, exactText: string | undefined): Cell {
+/** @throws with the reason when the value is not what the rule wants */
+export function cellOf(rule: ColumnRule, json: unknown, exactText: string | undefined): Cell {
   const found = valueAt(json, rule.path);
   if (found === undefined || found === null) {
     if (rule.default !== undefined) return inColumn(rule.column, () => typed(rule.default as string, rule));
@@ -164,7 +170,7 @@ function valueAt(json: unknown, path: JsonPath): unknown {
   return found;
 }
 
-function guessedType(value: unknown): SqlType {
+export function guessedType(value: unknown): SqlType {
   if (typeof value === "boolean") return "Bool";
   if (typeof value === "number") return Number.isInteger(value) ? "BigInt" : "DoublePrecision";
   return typeof value === "object" && value !== null ? "Json" : "Text";

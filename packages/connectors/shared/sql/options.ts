@@ -1,5 +1,6 @@
 import { field } from "fluvio/connector";
 import type { z } from "zod";
+import { changesReader } from "./changes.ts";
 import { type ColumnRule, type Mapping, mappingReader, readColumns, readMapping } from "./mapping.ts";
 import { modelReader, type RowReader } from "./row.ts";
 
@@ -15,6 +16,10 @@ export const rowFields = {
   mapping: field.nested(readMapping, {
     kind: "map",
     doc: "table and columns in the form of json-sql's `mapping`, in place of `table` and `columns`",
+  }),
+  changes: field.flag({
+    doc: "records are changes of rows, as the postgres source makes them with `format: changes`: they are applied to tables of the same names",
+    default: "false",
   }),
   operation: field.oneOf(["insert", "upsert"], {
     doc: "`upsert` replaces the row that has the same `unique-columns`",
@@ -43,6 +48,7 @@ export interface RowOptions {
   readonly table?: string | undefined;
   readonly columns?: readonly ColumnRule[] | undefined;
   readonly mapping?: Mapping | undefined;
+  readonly changes: boolean;
   readonly operation: "insert" | "upsert";
   readonly "unique-columns"?: readonly string[] | undefined;
 }
@@ -51,7 +57,9 @@ export interface RowOptions {
 export function checkRowOptions(options: RowOptions, context: z.RefinementCtx): void {
   const problem = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
   const { table, columns, mapping, operation } = options;
-  if (mapping !== undefined && (table !== undefined || columns !== undefined)) {
+  if (options.changes && (table !== undefined || mapping !== undefined)) {
+    problem("changes", "names the tables itself: remove `table` and `mapping`");
+  } else if (mapping !== undefined && (table !== undefined || columns !== undefined)) {
     problem("mapping", "says the same as `table` and `columns`: keep one");
   } else if (columns !== undefined && table === undefined) problem("table", "is missing");
   else if (operation === "upsert" && mapping === undefined && options["unique-columns"] === undefined) {
@@ -62,6 +70,7 @@ export function checkRowOptions(options: RowOptions, context: z.RefinementCtx): 
 /** How values of records become rows. */
 export function rowReader(options: RowOptions): RowReader {
   const { table, columns, mapping } = options;
+  if (options.changes) return changesReader({ unique: options["unique-columns"] ?? [] });
   const unique = options.operation === "upsert" ? (options["unique-columns"] ?? []) : [];
   if (mapping !== undefined) return mappingReader(unique.length === 0 ? mapping : { ...mapping, unique });
   if (table === undefined) return modelReader({ unique });

@@ -12,6 +12,11 @@ export interface RowShape {
   readonly madeTypes: readonly SqlType[];
   /** Of an upsert: the columns that identify a row. Empty: plain insert. */
   readonly unique: readonly string[];
+  /**
+   * Absent: rows are put into the table. `update`: cells are those of `columns`, then those of `unique`, which say where;
+   * `delete`: those of `unique`.
+   */
+  readonly action?: "update" | "delete" | "truncate";
 }
 
 export interface Row {

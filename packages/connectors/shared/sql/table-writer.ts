@@ -7,6 +7,7 @@ import {
   tryLater,
 } from "fluvio/connector";
 import {
+  changeStatement,
   createTable,
   type Dialect,
   lastOfEachKey,
@@ -208,7 +209,7 @@ export class TableWriter {
     await this.#makeTables(session, placed);
     await session.run(dialect.begin);
     try {
-      for (const run of runsByShape(placed)) await insert(session, run);
+      for (const run of runsByShape(placed)) await this.#insert(session, run);
     } catch (error) {
       if (dialect.failure(error).kind !== "record") throw error;
       await session.run("ROLLBACK");
@@ -228,8 +229,8 @@ export class TableWriter {
     const { createTable: isWanted, dialect } = this.#options;
     if (!isWanted) return;
     for (const { row } of placed) {
-      const { table } = row.shape;
-      if (this.#madeTables.has(table)) continue;
+      const { table, action } = row.shape;
+      if (action !== undefined || this.#madeTables.has(table)) continue;
       try {
         await session.run(createTable(dialect, row.shape));
       } catch (error) {
@@ -250,7 +251,7 @@ export class TableWriter {
     for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
       if (dialect.hasSavepoints) await session.run("SAVEPOINT fluvio");
       try {
-        await insert(session, run);
+        await this.#insert(session, run);
         if (dialect.hasSavepoints) await session.run("RELEASE SAVEPOINT fluvio");
         else stored.push(run);
       } catch (error) {
@@ -274,7 +275,7 @@ export class TableWriter {
     }
     await session.run("ROLLBACK");
     await session.run(dialect.begin);
-    for (const run of stored) await insert(session, run);
+    for (const run of stored) await this.#insert(session, run);
   }
 
   /** Work of the database, given up after its time and when the connector must end. */
@@ -315,14 +316,14 @@ export class TableWriter {
     if (this.#isDoubtful) this.#session?.destroy();
     else await this.#session?.close();
   }
-}
 
-async function insert(session: Session, { shape, items }: Run<Placed>): Promise<void> {
-  await session.insert(
-    shape,
-    lastOfEachKey(
-      shape,
-      items.map(({ row }) => row),
-    ),
-  );
+  async #insert(session: Session, { shape, items }: Run<Placed>): Promise<void> {
+    const rows = items.map(({ row }) => row);
+    if (shape.action === undefined) {
+      await session.insert(shape, lastOfEachKey(shape, rows));
+      return;
+    }
+    const sql = changeStatement(this.#options.dialect, shape);
+    for (const { cells } of rows) await session.run(sql, cells);
+  }
 }
