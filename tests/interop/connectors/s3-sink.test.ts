@@ -174,13 +174,13 @@ describe("delivery", () => {
     const topic = await connectors.topicWith([]);
     const own = config(topic, { rotate: { records: "50", interval: "5ms" } });
     managed.apply(own);
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       await connectors.produce(topic, json(round * 500, round * 500 + 500));
       await vi.waitFor(async () => expect((await lines()).length).toBeGreaterThan(round * 500 + 100), WAIT);
       await managed.kill(own.name);
     }
-    await untilLines(json(0, 2000));
-    expect(managed.status(own.name)?.restarts).toBe(4);
+    await untilLines(json(0, 1500));
+    expect(managed.status(own.name)?.restarts).toBe(3);
   });
 
   test.each([

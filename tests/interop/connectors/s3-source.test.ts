@@ -33,7 +33,6 @@ async function readOnce(parameters: Readonly<Record<string, ParameterValue>> = {
   await start(config({ follow: "false", ...parameters })).done;
   return stored();
 }
-const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `line ${from + index}`);
 const until = (own: RunningConnector, trouble: string) =>
   own.until(() => own.troubles.at(-1)?.includes(trouble) === true);
 
@@ -154,7 +153,7 @@ describe("the position", () => {
     await put(key, pack(all.join("\n")));
     const own = config({ format: "ndjson" });
     const first = start(own);
-    await values(10_000);
+    await values(1);
     await first.stop();
     const read = (await stored()).length;
     expect(read).toBeLessThan(all.length);
@@ -178,16 +177,23 @@ describe("faults", () => {
     await own.until(() => own.troubles.at(-1) === "");
   });
 
-  test("a server that is killed in the middle of an object and comes back: complete and in order", async () => {
-    const all = lines(0, 400_000);
-    await put("a", all.join("\n"));
-    const own = start(config());
-    await values(1000);
-    await s3.service.kill();
-    await own.until(() => own.troubles.at(-1) !== undefined && own.troubles.at(-1) !== "");
-    await s3.service.start();
-    expect(await values(all.length)).toEqual(all);
-  });
+  test.each([
+    ["is killed", () => s3.service.kill(), () => s3.service.start()],
+    ["freezes", async () => s3.service.freeze(), async () => s3.service.thaw()],
+  ] as const)(
+    "a server that %s in the middle of an object and comes back: complete and in order",
+    async (_, away, back) => {
+      const all = Array.from({ length: 20_000 }, (_, index) => `line ${index} ${"x".repeat(1000)}`);
+      await put("a", all.join("\n"));
+      const own = start(config({ timeout: "500ms" }));
+      await values(1);
+      await away();
+      await own.until(() => (own.troubles.at(-1) ?? "") !== "");
+      expect(own.lines.some(({ message }) => message === "an object is read")).toBe(false);
+      await back();
+      expect(await values(all.length)).toEqual(all);
+    },
+  );
 
   test("a server that freezes is told of, and gone on with when it answers again", async () => {
     await put("a", "1\n");
