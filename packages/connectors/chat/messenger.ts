@@ -3,6 +3,7 @@ import { field, recordsRefused, type SinkContext, type SinkRecord, tryLater } fr
 import { type HttpPoster, httpPoster, type PosterReply } from "../shared/poster.ts";
 import { reasonOf, shownUrl } from "../shared/reason.ts";
 import { retryAfterMs } from "../shared/retry-after.ts";
+import { tellSlow } from "../shared/slow.ts";
 import { type Template, template } from "../shared/template.ts";
 
 /** Options that all chat sinks have. */
@@ -44,8 +45,8 @@ export interface ChatService {
 
 /** Sends each record as a message, no faster than the service allows. */
 export async function chat<C extends ChatConfig>(context: SinkContext<C>, service: ChatService): Promise<void> {
-  const { config, deliver } = context;
-  const poster = httpPoster({
+  const { config, deliver, trouble } = context;
+  const poster = await httpPoster({
     ...config,
     method: "POST",
     headers: [],
@@ -53,7 +54,7 @@ export async function chat<C extends ChatConfig>(context: SinkContext<C>, servic
     "user-agent": "fluvio/chat-sink 0.1.0",
     compression: "none",
   });
-  const messenger = new Messenger(poster, config, service);
+  const messenger = new Messenger(poster, config, service, trouble);
   try {
     await deliver(async ({ records }, signal) => {
       for (const record of records) await messenger.send(record, signal);
@@ -71,10 +72,12 @@ class Messenger {
   readonly #poster: HttpPoster;
   readonly #config: ChatConfig;
   readonly #service: ChatService;
+  readonly #trouble: (reason: string) => void;
   /** When the next message may be sent. */
   #freeAtMs = 0;
 
-  constructor(poster: HttpPoster, config: ChatConfig, service: ChatService) {
+  constructor(poster: HttpPoster, config: ChatConfig, service: ChatService, trouble: (reason: string) => void) {
+    this.#trouble = trouble;
     this.#poster = poster;
     this.#config = config;
     this.#service = service;
@@ -88,7 +91,8 @@ class Messenger {
     const url = this.#config["webhook-url"];
     let reply: PosterReply;
     try {
-      reply = await this.#poster.post(service.url ?? url, "application/json", body, signal);
+      const answer = this.#poster.post(service.url ?? url, "application/json", body, signal);
+      reply = await tellSlow(this.#trouble, shownUrl(url), answer);
     } catch (error) {
       throw tryLater(`${shownUrl(url)} gave no answer: ${reasonOf(error)}`);
     } finally {

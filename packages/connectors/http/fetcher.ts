@@ -3,6 +3,8 @@ import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { type AuthOptions, type Authorizer, authorizer } from "../shared/auth.ts";
 import { type HttpAnswer, type HttpClient, has, headerText, httpClient, readBody } from "../shared/http-client.ts";
 
+import type { TlsOptions } from "../shared/tls.ts";
+
 /** One complete answer. */
 export interface FetchedResponse extends Omit<HttpAnswer, "body" | "discard"> {
   /** Where it came from, redirects followed. */
@@ -23,6 +25,7 @@ export interface FetcherOptions {
   readonly "user-agent": string;
   readonly "connect-timeout": number;
   readonly timeout: number;
+  readonly tls: TlsOptions | undefined;
   readonly "max-response-size": number;
 }
 
@@ -64,8 +67,8 @@ interface Sender {
   readonly auth: Authorizer;
 }
 
-export function httpFetcher(options: FetcherOptions): HttpFetcher {
-  const client = httpClient(options);
+export async function httpFetcher(options: FetcherOptions): Promise<HttpFetcher> {
+  const client = await httpClient(options);
   const sender: Sender = { options, client, auth: authorizer(options.auth, client) };
   const open = (asked: Asked, signal: AbortSignal) => openAuthorized(sender, asked, signal);
   return {

@@ -1,6 +1,7 @@
 import { field } from "fluvio/connector";
 import { z } from "zod";
 import { authField } from "../shared/auth.ts";
+import { tlsField } from "../shared/tls.ts";
 import { jsonPath, paginationField } from "./pages.ts";
 
 const named = z.object({
@@ -12,6 +13,7 @@ const named = z.object({
   headers: field.pairs({ doc: "request headers, `Name: value`", aliases: ["header"] }),
   body: field.optionalText({ doc: "request body" }),
   auth: authField,
+  tls: tlsField,
   "user-agent": field.text({ doc: "value of the User-Agent header", default: "fluvio/http-source 0.1.0" }),
   output_parts: field.oneOf(["body", "full"], {
     doc: "`full` puts status and headers into the record too",

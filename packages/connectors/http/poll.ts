@@ -5,6 +5,7 @@ import { headerText } from "../shared/http-client.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { retryAfterMs } from "../shared/retry-after.ts";
 import { shownEndpoint } from "../shared/shown.ts";
+import { tellSlow } from "../shared/slow.ts";
 import { type FetchedResponse, type Header, type HttpFetcher, httpFetcher } from "./fetcher.ts";
 import type { HttpSourceConfig } from "./options.ts";
 import { recordValue } from "./output.ts";
@@ -32,7 +33,7 @@ interface Polling {
  */
 export async function poll(context: SourceContext<HttpSourceConfig>): Promise<void> {
   const { config, signal } = context;
-  const fetcher = httpFetcher(config);
+  const fetcher = await httpFetcher(config);
   const of = requestDigest([config.endpoint.href, config.method, config.body ?? ""]);
   const polling: Polling = { context, fetcher, of };
   let place = decodePlace(context.position, of) ?? {};
@@ -148,7 +149,8 @@ async function fetchPage({ context, fetcher }: Polling, place: Place): Promise<F
     let problem: string;
     let askedMs = 0;
     try {
-      response = await fetcher.fetch({ url, headers: conditions(config, place) }, signal);
+      const answer = fetcher.fetch({ url, headers: conditions(config, place) }, signal);
+      response = await tellSlow(trouble, endpoint, answer);
       if (response.statusCode < 500 && response.statusCode !== TOO_MANY_REQUESTS) {
         trouble("");
         return response;

@@ -5,7 +5,9 @@ import { batchBody, batchField } from "../shared/batch-body.ts";
 import { type HttpPoster, httpPoster, type PosterReply } from "../shared/poster.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { pauseAsked } from "../shared/retry-after.ts";
+import { tellSlow } from "../shared/slow.ts";
 import { optionalTemplate } from "../shared/template.ts";
+import { tlsField } from "../shared/tls.ts";
 import { urlTemplate } from "../shared/url-template.ts";
 
 const named = z.object({
@@ -16,6 +18,7 @@ const named = z.object({
   }),
   headers: field.pairs({ doc: "request headers, `Name: value`", aliases: ["header"] }),
   auth: authField,
+  tls: tlsField,
   body: optionalTemplate({
     doc: 'body of a request, with parts of the record: `{"id":{{json key}}}`; default: the value',
   }),
@@ -60,11 +63,11 @@ export const connector = defineSink({
   version: "0.4.0",
   summary: "Sends the records of a topic to a URL",
   config,
-  run: async ({ config: own, deliver }) => {
+  run: async ({ config: own, deliver, trouble }) => {
     const { batch } = own;
-    const poster = httpPoster(own);
+    const poster = await httpPoster(own);
     try {
-      await deliver((group, signal) => post(poster, own, group, signal), {
+      await deliver((group, signal) => tellSlow(trouble, own.endpoint.shown, post(poster, own, group, signal)), {
         recordsMax: batch?.size ?? 1,
         ...(batch === undefined ? {} : { sizeBytesMax: batch["size-bytes"], lingerMs: batch.linger }),
       });

@@ -4,6 +4,7 @@ import { headerText } from "../shared/http-client.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { pauseAsked } from "../shared/retry-after.ts";
 import { shownEndpoint } from "../shared/shown.ts";
+import { tellSlow } from "../shared/slow.ts";
 import { DelimitedReader } from "./delimited.ts";
 import { EventStreamReader } from "./event-stream.ts";
 import { type HttpFetcher, httpFetcher, type OpenedResponse } from "./fetcher.ts";
@@ -27,7 +28,7 @@ interface Streaming {
 /** Reads one answer that does not end; when it does, or breaks off, asks again. */
 export async function stream(context: SourceContext<HttpSourceConfig>): Promise<void> {
   const { config, signal } = context;
-  const fetcher = httpFetcher(config);
+  const fetcher = await httpFetcher(config);
   const of = requestDigest([config.endpoint.href, config.method, config.body ?? ""]);
   const lastEventId = decodePlace(context.position, of)?.eventId ?? "";
   const streaming: Streaming = { context, fetcher, of, lastEventId, retryMs: undefined };
@@ -54,7 +55,7 @@ export async function stream(context: SourceContext<HttpSourceConfig>): Promise<
 async function readOnce(streaming: Streaming, works: () => void): Promise<boolean> {
   const { context, fetcher, lastEventId } = streaming;
   const { config, signal, logger } = context;
-  const response = await fetcher.open(
+  const opening = fetcher.open(
     {
       url: config.endpoint,
       idleTimeoutMs: config["idle-timeout"],
@@ -62,6 +63,7 @@ async function readOnce(streaming: Streaming, works: () => void): Promise<boolea
     },
     signal,
   );
+  const response = await tellSlow(context.trouble, shownEndpoint(config.endpoint), opening);
   if (response.statusCode === NO_CONTENT) {
     logger.info({ status: NO_CONTENT }, "the stream is over");
     return false;

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { Agent, request } from "undici";
+import { loadTls, type TlsOptions } from "./tls.ts";
 
 type Header = readonly [name: string, value: string];
 
@@ -27,6 +28,7 @@ export interface HttpClientOptions {
   readonly "connect-timeout": number;
   /** Longest time for one request, answer included. */
   readonly timeout: number;
+  readonly tls?: TlsOptions | undefined;
 }
 
 export interface HttpClient {
@@ -37,11 +39,11 @@ export interface HttpClient {
 
 const DISCARD_SIZE_BYTES_MAX = 64 * 1024;
 
-/** A client of one system; its connection stays open between requests. */
-export function httpClient(options: HttpClientOptions): HttpClient {
+/** A client of one system; its connection stays open between requests. @throws when a file of `tls` cannot be read */
+export async function httpClient(options: HttpClientOptions): Promise<HttpClient> {
   const agent = new Agent({
     connections: 1,
-    connect: { timeout: options["connect-timeout"] },
+    connect: { timeout: options["connect-timeout"], ...(await loadTls(options.tls)) },
     headersTimeout: options.timeout,
   });
   return {

@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { type AuthOptions, authorizer } from "./auth.ts";
 import { type HttpAnswer, has, headerText, httpClient } from "./http-client.ts";
+import type { TlsOptions } from "./tls.ts";
 
 /** What the target said. */
 export interface PosterReply {
@@ -21,6 +22,7 @@ export interface PosterOptions {
   readonly "user-agent": string;
   readonly "connect-timeout": number;
   readonly timeout: number;
+  readonly tls?: TlsOptions | undefined;
   readonly compression: "none" | "gzip";
 }
 
@@ -37,9 +39,9 @@ const UNAUTHORIZED = 401;
 const compressed = promisify(gzip);
 
 /** A client of one target; the connection stays open between requests. */
-export function httpPoster(options: PosterOptions): HttpPoster {
+export async function httpPoster(options: PosterOptions): Promise<HttpPoster> {
   const { method, compression } = options;
-  const client = httpClient(options);
+  const client = await httpClient(options);
   const auth = authorizer(options.auth, client);
   return {
     post: async (url, contentType, given, signal) => {

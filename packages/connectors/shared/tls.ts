@@ -13,6 +13,9 @@ export const tlsFields: {
   key: field.optionalText({ doc: "private key of the own certificate: PEM text or a file", isSecret: true }),
 };
 
+/** The `tls` option of connectors whose URLs say whether TLS is used. */
+export const tlsField = field.map(tlsFields, { doc: "how https or wss is spoken" });
+
 export interface TlsOptions {
   readonly ca: string | undefined;
   readonly cert: string | undefined;
@@ -20,10 +23,10 @@ export interface TlsOptions {
 }
 
 /** The PEM texts of the options that are given. @throws when a file cannot be read */
-export async function loadTls(options: TlsOptions): Promise<{ ca?: string; cert?: string; key?: string }> {
+export async function loadTls(options: TlsOptions | undefined): Promise<{ ca?: string; cert?: string; key?: string }> {
   const loaded: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ["ca", "cert", "key"] as const) {
-    const given = options[name];
+    const given = options?.[name];
     if (given !== undefined) loaded[name] = await pemText(name, given);
   }
   return loaded;

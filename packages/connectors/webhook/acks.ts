@@ -7,12 +7,17 @@ export class NotAcknowledged extends Error {}
 export class Acks {
   readonly #flush: () => Promise<void>;
   readonly #timeoutMs: number;
+  readonly #caughtUp: () => void;
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  /** @param flush resolves when everything handed over before is acknowledged */
-  constructor(flush: () => Promise<void>, timeoutMs: number) {
+  /**
+   * @param flush resolves when everything handed over before is acknowledged
+   * @param caughtUp called when what was too late is acknowledged after all
+   */
+  constructor(flush: () => Promise<void>, timeoutMs: number, caughtUp: () => void) {
     this.#flush = flush;
+    this.#caughtUp = caughtUp;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -23,9 +28,11 @@ export class Acks {
       const sentence = `the cluster did not acknowledge within ${this.#timeoutMs / 1000} s`;
       timer = setTimeout(() => reject(new NotAcknowledged(sentence)), this.#timeoutMs);
     });
+    const stored = send().then(() => this.#shared());
     try {
-      await Promise.race([send().then(() => this.#shared()), late]);
+      await Promise.race([stored, late]);
     } catch (error) {
+      stored.then(this.#caughtUp, () => {});
       if (error instanceof NotAcknowledged) throw error;
       throw new NotAcknowledged("the cluster did not take the record", { cause: error });
     } finally {

@@ -31,10 +31,10 @@ interface Reservation {
 
 /** A server that is ready to listen. @throws when a file of `tls` cannot be read */
 export async function webhookServer(context: SourceContext<WebhookConfig>): Promise<FastifyInstance> {
-  const { config, flush } = context;
+  const { config, flush, trouble } = context;
   const receiving: Receiving = {
     context,
-    acks: new Acks(flush, config["answer-timeout"]),
+    acks: new Acks(flush, config["answer-timeout"], () => trouble("")),
     rate: config["rate-limit"] === undefined ? undefined : new RateLimit(config["rate-limit"], performance.now()),
     verify: config.signature === undefined ? undefined : verifier(config.signature),
     pendingSizeBytes: 0,

@@ -4,6 +4,8 @@ import { WebSocket } from "ws";
 import { type AuthOptions, authorizer } from "../shared/auth.ts";
 import { has, httpClient } from "../shared/http-client.ts";
 import { pauseAsked } from "../shared/retry-after.ts";
+import { shownEndpoint } from "../shared/shown.ts";
+import { loadTls, type TlsOptions } from "../shared/tls.ts";
 
 type Header = readonly [name: string, value: string];
 
@@ -11,12 +13,13 @@ export interface SocketOptions {
   readonly endpoint: URL;
   readonly headers: readonly Header[];
   readonly auth: AuthOptions;
+  readonly tls: TlsOptions | undefined;
   readonly "user-agent": string;
   readonly subprotocols: readonly string[];
   readonly "connect-timeout": number;
   /** Time from one sign of life that is asked for to the next. */
   readonly "ping-interval": number;
-  /** How long it may take. */
+  /** How long there may be none before the connection is given up. */
   readonly "ping-timeout": number;
   readonly "max-message-size": number;
 }
@@ -51,12 +54,14 @@ const CLOSE_TIMEOUT_MS = 1000;
 /**
  * Connects.
  * @param heard called with each message, from the first on; the bytes are the callee's
+ * @param trouble told when nothing is heard for a while, and when something is again
  * @throws what kept the connection from standing
  */
 export async function openSocket(
   options: SocketOptions,
   signal: AbortSignal,
   heard: Heard = () => {},
+  trouble: (reason: string) => void = () => {},
 ): Promise<OpenSocket> {
   const secret = await authHeaders(options, signal);
   const agent: readonly Header[] = has(options.headers, "user-agent") ? [] : [["user-agent", options["user-agent"]]];
@@ -64,6 +69,7 @@ export async function openSocket(
     headers: Object.fromEntries([...agent, ...options.headers, ...secret]),
     handshakeTimeout: options["connect-timeout"],
     maxPayload: options["max-message-size"],
+    ...(await loadTls(options.tls)),
   });
   // Also after the connection stands: the close that follows is what counts.
   let problem: Error | undefined;
@@ -95,12 +101,13 @@ export async function openSocket(
     signal.removeEventListener("abort", end);
   }
   const open = standing(socket, lost, options["ping-timeout"]);
-  keepAlive(open, options);
+  keepAlive(open, options, trouble);
   return open;
 }
 
 async function authHeaders(options: SocketOptions, signal: AbortSignal): Promise<readonly Header[]> {
-  const client = httpClient({ "connect-timeout": options["connect-timeout"], timeout: options["connect-timeout"] });
+  const timeout = options["connect-timeout"];
+  const client = await httpClient({ "connect-timeout": timeout, timeout, tls: options.tls });
   try {
     return await authorizer(options.auth, client).headers(signal);
   } finally {
@@ -153,27 +160,42 @@ function standing(socket: WebSocket, lost: Promise<SocketLost>, pingTimeoutMs: n
   };
 }
 
-/** Ends a connection on which nothing is heard any more. Nothing can be heard while it is held back. */
-function keepAlive(open: OpenSocket, options: SocketOptions): void {
-  const { socket, lost } = open;
-  let isHeard = false;
-  socket.on("message", () => {
-    isHeard = true;
-  });
-  const timer = setInterval(() => {
-    if (isHeard || socket.isPaused) {
-      isHeard = false;
+/** Silence that is told by the state, milliseconds beyond the time from one ping to the next. */
+const SILENCE_MS = 1500;
+
+/** Tells and then ends a connection on which nothing is heard any more. Nothing can be heard while it is held back. */
+function keepAlive({ socket, lost }: OpenSocket, options: SocketOptions, trouble: (reason: string) => void): void {
+  const { "ping-interval": intervalMs, "ping-timeout": timeoutMs } = options;
+  let heardAtMs = performance.now();
+  let isTold = false;
+  const heard = () => {
+    heardAtMs = performance.now();
+    if (isTold) trouble("");
+    isTold = false;
+  };
+  for (const sign of ["message", "ping", "pong"]) socket.on(sign, heard);
+  const periodMs = Math.min(intervalMs, timeoutMs);
+  let lookedAtMs = performance.now();
+  const look = () => {
+    const nowMs = performance.now();
+    // While this process itself stood still it heard nothing either.
+    const stoodStillMs = Math.max(nowMs - lookedAtMs - periodMs, 0);
+    lookedAtMs = nowMs;
+    heardAtMs = socket.isPaused ? nowMs : Math.min(heardAtMs + stoodStillMs, nowMs);
+    const silentMs = Math.round(nowMs - heardAtMs);
+    if (silentMs >= intervalMs + timeoutMs) {
+      socket.emit("error", new Error(`nothing was heard for ${silentMs} ms`));
+      socket.terminate();
       return;
     }
-    open.ping().catch((error: Error) => {
-      if (isHeard || socket.isPaused || socket.readyState !== WebSocket.OPEN) return;
-      socket.emit("error", error);
-      socket.terminate();
-    });
-  }, options["ping-interval"]);
+    if (silentMs >= intervalMs + SILENCE_MS) {
+      isTold = true;
+      trouble(`nothing is heard from ${shownEndpoint(options.endpoint)}`);
+    }
+    if (silentMs >= intervalMs / 2 && socket.readyState === WebSocket.OPEN) socket.ping();
+  };
+  const timer = setInterval(look, periodMs);
   timer.unref();
-  lost.then(
-    () => clearInterval(timer),
-    () => {},
-  );
+  const stop = () => clearInterval(timer);
+  lost.then(stop, stop);
 }

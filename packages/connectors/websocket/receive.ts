@@ -58,10 +58,15 @@ async function receiveOnce(context: SourceContext<unknown>, options: ReceiveOpti
   const { signal, logger } = context;
   const inbox = new Inbox();
   const state: { open?: OpenSocket } = {};
-  const open = await openSocket(options, signal, (data, isBinary) => {
-    inbox.add(data, isBinary);
-    if (inbox.isFull) state.open?.socket.pause();
-  });
+  const open = await openSocket(
+    options,
+    signal,
+    (data, isBinary) => {
+      inbox.add(data, isBinary);
+      if (inbox.isFull) state.open?.socket.pause();
+    },
+    context.trouble,
+  );
   state.open = open;
   logger.info({ endpoint: shownEndpoint(options.endpoint) }, "connected");
   const standsLong = setTimeout(works, WORKS_AFTER_MS);

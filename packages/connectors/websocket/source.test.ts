@@ -90,7 +90,7 @@ describe("messages", () => {
     let taken = 0;
     run = new SourceRun(
       connector,
-      { endpoint: server.url, "ping-interval": "20ms", "ping-timeout": "20ms" },
+      { endpoint: server.url, "ping-interval": "20ms", "ping-timeout": "100ms" },
       undefined,
       {
         send: async () => {
@@ -98,7 +98,6 @@ describe("messages", () => {
         },
       },
     );
-    await run.until(() => taken === 3 || run?.lines.length === 0 || taken > 0);
     for (let before = -1; before !== sent || taken < 3; ) {
       before = sent;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -152,7 +151,7 @@ describe("a connection", () => {
     await server.listen();
     start({ "ping-interval": "20ms", "ping-timeout": "30ms" });
     expect(await collected(2)).toEqual(["1", "2"]);
-    expect(run?.troubles[0]).toContain("no answer for 30 ms");
+    expect(run?.troubles[0]).toMatch(/nothing was heard for \d+ ms/);
   });
 
   test("stays while it is answered", async () => {
