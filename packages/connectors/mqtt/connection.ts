@@ -46,6 +46,8 @@ export interface BrokerConnection {
   readonly packetSizeBytesMax: number;
   /** Resolves with the reason when the connection is lost. */
   readonly lost: Promise<Error>;
+  /** What the driver was asked for; rejects when the connection is lost or `timeout` is over, as the driver itself does not. */
+  answered<T>(work: Promise<T>): Promise<T>;
   /** Says goodbye; what is in hand is not waited for. */
   close(): Promise<void>;
 }
@@ -86,7 +88,7 @@ export async function connectBroker(
   });
   prepare(client);
   const lost = whenLost(client);
-  const accepted = new Promise<Omit<BrokerConnection, "client" | "lost" | "close">>((resolve) => {
+  const accepted = new Promise<Omit<BrokerConnection, "client" | "lost" | "close" | "answered">>((resolve) => {
     client.once("connect", ({ sessionPresent, properties }) =>
       resolve({
         hasSession: sessionPresent,
@@ -100,7 +102,32 @@ export async function connectBroker(
     client.end(true);
     throw first;
   }
-  return { client, ...first, lost, close: () => goodbye(client) };
+  return { client, ...first, lost, answered: answers(lost, broker.timeout), close: () => goodbye(client) };
+}
+
+/** All that wait are told of a lost connection by one listener: there may be millions over its life. */
+function answers(lost: Promise<Error>, timeoutMs: number): BrokerConnection["answered"] {
+  const waiting = new Set<(error: Error) => void>();
+  let problem: Error | undefined;
+  void lost.then((error) => {
+    problem = error;
+    for (const reject of waiting) reject(error);
+  });
+  return async (work) => {
+    let giveUp = (_: Error): void => {};
+    const failed = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    const timer = setTimeout(() => giveUp(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    waiting.add(giveUp);
+    if (problem !== undefined) giveUp(problem);
+    try {
+      return await Promise.race([work, failed]);
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(giveUp);
+    }
+  };
 }
 
 /** The error that ended it, what the broker said when it closed it, or that it was closed. */

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { defineSink, field, type SinkGroup, type SinkRecord, tryLater } from "fluvio/connector";
-import type { IClientPublishOptions } from "mqtt";
 import { z } from "zod";
 import { Link } from "../shared/link.ts";
 import { reasonOf, shownUrl } from "../shared/reason.ts";
@@ -81,32 +80,13 @@ async function publish(broker: BrokerConnection, own: MqttSinkConfig, group: Sin
     return;
   }
   try {
-    await accepted(broker, topic, record.value, { qos: Number(own.qos) as 0 | 1 | 2, retain: own.retain }, own.timeout);
+    const { buffer, byteOffset, byteLength } = record.value;
+    const options = { qos: Number(own.qos) as 0 | 1 | 2, retain: own.retain };
+    // Resolves when the broker has acknowledged the message, with QoS 0 when it is sent.
+    await broker.answered(broker.client.publishAsync(topic, Buffer.from(buffer, byteOffset, byteLength), options));
   } catch (error) {
     if (!isRefusal(error)) throw tryLater(`${shownUrl(own.url)} did not take a message: ${reasonOf(error)}`);
     group.refuse(record, `${shownUrl(own.url)} refused the message for ${topic}: ${reasonOf(error)}`);
-  }
-}
-
-/** Resolves when the broker has acknowledged the message, with QoS 0 when it is sent. */
-async function accepted(
-  broker: BrokerConnection,
-  topic: string,
-  value: Uint8Array,
-  options: IClientPublishOptions,
-  timeoutMs: number,
-): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
-  });
-  const lost = broker.lost.then((error) => Promise.reject(error));
-  lost.catch(() => {});
-  const payload = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  try {
-    await Promise.race([broker.client.publishAsync(topic, payload, options), late, lost]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import type { IPublishPacket, MqttClient } from "mqtt";
 import { z } from "zod";
 import { shownUrl } from "../shared/reason.ts";
+import { whenStopped } from "../shared/stop.ts";
 import { Acknowledgements, HELD_BACK } from "./acknowledgements.ts";
 import { type BrokerConnection, connectBroker, connectionFields } from "./connection.ts";
 
@@ -41,7 +42,7 @@ const config = z.object({
   "record-key": field.oneOf(["none", "topic"], { doc: "key of the record: none, or the MQTT topic", default: "none" }),
 });
 type MqttSourceConfig = z.output<typeof config>;
-type Context = SourceContext<MqttSourceConfig>;
+type Context = SourceContext<MqttSourceConfig> & { readonly stopped: Promise<undefined> };
 
 /** Sends what is published to topics of an MQTT broker. */
 export const connector = defineSource({
@@ -52,8 +53,9 @@ export const connector = defineSource({
   run: async (context) => {
     const acknowledgements = new Acknowledgements();
     const subscribed: Subscribed = { filters: keptFilters(context.position), isNew: true };
+    const stopped = whenStopped(context.signal);
     await keepTrying(context, `connect to ${shownUrl(context.config.url)}`, (works) =>
-      receive(context, acknowledgements, subscribed, works),
+      receive({ ...context, stopped }, acknowledgements, subscribed, works),
     );
   },
 });
@@ -75,7 +77,7 @@ async function receive(
   subscribed: Subscribed,
   works: () => void,
 ): Promise<void> {
-  const { config: own, signal, name } = context;
+  const { config: own, signal, stopped, name } = context;
   const intake = new Intake(context, acknowledgements);
   const session = {
     clientId: own.client_id ?? `fluvio-${name}`,
@@ -92,10 +94,6 @@ async function receive(
       if (packet.cmd === "pubrel" && packet.messageId !== undefined) acknowledgements.released(packet.messageId);
     });
     client.once("connect", ({ sessionPresent }) => acknowledgements.connected(client.stream, sessionPresent));
-  });
-  const stopped = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
   try {
     await Promise.race([subscribe(context, connection, subscribed), stopped]);
@@ -128,9 +126,9 @@ async function subscribe(context: Context, connection: BrokerConnection, subscri
   const { client, hasSession } = connection;
   if (hasSession && !subscribed.isNew) return;
   const unwanted = hasSession ? subscribed.filters.filter((one) => !own.topic.includes(one)) : [];
-  if (unwanted.length > 0) await client.unsubscribeAsync([...unwanted]);
+  if (unwanted.length > 0) await connection.answered(client.unsubscribeAsync([...unwanted]));
   const qos = Number(own.qos) as 0 | 1 | 2;
-  const granted = await within(own.timeout, subscribeAll(client, own, qos));
+  const granted = await connection.answered(subscribeAll(client, own, qos));
   for (const one of granted) {
     if (one.qos === 128) throw new Error(`the broker refuses the subscription to ${one.topic}`);
     if (one.qos < qos) logger.warn({ topic: one.topic, qos: one.qos }, "the broker grants a lower QoS");
@@ -145,19 +143,6 @@ async function subscribe(context: Context, connection: BrokerConnection, subscri
 async function subscribeAll(client: MqttClient, own: MqttSourceConfig, qos: 0 | 1 | 2) {
   const isFive = own["protocol-version"] === "5";
   return await client.subscribeAsync([...own.topic], { qos, ...(isFive ? { rh: 1 } : {}) });
-}
-
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  const waiting = new AbortController();
-  const late = sleep(timeoutMs, undefined, { signal: waiting.signal }).then(() => {
-    throw new Error(`no answer to the subscription within ${timeoutMs / 1000} s`);
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    waiting.abort();
-  }
 }
 
 /** Takes messages over, one after the other: the next is read from the connection when there is room for it. */

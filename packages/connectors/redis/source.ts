@@ -4,6 +4,7 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { Connection } from "../shared/link.ts";
 import { reasonOf } from "../shared/reason.ts";
+import { whenStopped } from "../shared/stop.ts";
 import { connectionFields, connectRedis, shownRedis } from "./connection.ts";
 import { asJson, claim, type Entry, ensureGroup, fieldNamed, lagOf, readGroup } from "./entries.ts";
 
@@ -35,7 +36,7 @@ const config = z.object({
   "key-field": field.text({ doc: "the field whose value is the key, with `record-key: field`", default: "key" }),
 });
 type RedisSourceConfig = z.output<typeof config>;
-type Context = SourceContext<RedisSourceConfig>;
+type Context = SourceContext<RedisSourceConfig> & { readonly stopped: Promise<undefined> };
 
 /** Sends the entries of Redis streams. */
 export const connector = defineSource({
@@ -45,7 +46,9 @@ export const connector = defineSource({
   config,
   run: async (context) => {
     const inHand = new InHand();
-    await keepTrying(context, `read from ${shownRedis(context.config)}`, (works) => receive(context, inHand, works));
+    const stopped = whenStopped(context.signal);
+    const what = `read from ${shownRedis(context.config)}`;
+    await keepTrying(context, what, (works) => receive({ ...context, stopped }, inHand, works));
   },
 });
 
@@ -95,7 +98,7 @@ class InHand {
 
 /** The connections of a run: one waits for entries, the other acknowledges them. */
 async function receive(context: Context, inHand: InHand, works: () => void): Promise<void> {
-  const { config: own, signal, name, logger } = context;
+  const { config: own, stopped, name, logger } = context;
   await inHand.empty();
   const reading = await connectRedis(own, `fluvio-${name}`);
   let other: Connection<Redis> | undefined;
@@ -107,13 +110,7 @@ async function receive(context: Context, inHand: InHand, works: () => void): Pro
     logger.info({ streams: own.stream, group: own.group }, "reading");
     works();
     const intake = new Intake(context, inHand, acks);
-    await Promise.race([
-      read(context, reading.client, intake),
-      intake.failed,
-      lost(reading),
-      lost(other),
-      stopped(signal),
-    ]);
+    await Promise.race([read(context, reading.client, intake), intake.failed, lost(reading), lost(other), stopped]);
     await inHand.empty();
     await inHand.acknowledge(acks, own.group);
   } finally {
@@ -124,13 +121,6 @@ async function receive(context: Context, inHand: InHand, works: () => void): Pro
 
 async function lost(connection: Connection<Redis>): Promise<never> {
   throw new Error(reasonOf(await connection.lost));
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** A server that does not answer a read this long after it should have is taken for frozen. */

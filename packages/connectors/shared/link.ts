@@ -30,6 +30,7 @@ export class Link<T> implements AsyncDisposable {
   readonly #waitMs: number;
   readonly #pingMs: number;
   readonly #end = new AbortController();
+  readonly #ended: Promise<undefined>;
   readonly #running: Promise<void>;
   #standing: Standing<T> | undefined;
   #problem = "the connection does not stand yet";
@@ -46,6 +47,9 @@ export class Link<T> implements AsyncDisposable {
     this.#waitMs = options.waitMs ?? 2000;
     this.#pingMs = options.pingMs ?? 2000;
     const { logger, trouble } = context;
+    this.#ended = new Promise((resolve) => {
+      this.#end.signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
     this.#running = keepTrying({ signal: this.#end.signal, logger, trouble }, what, (works) =>
       this.#hold(connect, works, trouble),
     ).catch((failure: unknown) => this.#stands({ failure }));
@@ -61,15 +65,12 @@ export class Link<T> implements AsyncDisposable {
       throw new Error(this.#problem, { cause: error });
     }
     const ended = new AbortController();
-    const ended$ = new Promise<undefined>((resolve) => {
-      signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    });
     try {
       if (signal.aborted) return;
       works();
       this.#stands({ connection });
       const watching = this.#watch(connection, ended.signal, trouble);
-      const lost = await Promise.race([connection.lost, ended$]);
+      const lost = await Promise.race([connection.lost, this.#ended]);
       ended.abort();
       await watching;
       if (lost === undefined) return;
@@ -87,19 +88,23 @@ export class Link<T> implements AsyncDisposable {
   async #watch(connection: Connection<T>, ended: AbortSignal, trouble: (reason: string) => void): Promise<void> {
     const { ping } = connection;
     if (ping === undefined) return;
+    const whenEnded = new Promise<void>((resolve) => {
+      ended.addEventListener("abort", () => resolve(), { once: true });
+    });
     while (!ended.aborted) {
-      await sleep(this.#pingMs, undefined, { signal: ended }).catch(() => {});
+      await sleep(this.#pingMs, undefined, { signal: ended }).catch(() => {
+        // The connection is over; the loop sees it.
+      });
       if (ended.aborted) return;
-      const late = setTimeout(
-        () => trouble(`cannot ${this.#what}: no answer for ${this.#pingMs / 1000} s`),
-        this.#pingMs,
-      );
-      let wasLate = false;
-      const began = performance.now();
-      await Promise.race([ping().catch(() => {}), new Promise((end) => ended.addEventListener("abort", end))]);
-      clearTimeout(late);
-      wasLate = performance.now() - began >= this.#pingMs;
-      if (wasLate && !ended.aborted) trouble("");
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        trouble(`cannot ${this.#what}: no answer for ${this.#pingMs / 1000} s`);
+      }, this.#pingMs);
+      // Why a sign of life fails is what the lost connection tells.
+      await Promise.race([ping().catch(() => {}), whenEnded]);
+      clearTimeout(timer);
+      if (isLate && !ended.aborted) trouble("");
     }
   }
 
