@@ -52,6 +52,8 @@ import { watchObjects } from "./watch.ts";
 
 /** The cluster itself gives up waiting for a topic after 90 s. */
 const TOPIC_WAIT_MS = 100_000;
+/** The cluster may have to install what a connector needs, for which it takes five minutes at most. */
+const CONNECTOR_WAIT_MS = 330_000;
 /** On top of a time limit that the cluster keeps. */
 const REPLY_EXTRA_MS = 5000;
 /** Largest module that is unpacked, bytes. */
@@ -103,9 +105,10 @@ export class Admin extends ConnectorAdmin implements FluvioAdmin {
     return succeeded(await connection.request(deleteApi, request, abortOf(options)), name);
   }
 
-  async #update(request: UpdateRequestInput, options: AbortOptions): Promise<void> {
+  async #update(request: UpdateRequestInput, options: AbortOptions, timeoutMs?: number): Promise<void> {
     const { connection } = await this.#cluster.session(abortOf(options));
-    succeeded(await connection.request(updateApi, request, abortOf(options)), request.body.key);
+    const limits = { ...abortOf(options), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    succeeded(await connection.request(updateApi, request, limits), request.body.key);
   }
 
   // ---- topics and partitions ---------------------------------------------------------------------------------------
@@ -343,11 +346,12 @@ export class Admin extends ConnectorAdmin implements FluvioAdmin {
 
   async createConnector(name: string, config: Uint8Array, options: CreateOptions = {}): Promise<void> {
     const body = { name, dryRun: options.dryRun ?? false, spec: { config } };
-    await this.#create({ label: "ManagedConnector", body }, options, TOPIC_WAIT_MS);
+    await this.#create({ label: "ManagedConnector", body }, options, CONNECTOR_WAIT_MS);
   }
 
   updateConnector(name: string, config: Uint8Array, options: AbortOptions = {}): Promise<void> {
-    return this.#update({ label: "ManagedConnector", body: { key: name, action: { config } } }, options);
+    const request = { label: "ManagedConnector", body: { key: name, action: { config } } } as const;
+    return this.#update(request, options, CONNECTOR_WAIT_MS);
   }
 
   listConnectors(

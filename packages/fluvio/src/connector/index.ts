@@ -1,7 +1,7 @@
 export { z } from "zod";
 export type { ConnectorHost, ConnectorResolution, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
 export { type ByHandOptions, connectorMetadata, runByHand } from "./by-hand.ts";
-export { CATALOGUE, type CatalogueEntry } from "./catalogue.ts";
+export { CATALOGUE, type CatalogueEntry, driversOf } from "./catalogue.ts";
 export { isModuleParameter } from "./common-parameters.ts";
 export {
   type ConnectorConfig,

@@ -4,6 +4,7 @@ import { command } from "../../command.ts";
 import type { Io } from "../../io.ts";
 import { fileOptions, needsConfig } from "./connector-options.ts";
 import { findConnector } from "./find.ts";
+import { whileInstalling } from "./installing.ts";
 
 export const create = command({
   noun: "connector",
@@ -22,7 +23,7 @@ export const create = command({
       clusterSecrets: () => clusterSecrets(io),
     });
     const admin = (await io.connect()).admin();
-    await admin.createConnector(name, bytes, { signal: io.signal });
+    await whileInstalling(bytes, io, () => admin.createConnector(name, bytes, { signal: io.signal }));
     const reason = await firstFailure(admin, name, io.signal);
     if (reason !== undefined) {
       io.stderr.print(`connector "${name}" is created, but does not run yet: ${reason}`);
@@ -79,7 +80,7 @@ export const update = command({
     await findConnector(admin, name, (hint) =>
       flvError("FLV_CONNECTOR_NOT_FOUND", `Invalid connector: ${name} - does not exist.`, { details: { name }, hint }),
     );
-    await admin.updateConnector(name, bytes, { signal: io.signal });
+    await whileInstalling(bytes, io, () => admin.updateConnector(name, bytes, { signal: io.signal }));
     return 0;
   },
 });

@@ -124,7 +124,7 @@ describe("what is wrong with a package is told, and the cluster goes on", () => 
 test("without the registry what is installed runs on", async () => {
   registry.close();
   const updated = await fluvio("connector", "update", "-c", "counted.yml");
-  expect(updated.stderr).toBe("");
+  expect(updated.exitCode, updated.stderr).toBe(0);
   await vi.waitFor(async () => expect(await ok("connector", "list")).toMatch(/counted +Running/), { timeout: 20_000 });
   const { exitCode, stderr } = await create("away", "npm:@acme/never-seen@1.0.0");
   expect(exitCode).toBe(1);
