@@ -32,7 +32,7 @@ export interface FetcherOptions {
 export type Header = readonly [name: string, value: string];
 
 /** What differs from one request to the next. */
-export interface Asked {
+interface Asked {
   readonly url: URL;
   /** Besides those of every request. */
   readonly headers?: readonly Header[];

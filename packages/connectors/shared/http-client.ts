@@ -14,7 +14,7 @@ export interface HttpAnswer {
   discard(): Promise<void>;
 }
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly url: URL;
   readonly method: string;
   readonly headers: readonly Header[];

@@ -15,7 +15,7 @@ import { isJson, type JsonPath, jsonAt, parseJsonPath, plainText } from "./json-
  */
 
 /** How a part of a record is written into the text around it. */
-export type Escape = (text: string) => string;
+type Escape = (text: string) => string;
 
 /** A text with places that are filled in from a record. */
 export interface Template {

@@ -7,7 +7,7 @@ const tls = field.map(
     cert: field.text({ doc: "certificate: PEM text or a file" }),
     key: field.text({ doc: "its private key: PEM text or a file", isSecret: true }),
   },
-  { doc: "answers over https", isSecret: true },
+  { doc: "answers over https" },
 );
 
 /** Options of the webhook source. */

@@ -21,7 +21,7 @@ const named = field.map(
       default: "5m",
     }),
   },
-  { doc: "requests must be signed by HMAC; others are answered with 401", isSecret: true },
+  { doc: "requests must be signed by HMAC; others are answered with 401" },
 );
 
 /** The `signature` option. */
