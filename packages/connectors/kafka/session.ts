@@ -162,7 +162,8 @@ class Session {
       consumer.on("consumer:group:join", () => {
         this.#hasNewAssignment = true;
       });
-      await consumer.joinGroup({});
+      // It may take long: the group waits for its other members.
+      await told(consumer.joinGroup({}), this.#context, this.#options.brokers, () => {});
       return;
     }
     for (const topic of topics) {
@@ -200,7 +201,8 @@ class Session {
     const { logger } = this.#context;
     const given = this.#consumer.assignments ?? [];
     this.#assigned = given.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
-    const starts = await startOffsets(this.#consumer, given, this.#places, this.#options.start);
+    const asked = startOffsets(this.#consumer, given, this.#places, this.#options.start);
+    const starts = await told(asked, this.#context, this.#options.brokers);
     for (const { at, next } of starts) this.#places.set(at, next);
     logger.info(
       { group: this.#options.group, partitions: this.#assigned.map(({ topic, partition }) => `${topic}/${partition}`) },

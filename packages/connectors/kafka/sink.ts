@@ -2,7 +2,6 @@ import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
 import { clientOptions, optionsField } from "./client-options.ts";
 import { CONNECTION_FIELDS, connectionOptions, shownBrokers } from "./connection.ts";
-import { Sender } from "./sender.ts";
 
 /** `key`, or a number. */
 function partition(text: string): number | "key" | undefined {
@@ -60,6 +59,8 @@ export const connector = defineSink({
     const { config: own, name, deliver } = context;
     const options = clientOptions(own["kafka-option"]);
     const batch = own.batch ?? BATCH;
+    // The driver is only needed by a connector that runs.
+    const { Sender } = await import("./sender.ts");
     await using sender = new Sender(context, {
       brokers: shownBrokers(own),
       connect: () => connectionOptions(own, options, name),

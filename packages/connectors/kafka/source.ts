@@ -3,7 +3,6 @@ import { z } from "zod";
 import { clientOptions, optionsField } from "./client-options.ts";
 import { CONNECTION_FIELDS, connectionOptions, shownBrokers } from "./connection.ts";
 import { Places } from "./places.ts";
-import { readKafka } from "./session.ts";
 
 /** `all`, or numbers with commas between them. */
 function partitions(text: string): readonly number[] | "all" | undefined {
@@ -49,6 +48,8 @@ export const connector = defineSource({
     const { config: own, name } = context;
     const options = clientOptions(own["kafka-option"]);
     const given = own["kafka-partition"];
+    // The driver is only needed by a connector that runs.
+    const { readKafka } = await import("./session.ts");
     await readKafka(context, new Places(context.position), {
       brokers: shownBrokers(own),
       connect: () => connectionOptions(own, options, name),

@@ -50,6 +50,8 @@ export class Changes {
     this.#context = context;
     this.#options = options;
     this.#state = state;
+    // What was kept was stored before.
+    if (state?.phase === "changes") this.#confirmed = state.lsn;
   }
 
   async run(): Promise<void> {
@@ -72,7 +74,7 @@ export class Changes {
     const { slot } = server;
     const lost = this.#whatIsLost(server);
     if (lost === undefined && slot !== undefined && this.#state?.phase !== "snapshot") {
-      this.#confirmed = slot.confirmedLsn;
+      this.#confirm(slot.confirmedLsn);
       if (this.#state === undefined) {
         const details = { slot: this.#options.slot, lsn: lsnText(slot.confirmedLsn) };
         this.#context.logger.info(details, "the slot is there already: its changes are read, without a snapshot");

@@ -1,6 +1,5 @@
 import { defineSource, field } from "fluvio/connector";
 import { z } from "zod";
-import { Changes } from "./changes.ts";
 import { keptState } from "./state.ts";
 
 const config = z.object({
@@ -51,6 +50,8 @@ export const connector = defineSource({
   config,
   run: async (context) => {
     const { config: own, name } = context;
+    // The driver is only needed by a connector that runs.
+    const { Changes } = await import("./changes.ts");
     const changes = new Changes(
       context,
       {

@@ -1,12 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/kafka/sink.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 import { CA_CERT, CLIENT_CERT, CLIENT_KEY } from "../../../packages/fluvio/src/transport/testing/certificates.ts";
 import { KAFKA_USERS, Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
+const managed = useManaged(connectors);
+const WAIT = { timeout: 20_000, interval: 200 };
 let kafka: Kafka;
 let kafkaTopic: string;
 let names = 0;
@@ -181,6 +184,21 @@ describe("when Kafka is away", () => {
       connector.troubles.some((one) => /has 1 partitions, and `kafka-partition` is 1/.test(one)),
     );
   });
+});
+
+test("a process that is killed loses nothing and keeps the order", async () => {
+  await kafka.createTopic(kafkaTopic);
+  const topic = await connectors.topicWith(numbers(0, 5000));
+  const own = config(topic, { batch: { size: "50" } });
+  managed.apply(own);
+  for (const count of [500, 2000]) {
+    await kafka.records(kafkaTopic, count);
+    await managed.kill(own.name);
+  }
+  await vi.waitFor(async () => {
+    const found = await values(await kafka.size(kafkaTopic));
+    expect([...new Set(found)]).toEqual(numbers(0, 5000));
+  }, WAIT);
 });
 
 describe("a secured broker", () => {

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as source } from "../../../packages/connectors/kafka/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 import { CA_CERT, CLIENT_CERT, CLIENT_KEY } from "../../../packages/fluvio/src/transport/testing/certificates.ts";
 import { KAFKA_USERS, Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
+const managed = useManaged(connectors);
 const WAIT = { timeout: 20_000, interval: 50 };
+const SLOW = { timeout: 20_000, interval: 400 };
 let kafka: Kafka;
 let kafkaTopic: string;
 let names = 0;
@@ -296,6 +299,26 @@ describe("when Kafka is away", () => {
     expect(await values(topic, 1)).toEqual(["0"]);
   });
 });
+
+test.each(["0", "all"])(
+  "a process of partitions %s that is killed loses nothing and keeps the order",
+  async (partitions) => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const own = config(topic, { "kafka-partition": partitions });
+    managed.apply(own);
+    await produce(numbers(0, 1000));
+    await connectors.records(topic, 500);
+    await managed.kill(own.name);
+    await produce(numbers(1000, 2000));
+    await connectors.records(topic, 1500);
+    await managed.kill(own.name);
+    await vi.waitFor(async () => {
+      const found = (await connectors.stored(topic)).map(({ value }) => value);
+      expect(distinct(found)).toEqual(numbers(0, 2000));
+    }, SLOW);
+  },
+);
 
 describe("a secured broker", () => {
   const { plain, scram } = KAFKA_USERS;

@@ -2,9 +2,11 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as source } from "../../../packages/connectors/postgres/source.ts";
 import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 import { Postgres } from "../services/postgres.ts";
 
 const connectors = useConnectors();
+const managed = useManaged(connectors);
 const WAIT = { timeout: 20_000, interval: 50 };
 let postgres: Postgres;
 /** Database, publication and slot of a test have one name. */
@@ -342,16 +344,16 @@ describe("when the server is away", () => {
     await streaming(connector);
     await connector.until(() => connector.troubles.at(-1) === "");
 
-    await sql("INSERT INTO t SELECT generate_series(0, 29999)");
+    await sql("INSERT INTO t SELECT generate_series(0, 19999)");
     await connectors.records(topic, 10);
     await postgres.service.kill();
     await connector.until(() => connector.troubles.at(-1) !== "");
     await postgres.service.start();
-    await connectors.records(topic, 30_000);
-    await sql("INSERT INTO t VALUES (30000)");
-    expect(await ids(topic, 30_001)).toEqual(numbers(0, 30_001));
+    await connectors.records(topic, 20_000);
+    await sql("INSERT INTO t VALUES (20000)");
+    expect(await ids(topic, 20_001)).toEqual(numbers(0, 20_001));
     await connector.stop();
-    expect(await connectors.stored(topic)).toHaveLength(30_001);
+    expect(await connectors.stored(topic)).toHaveLength(20_001);
   });
 
   test("or silent, the state tells it within 5 s", async () => {
@@ -397,6 +399,33 @@ describe("when the server is away", () => {
     await sql("INSERT INTO t VALUES (1)");
     expect(await ids(topic, 1)).toEqual([1]);
   });
+});
+
+test("a process that is killed loses nothing, and repeats no more than the last moments", async () => {
+  await sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(0, 99)");
+  const topic = await connectors.topicWith([]);
+  const own = config(topic, CHANGES);
+  managed.apply(own);
+  await connectors.records(topic, 100);
+  // Kept: another kill begins the snapshot again.
+  await vi.waitFor(async () => {
+    const [slot] = await postgres.query("SELECT active FROM pg_replication_slots WHERE slot_name = $1", [name]);
+    expect(slot?.active).toBe(true);
+  }, WAIT);
+  for (const round of [0, 1, 2]) {
+    const from = 100 + round * 3000;
+    await sql(`INSERT INTO t SELECT generate_series(${from}, ${from + 2999})`);
+    await connectors.records(topic, from + 300);
+    await managed.kill(own.name);
+  }
+  const wanted = 9100;
+  await vi.waitFor(
+    async () => {
+      const found = (await connectors.stored(topic)).map(({ value }) => JSON.parse(value).after.id);
+      expect([...new Set(found)]).toEqual(numbers(0, wanted));
+    },
+    { timeout: 20_000, interval: 300 },
+  );
 });
 
 describe("what is missing is told", () => {

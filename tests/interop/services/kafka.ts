@@ -110,6 +110,9 @@ export class Kafka implements AsyncDisposable {
     const consumer = new Consumer({
       clientId: "fluvio-tests",
       groupId: `tests-${randomUUID()}`,
+      // A broker that was silent is let in again after a while.
+      retries: 40,
+      retryDelay: 250,
       bootstrapBrokers: [this.url()],
     });
     const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false, maxWaitTime: 50 });
@@ -122,6 +125,17 @@ export class Kafka implements AsyncDisposable {
         if (found.length >= count) break;
       }
       return found;
+    } finally {
+      await consumer.close(true);
+    }
+  }
+
+  /** How many records a topic has. */
+  async size(topic: string): Promise<number> {
+    const consumer = new Consumer({ clientId: "fluvio-tests", groupId: "tests", bootstrapBrokers: [this.url()] });
+    try {
+      const ends = await consumer.listOffsets({ topics: [topic], timestamp: -1n });
+      return Number((ends.get(topic) ?? []).reduce((sum, end) => sum + end, 0n));
     } finally {
       await consumer.close(true);
     }
