@@ -1,5 +1,7 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection, nkeys } from "@nats-io/transport-node";
+import { connect, type KeyPair, type NatsConnection, nkeys } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/nats/sink.ts";
 import { connector as source } from "../../../packages/connectors/nats/source.ts";
@@ -168,6 +170,56 @@ describe("the source", () => {
   });
 });
 
+/** A server that trusts the accounts of an operator: lines of its configuration, and the credentials of a user. */
+function operatorMode(): { readonly lines: readonly string[]; readonly credentials: string } {
+  const [operator, system, account, user] = [
+    nkeys.createOperator(),
+    nkeys.createAccount(),
+    nkeys.createAccount(),
+    nkeys.createUser(),
+  ];
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const token = (signer: KeyPair, subject: KeyPair, type: string, claims: object) => {
+    const said = {
+      jti: `${type}-${subject.getPublicKey()}`,
+      iat: Math.floor(Date.now() / 1000),
+      iss: signer.getPublicKey(),
+      name: type,
+      sub: subject.getPublicKey(),
+      nats: { type, version: 2, ...claims },
+    };
+    const signed = `${encode({ typ: "JWT", alg: "ed25519-nkey" })}.${encode(said)}`;
+    return `${signed}.${Buffer.from(signer.sign(new TextEncoder().encode(signed))).toString("base64url")}`;
+  };
+  const unlimited = { subs: -1, data: -1, payload: -1 };
+  const ofAccount = { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
+  const storage = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
+  const accounts = [
+    `${system.getPublicKey()}: ${token(operator, system, "account", { limits: ofAccount })}`,
+    `${account.getPublicKey()}: ${token(operator, account, "account", { limits: { ...ofAccount, ...storage } })}`,
+  ];
+  const jwt = token(account, user, "user", { pub: {}, sub: {}, ...unlimited });
+  const seed = new TextDecoder().decode(user.getSeed());
+  return {
+    lines: [
+      `operator: ${token(operator, operator, "operator", {})}`,
+      `system_account: ${system.getPublicKey()}`,
+      "resolver: MEMORY",
+      `resolver_preload: { ${accounts.join("\n")} }`,
+    ],
+    credentials: [
+      "-----BEGIN NATS USER JWT-----",
+      jwt,
+      "------END NATS USER JWT------",
+      "",
+      "-----BEGIN USER NKEY SEED-----",
+      seed,
+      "------END USER NKEY SEED------",
+      "",
+    ].join("\n"),
+  };
+}
+
 describe("who is let in", () => {
   async function guarded(options: Parameters & { readonly authorization: string }): Promise<NatsServer> {
     const started = await startNats(connectors.folder, `guarded-${++names}`, options);
@@ -201,6 +253,20 @@ describe("who is let in", () => {
     const nkey = new TextDecoder().decode(pair.getSeed());
     const running = startSource(await newTopic(), { url, nkey, ...consuming });
     await running.until(() => running.lines.some(({ message }) => message === "consuming"));
+  });
+
+  test("is told by a file of credentials, or their text", async () => {
+    const { lines, credentials } = operatorMode();
+    const started = await startNats(connectors.folder, "operated", { lines });
+    servers.push(started);
+    const path = join(connectors.folder, "user.creds");
+    await writeFile(path, credentials);
+    for (const given of [path, credentials]) {
+      const running = startSource(await newTopic(), { url: started.url, credentials: given, ...consuming });
+      await running.until(() => running.lines.some(({ message }) => message === "consuming"));
+    }
+    const refused = startSource(await newTopic(), { url: started.url, ...consuming });
+    await refused.until(() => refused.troubles.some((reason) => /Authorization Violation/.test(reason)));
   });
 
   test("is told by certificates", async () => {

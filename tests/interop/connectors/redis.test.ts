@@ -117,6 +117,21 @@ describe("the source", () => {
     await vi.waitFor(async () => expect(await pendingOf(stream)).toBe(0), WAIT);
   });
 
+  test("loses and repeats nothing when its connections are cut again and again", async () => {
+    const [stream, topic] = [newName(), await newTopic()];
+    const running = startSource(topic, { stream, count: "10" });
+    const redis = client();
+    for (let from = 0; from < 500; from += 100) {
+      await add(stream, numbers(from, from + 100));
+      await vi.waitFor(async () => expect((await stored(topic)).length).toBeGreaterThan(from), WAIT);
+      await redis.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+    }
+    expect(await values(topic, 500)).toEqual(numbers(0, 500));
+    await vi.waitFor(async () => expect(await pendingOf(stream)).toBe(0), WAIT);
+    expect(await stored(topic)).toHaveLength(500);
+    expect(running.troubles.length).toBeGreaterThan(1);
+  });
+
   test("takes over what a dead consumer of the group has left", async () => {
     const [stream, topic] = [newName(), await newTopic()];
     await add(stream, ["a", "b"]);
