@@ -54,7 +54,7 @@ export class PlainBatch implements OpenBatch {
   }
   seal(compression: BatchCompression): SealedBatch {
     this.#onSeal(this.#builder.sizeBytes);
-    const content = { records: this.#builder.count, sizeBytes: this.#builder.sizeBytes };
+    const content = { records: this.#builder.count, sizeBytes: this.#builder.recordsSizeBytes };
     return { outcome: this.outcome, bytes: this.#builder.build(compression), keepsPlaces: true, content };
   }
 }
@@ -114,7 +114,7 @@ export class ChainedBatch implements OpenBatch {
       }
     }
     const keepsPlaces = produced.length === this.#records.length;
-    const content = { records: produced.length, sizeBytes: builder.sizeBytes };
+    const content = { records: produced.length, sizeBytes: builder.recordsSizeBytes };
     return { outcome: this.outcome, bytes: builder.build(compression), keepsPlaces, content };
   }
 

@@ -144,7 +144,7 @@ export interface ProducerOptions {
 export interface StoredBatch {
   /** After the SmartModules of this process. */
   readonly records: number;
-  /** With what frames them, before compression. */
+  /** With the few bytes that frame each record, before compression. */
   readonly sizeBytes: number;
 }
 

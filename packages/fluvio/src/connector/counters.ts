@@ -11,7 +11,7 @@ export interface RunCounters {
   /** Taken from the system of a source, or read from the topic. */
   recordsIn: number;
   bytesIn: number;
-  /** Of `records`; in a source with what frames them in their batches, before compression. */
+  /** Of `records`; in a source with the few bytes that frame each of them. */
   bytesOut: number;
   /** Records that wait in the system of a source; absent when that does not say. */
   lag: number | undefined;

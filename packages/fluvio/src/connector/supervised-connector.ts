@@ -288,7 +288,7 @@ export class SupervisedConnector {
 
   #silent(): void {
     if (this.#status.resolution !== "running") return;
-    this.#report({ reason: `says nothing since ${this.#options.limits.silentAfterMs} ms` });
+    this.#report({ reason: `has said nothing for ${this.#options.limits.silentAfterMs} ms` });
   }
 
   async #copy(stream: AsyncIterable<Uint8Array> | null, hide: Hide | undefined): Promise<void> {

@@ -81,7 +81,7 @@ describe("the life of a connector", () => {
       const first = await stage.reached("running");
       if (behaviour === "run") process.kill(first.processId ?? 0, "SIGSTOP");
       const silent = await stage.until(({ resolution, reason }) => resolution === "running" && reason !== "");
-      expect(silent.reason).toBe("says nothing since 300 ms");
+      expect(silent.reason).toBe("has said nothing for 300 ms");
       expect((await stage.reached("failed")).reason).toBe("no sign of life for 1500 ms");
       await stage.until(({ resolution, processId }) => resolution === "running" && processId !== first.processId);
       expect(exists(first.processId ?? 0)).toBe(false);

@@ -42,6 +42,10 @@ export class BatchBuilder {
   get sizeBytes(): number {
     return this.used;
   }
+  /** Size of its records so far, before compression. */
+  get recordsSizeBytes(): number {
+    return this.used - EMPTY_BYTES;
+  }
 
   /**
    * Adds a record.

@@ -6,7 +6,7 @@ import type { Io } from "../io.ts";
 import { type ClusterSettings, removeSettings, settingsPath } from "./settings.ts";
 
 /** What a cluster keeps in its data folder, by name. */
-const DATA_ENTRY = /^(cluster\.lock.*|metadata|connectors|spu-logs-\d+)$/;
+const DATA_ENTRY = /^(cluster\.lock.*|metadata|connectors(\.config)?|secrets\.key(\.new)?|spu-logs-\d+)$/;
 const LOG_ENTRY = /^(cluster|connector_[a-z0-9-]+|spu_log_\d+)\.log(\.\d+)?$/;
 
 /**

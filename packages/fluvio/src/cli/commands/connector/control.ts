@@ -1,8 +1,7 @@
 import type { FluvioAdmin } from "../../../client/index.ts";
-import { flvError } from "../../../protocol/index.ts";
 import { args, command } from "../../command.ts";
 import type { Io } from "../../io.ts";
-import { connectorLayer, findConnector } from "./find.ts";
+import { connectorLayer, existingConnector } from "./find.ts";
 
 const names = args({ name: "NAME", summary: "Names of the connectors" });
 
@@ -45,7 +44,7 @@ export const reset = command({
   args: { names },
   run: (input, io) =>
     forEach(io, input.names, "reset", async (admin, name) => {
-      const { status, spec } = await existing(admin, name);
+      const { status, spec } = await existingConnector(admin, name);
       const wasPaused = status.resolution === "paused";
       await admin.controlConnector(name, "pause", { signal: io.signal });
       await admin.controlConnector(name, "forget", { signal: io.signal });
@@ -69,15 +68,9 @@ async function forEach(
 ): Promise<number> {
   const admin = (await io.connect()).admin();
   for (const name of all) {
-    await existing(admin, name);
+    await existingConnector(admin, name);
     await work(admin, name);
     io.stdout.print(`connector "${name}" ${done}`);
   }
   return 0;
-}
-
-function existing(admin: FluvioAdmin, name: string) {
-  return findConnector(admin, name, (hint) =>
-    flvError("FLV_CONNECTOR_NOT_FOUND", `Connector not found: ${name}`, { details: { name }, hint }),
-  );
 }

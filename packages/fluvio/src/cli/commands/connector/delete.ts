@@ -1,7 +1,6 @@
-import { flvError } from "../../../protocol/index.ts";
 import { args, command, flag } from "../../command.ts";
 import { errorLine } from "../../report.ts";
-import { findConnector } from "./find.ts";
+import { existingConnector } from "./find.ts";
 
 export const remove = command({
   noun: "connector",
@@ -16,9 +15,7 @@ export const remove = command({
     let failed = false;
     for (const name of input.names) {
       try {
-        await findConnector(admin, name, (hint) =>
-          flvError("FLV_CONNECTOR_NOT_FOUND", `Connector not found: ${name}`, { details: { name }, hint }),
-        );
+        await existingConnector(admin, name);
         await admin.deleteConnector(name, { signal: io.signal });
       } catch (error) {
         if (!input.continueOnError) throw error;

@@ -5,7 +5,7 @@ import type { ConnectorConfig } from "../../../connector/index.ts";
 import { flvError } from "../../../protocol/index.ts";
 import { arg, command, value } from "../../command.ts";
 import { nonEmpty } from "../../values.ts";
-import { connectorLayer, findConnector } from "./find.ts";
+import { connectorLayer, existingConnector } from "./find.ts";
 
 export const describe = command({
   noun: "connector",
@@ -44,8 +44,6 @@ export const config = command({
 });
 
 async function storedConfig(admin: FluvioAdmin, name: string): Promise<ConnectorConfig> {
-  const found = await findConnector(admin, name, (hint) =>
-    flvError("FLV_CONNECTOR_NOT_FOUND", `Connector not found: ${name}`, { details: { name }, hint }),
-  );
+  const found = await existingConnector(admin, name);
   return (await connectorLayer()).decodeConfig(found.spec.config);
 }

@@ -87,7 +87,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  await fluvio(["cluster", "delete", "--force"]);
+  await ok("cluster", "delete", "--force");
   server.closeAllConnections();
   server.close();
   await rm(home, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { type OutputFormat, outputOption, printListing } from "../../output/form
 import { renderTable } from "../../output/table.ts";
 import { checked } from "../../values.ts";
 import { agoText } from "./ago.ts";
+import { existingConnector } from "./find.ts";
 
 const INTERVAL_MS_DEFAULT = 1000;
 
@@ -38,6 +39,7 @@ export const stats = command({
   ],
   run: async ({ names, output, watch, interval }, io) => {
     const admin = (await io.connect()).admin();
+    for (const name of names) await existingConnector(admin, name);
     await show(io, admin, names, output);
     while (watch && (await waited(interval, io.signal))) {
       io.stdout.print();
