@@ -1,8 +1,8 @@
 /**
- * The framework of sources and sinks against the plain client on topics of one cluster, and the sink of PostgreSQL
- * against batch inserts that are written by hand with the same driver. The two of a pair take turns; each figure is the
- * median of the runs after a warm-up. Wanted: 0.5 of the plain client, 0.9 of the inserts by hand.
- * `npx tsx bench/connectors.ts [--flush always|os] [--runs 5] [--only source|sink|postgres]`
+ * The framework of sources and sinks against the plain client on topics of one cluster, and the sinks of PostgreSQL and
+ * DuckDB against batch inserts that are written by hand with the same driver. The two of a pair take turns; each figure
+ * is the median of the runs after a warm-up. Wanted: 0.5 of the plain client, 0.9 of the inserts by hand.
+ * `npx tsx bench/connectors.ts [--flush always|os] [--runs 5] [--only source|sink|postgres|duckdb]`
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,13 +10,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { arch, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
 import { z } from "zod";
 import { Fluvio } from "../packages/fluvio/dist/client/index.js";
-import { newCounters } from "../packages/fluvio/dist/connector/counters.js";
+import { newCounters, type RunCounters } from "../packages/fluvio/dist/connector/counters.js";
 import { type ConnectorDefinition, defineSink, defineSource } from "../packages/fluvio/dist/connector/define.js";
 import { fileMarker } from "../packages/fluvio/dist/connector/first-positions.js";
 import { runConnector } from "../packages/fluvio/dist/connector/runner.js";
+import { connector as duckdbSink } from "../packages/fluvio/dist/connectors/duckdb/sink.js";
 import { connector as sqlSink } from "../packages/fluvio/dist/connectors/sql/sink.js";
 import { userPackages } from "../packages/fluvio/dist/npm/index.js";
 import { silentLogger } from "../packages/fluvio/dist/protocol/index.js";
@@ -94,9 +96,10 @@ async function runOne(
   definition: ConnectorDefinition,
   topic: string,
   parameters: Readonly<Record<string, string>>,
-  work: (ended: Promise<void>) => Promise<void>,
+  work: (ended: Promise<void>, counters: RunCounters) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
+  const counters = newCounters();
   const name = newName("connector");
   const isSink = definition.direction === "sink";
   const running = runConnector(
@@ -116,9 +119,9 @@ async function runOne(
       packages: userPackages(),
       definition,
     },
-    newCounters(),
+    counters,
   );
-  await Promise.race([work(running), running]);
+  await Promise.race([work(running, counters), running]);
   stop.abort();
   await running;
 }
@@ -243,7 +246,7 @@ async function frameworks(cluster: Cluster): Promise<void> {
   }
 }
 
-const DATABASE_ROWS = 60_000;
+const DATABASE_ROWS = 200_000;
 const row = (n: number) => ({ id: n, name: `customer ${n}`, amount: n / 8, paid: n % 2 === 0 });
 type Row = ReturnType<typeof row>;
 
@@ -273,17 +276,17 @@ async function byHand(
   return performance.now() - started;
 }
 
+/** Until the last row is durable in the target, which is when it is counted. */
 async function bySink(
   cluster: Cluster,
   sink: ConnectorDefinition,
   topic: string,
   parameters: Readonly<Record<string, string>>,
-  countRows: () => Promise<number>,
 ): Promise<number> {
   const started = performance.now();
   let elapsedMs = 0;
-  await runOne(cluster, sink, topic, parameters, async () => {
-    while ((await countRows()) < DATABASE_ROWS) await new Promise((resolve) => setTimeout(resolve, 5));
+  await runOne(cluster, sink, topic, parameters, async (_, counters) => {
+    while (counters.records < DATABASE_ROWS) await new Promise((resolve) => setTimeout(resolve, 2));
     elapsedMs = performance.now() - started;
   });
   return elapsedMs;
@@ -314,17 +317,62 @@ async function postgres(cluster: Cluster): Promise<void> {
       DATABASE_ROWS,
       0.9,
       async () => await byHand(cluster, topic, insertInto(await newTable())),
-      async () => {
-        const table = await newTable();
-        const countRows = async () => {
-          const { rows } = await client.query(`SELECT count(*)::int AS count FROM ${table}`);
-          return rows[0].count as number;
-        };
-        return await bySink(cluster, sqlSink, topic, { url: server.url(), table }, countRows);
-      },
+      async () => await bySink(cluster, sqlSink, topic, { url: server.url(), table: await newTable() }),
     );
   } finally {
     await client.end();
+  }
+}
+
+async function duckdb(cluster: Cluster): Promise<void> {
+  const topic = await topicWith(cluster, rowRecords());
+  const folder = await mkdtemp(join(tmpdir(), "fluvio-bench-duckdb-"));
+  const newDatabase = async () => {
+    const path = join(folder, `${newName("db")}.duckdb`);
+    const database = await DuckDBInstance.create(path);
+    const connection = await database.connect();
+    await connection.run(`CREATE TABLE rows ${COLUMNS}`);
+    return {
+      path,
+      connection,
+      close: () => {
+        connection.closeSync();
+        database.closeSync();
+      },
+    };
+  };
+  const insertWith = (connection: DuckDBConnection) => async (rows: readonly Row[]) => {
+    await connection.run("BEGIN");
+    const appender = await connection.createAppender("rows");
+    for (const { id, name, amount, paid } of rows) {
+      appender.appendBigInt(BigInt(id));
+      appender.appendVarchar(name);
+      appender.appendDouble(amount);
+      appender.appendBoolean(paid);
+      appender.endRow();
+    }
+    appender.closeSync();
+    await connection.run("COMMIT");
+  };
+  try {
+    await compare(
+      "DuckDB sink, rows of 4 columns",
+      DATABASE_ROWS,
+      0.9,
+      async () => {
+        const { connection, close } = await newDatabase();
+        const elapsedMs = await byHand(cluster, topic, insertWith(connection));
+        close();
+        return elapsedMs;
+      },
+      async () => {
+        const { path, close } = await newDatabase();
+        close();
+        return await bySink(cluster, duckdbSink, topic, { url: path, table: "rows" });
+      },
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -337,6 +385,7 @@ const cluster = await startCluster();
 try {
   if (isAsked("source") || isAsked("sink")) await frameworks(cluster);
   if (isAsked("postgres")) await postgres(cluster);
+  if (isAsked("duckdb")) await duckdb(cluster);
 } finally {
   await cluster.stop();
 }

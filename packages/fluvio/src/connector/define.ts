@@ -42,9 +42,9 @@ export interface Checkpoint {
 /** What a source works with while it runs. */
 export interface SourceContext<C> extends ConnectorContext<C> {
   /**
-   * Hands a record over. Resolves when it is taken into the producer's queue, so awaiting it gives backpressure;
-   * the bytes must not change until {@link flush} resolves. Order is kept.
-   * @throws FLV_RECORD_TOO_LARGE, or the error that made an earlier record impossible to deliver
+   * Hands a record over. Resolves when it is taken into the producer's queue, so awaiting it gives backpressure; bytes are
+   * copied before it returns. Order is kept. A record that is too large is dealt with as `on-error` says.
+   * @throws the error that made an earlier record impossible to deliver
    */
   send(record: SourceRecord): Promise<void>;
   /** The last position that was kept, also by an earlier run; `undefined` before the first. */
@@ -52,10 +52,10 @@ export interface SourceContext<C> extends ConnectorContext<C> {
   /**
    * Marks a place between records. Returns at once; positions are kept in order, at most a few a second (only the last
    * of those that wait counts), and when the connector ends. Killed in between, a source repeats the records after the
-   * last kept position (at least once).
+   * last kept position (at least once). Places that wait for a long time make {@link send} wait.
    */
   checkpoint(place: Checkpoint): void;
-  /** Resolves when every record handed over so far is acknowledged by the cluster. */
+  /** Resolves when every record handed over so far is acknowledged by the cluster, or refused and dealt with. */
   flush(): Promise<void>;
   /** Says how many records still wait in the system, where it tells: shown as the lag of the connector. */
   lag(records: number): void;
