@@ -1,7 +1,7 @@
 import { CopyObjectCommand, DeleteObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import type { SourceContext } from "fluvio/connector";
 import { handOver } from "../shared/formats/index.ts";
-import { errorCode, inTime, problemOf } from "./client.ts";
+import { answer, errorCode, problemOf } from "./client.ts";
 import { readObject } from "./object-reader.ts";
 import type { S3SourceConfig } from "./source.ts";
 import {
@@ -95,7 +95,7 @@ export class BucketReader {
   }
 
   async #read(object: ListedObject, works: () => void): Promise<void> {
-    const { config, signal, logger } = this.#context;
+    const { config, logger } = this.#context;
     const { key, etag, sizeBytes } = object;
     const isResumed = this.#current?.key === key && this.#current.etag === etag;
     const from = isResumed && this.#current !== undefined ? this.#current : { key, etag, offset: 0 };
@@ -106,7 +106,7 @@ export class BucketReader {
         bucket: config.bucket,
         format: config,
         timeoutMs: config.timeout,
-        signal,
+        context: this.#context,
         take: async (decoded, place) => {
           works();
           this.#sinceCheckpointBytes += await handOver(this.#context, key, decoded);
@@ -134,19 +134,17 @@ export class BucketReader {
 
   /** Does what `after` says with an object whose records are stored. */
   async #putAway({ key, etag }: ListedObject): Promise<void> {
-    const { config, signal, logger } = this.#context;
-    const { bucket, timeout } = config;
-    await this.#asked(`${config.after} ${key}`, async () => {
+    const { config, logger } = this.#context;
+    const { bucket } = config;
+    await this.#answered(`${config.after} ${key}`, async (abortSignal) => {
       if (config.after === "move") {
         const target = { Bucket: bucket, Key: `${config["move-to"]}${key}` };
         const source = `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
         await this.#client.send(new CopyObjectCommand({ ...target, CopySource: source, CopySourceIfMatch: etag }), {
-          abortSignal: inTime(signal, timeout),
+          abortSignal,
         });
       }
-      await this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }), {
-        abortSignal: inTime(signal, timeout),
-      });
+      await this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }), { abortSignal });
     });
     this.#ledger.remove(key);
     this.#checkpoint();
@@ -169,8 +167,8 @@ export class BucketReader {
         ...(after === undefined ? {} : { StartAfter: after }),
         ...(token === undefined ? {} : { ContinuationToken: token }),
       });
-      const page = await this.#asked(`list ${config.prefix}`, () =>
-        this.#client.send(command, { abortSignal: inTime(signal, config.timeout) }),
+      const page = await this.#answered(`list ${config.prefix}`.trim(), (abortSignal) =>
+        this.#client.send(command, { abortSignal }),
       );
       yield (page.Contents ?? []).flatMap(({ Key: key = "", ETag: etag = "", Size = 0, LastModified }) => {
         if (key.endsWith("/") || (suffixes !== undefined && !suffixes.some((suffix) => key.endsWith(suffix))))
@@ -179,6 +177,11 @@ export class BucketReader {
       });
       token = page.NextContinuationToken;
     } while (token !== undefined && !signal.aborted);
+  }
+
+  #answered<T>(what: string, ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const { config, signal } = this.#context;
+    return this.#asked(what, () => answer(this.#context, what, { timeoutMs: config.timeout, signal }, ask));
   }
 
   /** Says of what S3 answers what was asked for. */
@@ -190,7 +193,7 @@ export class BucketReader {
       const isOurs = error instanceof Error && "code" in error && String(error.code).startsWith("FLV_");
       if (isOurs || signal.aborted) throw error;
       const changed = errorCode(error) === "PreconditionFailed" ? "the object was changed while it was read: " : "";
-      throw new Error(`${what.trim()}: ${changed}${problemOf(error, config.timeout)}`);
+      throw new Error(`${what}: ${changed}${problemOf(error, config.timeout)}`);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { field } from "fluvio/connector";
+import { type ConnectorContext, field } from "fluvio/connector";
 import { z } from "zod";
 import { reasonOf } from "../shared/reason.ts";
 import { loadTls, tlsFields } from "../shared/tls.ts";
@@ -71,9 +71,33 @@ export async function s3Client(options: ClientOptions): Promise<S3Client> {
   return new S3Client(config);
 }
 
-/** Aborted when the connector is to stop, and when an answer takes too long. */
-export function inTime(signal: AbortSignal, timeoutMs: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+/** An answer that takes longer is said to be in the way, though it is still waited for. */
+const LATE_MS = 3000;
+
+/**
+ * Waits for an answer of S3, as long as `timeoutMs`. Before the time is up the connector's state says what is waited for;
+ * whoever goes on says that nothing is in the way any more.
+ * @param signal given up when it aborts
+ */
+export async function answer<T>(
+  { trouble }: Pick<ConnectorContext<unknown>, "trouble">,
+  what: string,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ask: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const given = new AbortController();
+  const stop = () => given.abort(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  const late = setTimeout(() => trouble(`${what}: no answer for ${LATE_MS / 1000} s`), LATE_MS);
+  const tooLate = setTimeout(() => given.abort(), timeoutMs);
+  try {
+    return await ask(given.signal);
+  } finally {
+    clearTimeout(late);
+    clearTimeout(tooLate);
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 /** What S3 calls an error, such as `NoSuchBucket`; empty when it is none of S3's. */

@@ -2,8 +2,9 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import type { ConnectorContext } from "fluvio/connector";
 import { type Decoded, type FormatOptions, recordDecoder } from "../shared/formats/index.ts";
-import { inTime } from "./client.ts";
+import { answer } from "./client.ts";
 import type { ObjectPlace } from "./source-position.ts";
 
 export interface ReadObjectOptions {
@@ -11,7 +12,7 @@ export interface ReadObjectOptions {
   readonly bucket: string;
   readonly format: FormatOptions;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly context: Pick<ConnectorContext<unknown>, "signal" | "trouble">;
   /** Takes records; resolves when there is room for more. `place` is behind them. */
   take(decoded: Decoded, place: ObjectPlace): Promise<void>;
 }
@@ -23,7 +24,8 @@ export interface ReadObjectOptions {
  * @throws what S3 says, or why the bytes did not come: go on at the last place that was taken
  */
 export async function readObject(from: ObjectPlace, sizeBytes: number, options: ReadObjectOptions): Promise<boolean> {
-  const { format, signal, take } = options;
+  const { format, context, take } = options;
+  const { signal } = context;
   const decoder = recordDecoder(format, from);
   const { key, etag } = from;
   let isPacked = from.isPacked === true;
@@ -36,7 +38,7 @@ export async function readObject(from: ObjectPlace, sizeBytes: number, options: 
     let skipBytes = isPacked ? from.offset : 0;
     const unpacked = isPacked ? pipeline(body, createGunzip(), () => {}) : body;
     try {
-      for await (const chunk of pieces(unpacked, body, options.timeoutMs)) {
+      for await (const chunk of pieces(unpacked, body, key, options)) {
         if (signal.aborted) return false;
         const fresh = chunk.subarray(Math.min(skipBytes, chunk.length));
         skipBytes -= chunk.length - fresh.length;
@@ -55,7 +57,7 @@ export async function readObject(from: ObjectPlace, sizeBytes: number, options: 
 }
 
 async function open({ key, etag, offset }: ObjectPlace, isRest: boolean, options: ReadObjectOptions) {
-  const { client, bucket, timeoutMs, signal } = options;
+  const { client, bucket, timeoutMs, context } = options;
   const command = new GetObjectCommand({
     Bucket: bucket,
     Key: key,
@@ -63,24 +65,34 @@ async function open({ key, etag, offset }: ObjectPlace, isRest: boolean, options
     ...(etag === "" ? {} : { IfMatch: etag }),
     ...(isRest ? { Range: `bytes=${offset}-` } : {}),
   });
-  const { Body, ContentEncoding } = await client.send(command, { abortSignal: inTime(signal, timeoutMs) });
+  const limits = { timeoutMs, signal: context.signal };
+  const { Body, ContentEncoding } = await answer(context, `get ${key}`, limits, (abortSignal) =>
+    client.send(command, { abortSignal }),
+  );
   if (Body === undefined) throw new Error(`${key} has no body`);
   return { body: Body as Readable, encoding: ContentEncoding };
 }
 
 /** The pieces of a stream; one that does not come in time breaks the stream off. */
-async function* pieces(unpacked: Readable, body: Readable, timeoutMs: number): AsyncGenerator<Uint8Array> {
-  const late = () => body.destroy(new Error(`no bytes within ${timeoutMs} ms`));
+async function* pieces(
+  unpacked: Readable,
+  body: Readable,
+  key: string,
+  { timeoutMs, context }: Pick<ReadObjectOptions, "timeoutMs" | "context">,
+): AsyncGenerator<Uint8Array> {
   const iterator = unpacked[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  const limits = { timeoutMs, signal: context.signal };
   for (;;) {
-    const timer = setTimeout(late, timeoutMs);
-    try {
-      const next = await iterator.next();
-      if (next.done === true) return;
-      clearTimeout(timer);
-      yield next.value;
-    } finally {
-      clearTimeout(timer);
-    }
+    const next = await answer(context, `get ${key}`, limits, async (abortSignal) => {
+      const late = () => body.destroy(new Error(`no bytes within ${timeoutMs} ms`));
+      abortSignal.addEventListener("abort", late, { once: true });
+      try {
+        return await iterator.next();
+      } finally {
+        abortSignal.removeEventListener("abort", late);
+      }
+    });
+    if (next.done === true) return;
+    yield next.value;
   }
 }

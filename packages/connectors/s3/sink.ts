@@ -1,8 +1,8 @@
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { defineSink, field, recordsRefused, type SinkGroup, tryLater } from "fluvio/connector";
+import { defineSink, field, recordsRefused, type SinkContext, type SinkGroup, tryLater } from "fluvio/connector";
 import { z } from "zod";
 import { CONTENT_TYPES, columnsField, DOCUMENT_FORMATS, encodeDocument, extensionOf } from "../shared/formats/index.ts";
-import { clientFields, errorCode, inTime, problemOf, s3Client } from "./client.ts";
+import { answer, clientFields, errorCode, problemOf, s3Client } from "./client.ts";
 import { ObjectCutter, type ObjectToWrite } from "./object-cutter.ts";
 import { parseObjectPath } from "./object-path.ts";
 
@@ -42,14 +42,15 @@ export const connector = defineSink({
   version: "0.1.0",
   summary: "Writes records as objects of a bucket: lines, JSON, CSV or Parquet",
   config,
-  run: async ({ config: own, deliver, logger }) => {
+  run: async (context) => {
+    const { config: own, deliver, logger } = context;
     const { size, records, interval } = own.rotate ?? ROTATE_DEFAULTS;
     const client = await s3Client(own);
     const cutter = new ObjectCutter(own.path, own);
     const write = async (group: SinkGroup, signal: AbortSignal): Promise<void> => {
       const objects = cutter.cut(group);
       for (let at = 0; at < objects.length; at += PUTS_AT_ONCE) {
-        await Promise.all(objects.slice(at, at + PUTS_AT_ONCE).map((object) => put(client, own, object, signal)));
+        await Promise.all(objects.slice(at, at + PUTS_AT_ONCE).map((object) => put(context, client, object, signal)));
       }
       cutter.written(group);
       for (const { key, pieces } of objects) logger.debug({ key, records: pieces.length }, "wrote an object");
@@ -65,7 +66,13 @@ export const connector = defineSink({
 /** What S3 will never take, whatever is changed at its side. */
 const REFUSALS = ["EntityTooLarge", "KeyTooLongError"];
 
-async function put(client: S3Client, own: S3SinkConfig, object: ObjectToWrite, signal: AbortSignal): Promise<void> {
+async function put(
+  context: SinkContext<S3SinkConfig>,
+  client: S3Client,
+  object: ObjectToWrite,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = context.config;
   const { key, pieces } = object;
   const body = await encodeDocument(pieces, own);
   const command = new PutObjectCommand({
@@ -78,11 +85,13 @@ async function put(client: S3Client, own: S3SinkConfig, object: ObjectToWrite, s
     ...(own.encryption === undefined ? {} : { ServerSideEncryption: own.encryption as "AES256" }),
     ...(own["kms-key"] === undefined ? {} : { SSEKMSKeyId: own["kms-key"] }),
   });
+  const what = `put s3://${own.bucket}/${key}`;
+  const limits = { timeoutMs: own.timeout, signal };
   try {
-    await client.send(command, { abortSignal: inTime(signal, own.timeout) });
+    await answer(context, what, limits, (abortSignal) => client.send(command, { abortSignal }));
   } catch (error) {
     if (signal.aborted) throw error;
-    const sentence = `put s3://${own.bucket}/${key}: ${problemOf(error, own.timeout)}`;
+    const sentence = `${what}: ${problemOf(error, own.timeout)}`;
     throw REFUSALS.includes(errorCode(error)) ? recordsRefused(sentence) : tryLater(sentence);
   }
 }

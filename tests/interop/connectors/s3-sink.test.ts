@@ -241,6 +241,18 @@ describe("faults", () => {
     await sink.until(() => sink.troubles.at(-1) === "");
   });
 
+  test("an answer that is late is said within 5 s, though it is waited for", async () => {
+    const topic = await connectors.topicWith([]);
+    const sink = start(config(topic));
+    s3.service.freeze();
+    await connectors.produce(topic, json(0, 1));
+    await sink.until(() => sink.troubles.at(-1)?.includes("no answer for 3 s") === true);
+    s3.service.thaw();
+    await untilLines(json(0, 1));
+    await sink.until(() => sink.troubles.at(-1) === "");
+    expect(sink.lines.every(({ level }) => level !== "warn")).toBe(true);
+  });
+
   test("credentials that are refused, and a bucket that is missing, are said; the bucket is waited for", async () => {
     const topic = await connectors.topicWith(json(0, 1));
     const refused = start(config(topic, { "secret-access-key": "not-this-one-at-all" }));

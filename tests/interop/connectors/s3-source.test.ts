@@ -207,6 +207,16 @@ describe("faults", () => {
     await own.until(() => own.troubles.at(-1) === "");
   });
 
+  test("an answer that is late is said within 5 s, though it is waited for", async () => {
+    const own = start(config());
+    await own.until(() => own.lines.some(({ message }) => message === "begins to read"));
+    s3.service.freeze();
+    await until(own, "list: no answer for 3 s");
+    s3.service.thaw();
+    await own.until(() => own.troubles.at(-1) === "");
+    expect(own.lines.every(({ level }) => level !== "warn")).toBe(true);
+  });
+
   test("credentials that are refused, and a bucket that is missing, are said; the bucket is waited for", async () => {
     const refused = start(config({ "secret-access-key": "not-this-one-at-all" }));
     await until(refused, "SignatureDoesNotMatch");
