@@ -1,6 +1,6 @@
 import type { ParameterValue } from "fluvio/connector";
 import { type JsonPath, jsonAt, parseJsonPath } from "../json-text.ts";
-import { inColumn, isObject, jsonOf, type Row, type RowReader, RowShapes } from "./row.ts";
+import { inColumn, isObject, jsonOf, type Row, type RowReader, type RowShape, RowShapes } from "./row.ts";
 import { type Cell, type SqlType, sqlType, typedCell } from "./types.ts";
 
 /** Where a column's value comes from. */
@@ -111,31 +111,59 @@ export function exactTextOf(text: string): string | undefined {
 
 /** Makes rows of JSON objects. */
 export function mappingReader(mapping: Mapping): RowReader {
-  const { table, unique, columns } = mapping;
-  const shapes = new RowShapes();
+  const { columns } = mapping;
+  const kinds = new RowKinds(mapping);
   return (value): Row => {
     const { text, json } = jsonOf(value);
-    const rules = columns ?? rulesOf(json);
+    const { rules, shape } = kinds.of(json, columns);
     const exact = exactTextOf(text);
-    const cells = rules.map((rule) => cellOf(rule, json, exact));
-    const key = columns === undefined ? JSON.stringify(rules.map(({ column }) => column)) : "";
-    const shape = shapes.of(key, () => ({
-      table,
-      unique,
-      columns: rules.map(({ column }) => column),
-      types: rules.map(({ type }) => type),
-      madeTypes: rules.map(({ type, path }) => type ?? guessedType(valueAt(json, path))),
-    }));
-    return { shape, cells };
+    return { shape, cells: rules.map((rule) => cellOf(rule, json, exact)) };
   };
 }
 
-/** Every field is a column of its name. */
-function rulesOf(json: unknown): readonly ColumnRule[] {
-  if (!isObject(json)) throw new Error("the record is no JSON object");
-  const columns = Object.keys(json);
-  if (columns.length === 0) throw new Error("the record is an empty object");
-  return columns.map((column) => ({ column, path: [column], key: column, isRequired: false }));
+/** What is the same for records of one kind; the one of the last record is looked at first. */
+class RowKinds {
+  readonly #mapping: Mapping;
+  readonly #shapes = new RowShapes();
+  #names: readonly string[] = [];
+  #rules: readonly ColumnRule[] = [];
+  #shape: RowShape | undefined;
+
+  constructor(mapping: Mapping) {
+    this.#mapping = mapping;
+  }
+
+  of(json: unknown, columns: readonly ColumnRule[] | undefined): { rules: readonly ColumnRule[]; shape: RowShape } {
+    if (columns !== undefined) {
+      this.#shape ??= this.#made(columns, json);
+      return { rules: columns, shape: this.#shape };
+    }
+    if (!isObject(json)) throw new Error("the record is no JSON object");
+    const names = Object.keys(json);
+    if (this.#shape === undefined || !isSame(names, this.#names)) {
+      if (names.length === 0) throw new Error("the record is an empty object");
+      this.#names = names;
+      this.#rules = names.map((column) => ({ column, path: [column], key: column, isRequired: false }));
+      this.#shape = this.#shapes.of(JSON.stringify(names), () => this.#made(this.#rules, json));
+    }
+    return { rules: this.#rules, shape: this.#shape };
+  }
+
+  #made(rules: readonly ColumnRule[], json: unknown): RowShape {
+    return {
+      table: this.#mapping.table,
+      unique: this.#mapping.unique,
+      columns: rules.map(({ column }) => column),
+      types: rules.map(({ type }) => type),
+      madeTypes: rules.map(({ type, path }) => type ?? guessedType(valueAt(json, path))),
+    };
+  }
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
 }
 
 /** @throws with the reason when the value is not what the rule wants */

@@ -46,14 +46,21 @@ export class RowShapes {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** @throws with the reason */
-export function jsonOf(value: Uint8Array): { readonly text: string; readonly json: unknown } {
-  let text: string;
+/** The text of a record. @throws with the reason when it is not UTF-8 */
+function textOf(value: Uint8Array): string {
+  // Faster than a decoder, which is asked only when a replaced byte may be in it.
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
+  if (!text.includes("\uFFFD")) return text;
   try {
-    text = utf8.decode(value);
+    return utf8.decode(value);
   } catch {
     throw new Error("the record is not UTF-8");
   }
+}
+
+/** @throws with the reason */
+export function jsonOf(value: Uint8Array): { readonly text: string; readonly json: unknown } {
+  const text = textOf(value);
   try {
     return { text, json: JSON.parse(text) };
   } catch (cause) {
