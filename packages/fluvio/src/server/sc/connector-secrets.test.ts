@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   connectorControlApi,
+  connectorPositionsApi,
   connectorStatsApi,
   createApi,
   deleteApi,
@@ -190,7 +191,11 @@ test("a paused connector stays paused over updates and restarts of the cluster",
   await again.control("restart");
   expect((await again.control("forget")).message).toMatch(/^Connector cats is not paused/);
   await again.control("pause");
+  const { client } = again.controller;
+  const position = { name: "cats", position: bytes("7"), writer: "w", follows: undefined };
+  await client.request(connectorPositionsApi, { action: "keep", ...position });
   await again.control("forget");
+  expect((await client.request(connectorPositionsApi, { action: "list", ...position })).positions).toEqual([]);
   expect(again.host.told).toEqual(["restart cats", "settled cats", "forget cats"]);
   expect(await again.control("pause", "dogs")).toMatchObject({
     error: { name: "ManagedConnectorNotFound" },
