@@ -16,6 +16,7 @@ const connector = defineSource({
     url: field.url(["db"], { doc: "where", aliases: ["endpoint-url"], isSecret: true }),
     user: field.text({ doc: "who", default: "me" }),
     headers: field.pairs({ doc: "more", isSecret: true }),
+    labels: field.pairs({ doc: "plain ones" }),
     login: field.map(
       { name: field.text({ doc: "who" }), pass_word: field.text({ doc: "how", isSecret: true }) },
       { doc: "login" },
@@ -34,6 +35,7 @@ describe("a configuration that is shown", () => {
     endpoint_url: "db://u:hunter2@host",
     user: "me",
     headers: ["Authorization: Bearer swordfish", "X-Key: ${{ secrets.A }}"],
+    labels: ["colour: red", "X-Api-Key: abcdef", "X-Token: ${{ secrets.A }}"],
     login: { name: "me", "pass-word": "sesame" },
     filter: "not-a-secret",
     proxy: "http://me:open-sesame@proxy:3128/",
@@ -45,13 +47,14 @@ describe("a configuration that is shown", () => {
       endpoint_url: REDACTED,
       user: "me",
       headers: [`Authorization: ${REDACTED}`, "X-Key: ${{ secrets.A }}"],
+      labels: ["colour: red", `X-Api-Key: ${REDACTED}`, "X-Token: ${{ secrets.A }}"],
       login: { name: "me", "pass-word": REDACTED },
       filter: "not-a-secret",
       proxy: `http://me:${REDACTED}@proxy:3128/`,
     });
     expect(shown.secrets).toEqual({ A: REDACTED });
     expect(hiddenTexts(whole, shown)).toEqual(
-      expect.arrayContaining(["db://u:hunter2@host", "Bearer swordfish", "sesame", "open-sesame"]),
+      expect.arrayContaining(["db://u:hunter2@host", "Bearer swordfish", "sesame", "open-sesame", "abcdef"]),
     );
     expect(hiddenTexts(whole, shown)).not.toContain("me");
   });

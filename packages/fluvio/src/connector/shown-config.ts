@@ -22,7 +22,9 @@ function shownFields(values: Parameters, fieldOf: (key: string) => z.ZodType | u
     const field = fieldOf(canonicalKey(key));
     if (field === undefined) return [key, withoutPasswords(value)];
     const { isSecret, fields, kind } = fieldMeta(field);
-    if (isSecret) return [key, hidden(value, kind === "list of name:value")];
+    const arePairs = kind === "list of name:value";
+    if (isSecret) return [key, hidden(value, arePairs)];
+    if (arePairs) return [key, withoutSecretPairs(value)];
     if (fields === undefined || typeof value !== "object" || Array.isArray(value))
       return [key, withoutPasswords(value)];
     const inner = Object.entries(fields).map(([name, one]): [string, z.ZodType] => [canonicalKey(name), one]);
@@ -42,6 +44,20 @@ function withoutPasswords(value: ParameterValue): ParameterValue {
   if (Array.isArray(value)) return value.map(withoutPasswords);
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, withoutPasswords(inner as ParameterValue)]),
+  );
+}
+
+/** Names of pairs, such as headers, whose values are secret whatever the option. */
+const SECRET_NAME = /authorization|cookie|token|secret|password|api-?key/i;
+
+function withoutSecretPairs(value: ParameterValue): ParameterValue {
+  if (typeof value === "string") return SECRET_NAME.test(value.split(":", 1)[0] ?? "") ? hidden(value, true) : value;
+  if (Array.isArray(value)) return value.map(withoutSecretPairs);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      SECRET_NAME.test(key) ? hidden(inner as ParameterValue, false) : (inner as ParameterValue),
+    ]),
   );
 }
 
