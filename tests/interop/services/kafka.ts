@@ -56,7 +56,12 @@ export class Kafka implements AsyncDisposable {
     await writeFile(join(folder, "truststore.pem"), CA_CERT);
     const properties = join(folder, "server.properties");
     await writeFile(properties, text({ ...brokerSettings(folder, firstPort), ...settings }));
-    const jvm = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+    const jvm = [
+      `-XX:SharedArchiveFile=${join(HOME, "classes.jsa")}`,
+      "-Xmx512m",
+      "-XX:+UseSerialGC",
+      "-XX:TieredStopAtLevel=1",
+    ];
     const service = await Service.start({
       name: "kafka",
       command: "java",
