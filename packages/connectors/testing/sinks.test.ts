@@ -192,6 +192,23 @@ describe("a group that is refused as a whole", () => {
     expect(table.rows.join("")).toBe("abc");
   });
 
+  test("retry: a record that is taken after all moves the positions of the target too", async () => {
+    const table = new Table();
+    let refusals = 3;
+    const sink = start(
+      sinkOf(({ deliver }) =>
+        deliver(async (group) => {
+          if (refusals-- > 0) throw recordsRefused("not yet");
+          table.commit(["taken"], group);
+        }),
+      ),
+      config(await topicWith(["a"])),
+    );
+    await table.reaches(1);
+    await sink.stop();
+    expect(table.known).toEqual([{ partition: 0, offset: 0 }]);
+  });
+
   test("retry: what comes behind the record waits for it", async () => {
     const table = new Table();
     const own = config(await topicWith([..."abcxef"]));

@@ -115,23 +115,27 @@ export class SinkWriter {
       await this.write({ records: second, positions });
       return;
     }
-    await this.#dealWith(records.map((record) => ({ record, reason })));
+    await this.#dealWith(
+      records.map((record) => ({ record, reason })),
+      positions,
+    );
   }
 
-  async #dealWith(refusals: readonly Refusal[]): Promise<void> {
+  /** @param positions of a target that keeps them itself, when the record is taken after all: nothing else would move them */
+  async #dealWith(refusals: readonly Refusal[], positions: readonly SinkPosition[] = []): Promise<void> {
     for (const { record, reason } of refusals) {
-      if (this.#options.options.onError === "retry") await this.#insist(record, reason);
+      if (this.#options.options.onError === "retry") await this.#insist(record, reason, positions);
       else await this.#options.refused.handle({ ...record, stage: "write", reason });
     }
   }
 
   /** Tries a refused record until it is taken: the target may change its mind when it is put right. */
-  async #insist(record: SinkRecord, reason: string): Promise<void> {
+  async #insist(record: SinkRecord, reason: string, positions: readonly SinkPosition[]): Promise<void> {
     this.#options.counters.refused++;
     let problem: unknown = recordsRefused(reason);
     for (let attempt = 1; ; attempt++) {
       await this.pause(attempt, problem);
-      const { failure, refusals } = await this.#attempt({ records: [record], positions: [] });
+      const { failure, refusals } = await this.#attempt({ records: [record], positions });
       if (failure === undefined && refusals.length === 0) break;
       problem = failure?.error ?? recordsRefused(refusals[0]?.reason ?? reason);
     }
