@@ -122,6 +122,7 @@ const INVALID: Readonly<Record<string, string>> = {
   "an option of sinks in a source": `${SEED}${PARAMETERS}  retry: { attempts: 1 }\n`,
   "an option of the source in the sink": `name: out\ntype: http\ndirection: sink\ntopic: t\n${PARAMETERS}  interval: 10s\n`,
   "a key that a map does not have": `name: out\ntype: http-sink\ntopic: t\n${PARAMETERS}  batch: { sise: 10 }\n`,
+  "a number that is too small": `name: out\ntype: http-sink\ntopic: t\n${PARAMETERS}  batch: { size: 0 }\n`,
   "a step without its module": `${SEED}${PARAMETERS}transforms:\n  - with: { a: b }\n`,
   "a typo in today's section": `${TODAY}http:\n  endpoint: http://x/\n  interval: 10s\n  metod: GET\n`,
   "a typo in meta": `${TODAY}  produser: {}\nhttp:\n  endpoint: http://x/\n`,

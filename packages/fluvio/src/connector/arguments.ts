@@ -19,7 +19,7 @@ const SECTIONS: Readonly<Record<string, readonly [section: string, key: string]>
 };
 
 /** Arguments of a connector that is started by hand, besides its parameters; for its help. */
-export const ARGUMENT_HELP: readonly (readonly [argument: string, summary: string])[] = [
+const ARGUMENT_HELP: readonly (readonly [argument: string, summary: string])[] = [
   ["--fluvio-topic <TOPIC>", "topic that is written or read [required]"],
   ["--connector-name <NAME>", "under which positions are kept [default: TYPE-TOPIC]"],
   ["--producer-linger <DURATION>", "how long a batch waits for more records"],

@@ -32,9 +32,12 @@ export interface FieldMeta {
   readonly secret?: string;
   /** Of a map: its keys. */
   readonly fields?: Fields;
+  /** Of a number: the least and the greatest. */
+  readonly bounds?: { readonly min: number; readonly max: number };
 }
 
 type Fields = Readonly<Record<string, z.ZodType>>;
+type Bounds = NonNullable<FieldMeta["bounds"]>;
 
 const metaOf = (text: FieldText & Fallback, kind: string) => ({
   description: text.secret === undefined ? text.doc : `${text.doc}; when absent, the secret \`${text.secret}\``,
@@ -55,6 +58,7 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
     isSecret: meta.isSecret === true,
     ...(typeof meta.secret === "string" ? { secret: meta.secret } : {}),
     ...(typeof meta.defaultText === "string" ? { default: meta.defaultText } : {}),
+    ...(typeof meta.bounds === "object" && meta.bounds !== null ? { bounds: meta.bounds as Bounds } : {}),
     ...(typeof meta.fields === "object" && meta.fields !== null ? { fields: meta.fields as Fields } : {}),
   };
 }
@@ -131,7 +135,9 @@ export function integer(
     const parsed = /^-?\d+$/.test(given.trim()) ? Number(given) : Number.NaN;
     return parsed >= options.min && parsed <= options.max ? parsed : undefined;
   });
-  return withFallback(schema, options, "integer");
+  const { min, max } = options;
+  const field = withFallback(schema, options, "integer");
+  return field.meta({ ...field.meta(), bounds: { min, max } });
 }
 
 /** `true` or `false`. */

@@ -67,7 +67,7 @@ export function object(properties: Readonly<Record<string, JsonSchema>>, require
 }
 
 /** One of the names, however it is spelled, is there. */
-export function present(names: readonly string[]): JsonSchema {
+function present(names: readonly string[]): JsonSchema {
   const all = names.flatMap(spellings);
   return all.length === 1 ? { required: all } : { anyOf: all.map((name) => ({ required: [name] })) };
 }
@@ -110,11 +110,21 @@ export function fieldSchema(field: z.ZodType): JsonSchema {
     ...(meta.default === undefined ? {} : { default: meta.default }),
   };
   if (meta.fields !== undefined) return { ...described, ...objectOfFields(meta.fields, {}) };
+  if (meta.bounds !== undefined) return { ...described, anyOf: [bounded(meta.bounds), reference("secret")] };
   const kind = KINDS[meta.kind];
   const choices = /^one of (.*)$/.exec(meta.kind)?.[1]?.split(", ");
   const value = kind !== undefined ? reference(kind) : choices !== undefined ? words(choices) : undefined;
   // A kind of the connector's own: what it reads is its business.
   return value === undefined ? described : { ...described, anyOf: [value, reference("secret")] };
+}
+
+function bounded({ min, max }: { readonly min: number; readonly max: number }): JsonSchema {
+  return {
+    anyOf: [
+      { type: "integer", minimum: min, maximum: max },
+      { type: "string", pattern: "^\\s*-?\\d+\\s*$" },
+    ],
+  };
 }
 
 type Fields = Readonly<Record<string, z.ZodType>>;

@@ -6,7 +6,7 @@ import { renderTable } from "../../output/table.ts";
 import { nearest } from "../../suggest.ts";
 
 /** The official connectors of a type. @throws FLV_ARGUMENT with what there is */
-export async function connectorsOfType(type: string | undefined) {
+async function connectorsOfType(type: string | undefined) {
   const { CATALOGUE, officialConnectors } = await import("../../../connector/index.ts");
   const found = await officialConnectors(type);
   if (found.length > 0) return found;
