@@ -162,6 +162,26 @@ describe("secrets", () => {
     await ok("connector", "delete", "inline");
   });
 
+  test("that are written down in a header are hidden and sealed as well, and stay over an update of what is shown", async () => {
+    await ok(
+      "connector",
+      "create",
+      "-c",
+      await file("plain.yml", yaml("plain", '  headers: ["X-Token: hunter2-plain"]\n')),
+    );
+    await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
+    await ok("connector", "config", "plain", "--out-file", "shown.yml");
+    expect(await readFile(join(home, "shown.yml"), "utf8")).toContain("X-Token: [REDACTED]");
+    for (const [path, content] of await filesOfCluster()) expect(content.includes("hunter2"), path).toBe(false);
+    token = undefined;
+    await ok("connector", "update", "-c", "shown.yml");
+    await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
+    expect((await fluvio(["connector", "delete", "plain"])).exitCode).toBe(0);
+    expect((await fluvio(["connector", "create", "-c", "shown.yml"])).stderr).toContain(
+      "its value is hidden, and not known",
+    );
+  });
+
   test("that change are taken over; deleted ones fail the connector, which runs again once they are set", async () => {
     expect(await fluvio(["secret", "set", "API_TOKEN"], { input: "hunter2-second" })).toMatchObject({
       stdout: 'Secret "API_TOKEN" set successfully\nstarted again, because they use it: safe\n',
