@@ -17,7 +17,7 @@ export interface ServerOptions {
   readonly skipSetup: boolean;
 }
 
-export interface Slot {
+interface Slot {
   /** The server keeps everything behind it. */
   readonly confirmedLsn: Lsn;
   /** Whether the server has thrown away what the slot needs. */

@@ -2,7 +2,7 @@ import type { Position } from "fluvio/connector";
 import { type Lsn, lsnText, parseLsn } from "./lsn.ts";
 
 /** A transaction of which a part was handed over. */
-export interface Partial {
+interface TransactionPart {
   /** Of its `begin`, which tells it from others. */
   readonly finalLsn: Lsn;
   /** Its messages that were handed over: descriptions of tables are not counted, for they come again in every session. */
@@ -19,7 +19,7 @@ export type State =
       readonly system: string;
       /** Behind the last transaction that was handed over. */
       readonly lsn: Lsn;
-      readonly partial?: Partial;
+      readonly partial?: TransactionPart;
     };
 
 export function statePosition(state: State): Position {
