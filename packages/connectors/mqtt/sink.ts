@@ -5,6 +5,7 @@ import { Link } from "../shared/link.ts";
 import { reasonOf, shownUrl } from "../shared/reason.ts";
 import { template } from "../shared/template.ts";
 import { type BrokerConnection, connectBroker, connectionFields } from "./connection.ts";
+import { Suspects } from "./suspects.ts";
 
 const config = z.object({
   ...connectionFields,
@@ -36,11 +37,19 @@ export const connector = defineSink({
       const broker = await connectBroker(own, { clientId, clean: true });
       return { client: broker, lost: broker.lost, close: broker.close };
     });
-    await deliver(async (group) => publishAll(await link.use(), own, group), { recordsMax: own["batch-size"] });
+    const suspects = new Suspects();
+    await deliver(async (group) => publishAll(await link.use(), own, group, suspects), {
+      recordsMax: own["batch-size"],
+    });
   },
 });
 
-async function publishAll(broker: BrokerConnection, own: MqttSinkConfig, group: SinkGroup): Promise<void> {
+async function publishAll(
+  broker: BrokerConnection,
+  own: MqttSinkConfig,
+  group: SinkGroup,
+  suspects: Suspects,
+): Promise<void> {
   const waiting = group.records.values();
   let failure: { readonly error: unknown } | undefined;
   // Each takes the next record when its last one is acknowledged: so many are on their way, begun in order.
@@ -48,21 +57,33 @@ async function publishAll(broker: BrokerConnection, own: MqttSinkConfig, group: 
     for (const record of waiting) {
       if (failure !== undefined) return;
       try {
-        await publish(broker, own, group, record);
+        await publish(broker, own, group, record, suspects);
       } catch (error) {
         failure ??= { error };
       }
     }
   };
-  const lanes = Math.min(own["batch-size"], broker.receiveMaximum, group.records.length);
+  const lanes = suspects.isCareful ? 1 : Math.min(own["batch-size"], broker.receiveMaximum, group.records.length);
   await Promise.all(Array.from({ length: lanes }, lane));
-  if (failure !== undefined) throw failure.error;
+  if (failure === undefined) {
+    suspects.succeeded();
+    return;
+  }
+  suspects.failed(!broker.client.connected);
+  throw failure.error;
 }
 
 /** Bytes of a publish packet beside topic and payload: header, length, message id and properties. */
 const PACKET_OVERHEAD_BYTES = 16;
 
-async function publish(broker: BrokerConnection, own: MqttSinkConfig, group: SinkGroup, record: SinkRecord) {
+async function publish(
+  broker: BrokerConnection,
+  own: MqttSinkConfig,
+  group: SinkGroup,
+  record: SinkRecord,
+  suspects: Suspects,
+): Promise<void> {
+  if (suspects.isDelivered(record)) return;
   const filled = own.topic.fill(record);
   if ("missing" in filled) {
     group.refuse(record, `the topic ${own.topic.source} cannot be made: the record has ${filled.missing}`);
@@ -79,13 +100,22 @@ async function publish(broker: BrokerConnection, own: MqttSinkConfig, group: Sin
     group.refuse(record, `the broker takes no packets above ${broker.packetSizeBytesMax} bytes`);
     return;
   }
+  const refusal = suspects.refusal(record);
+  if (refusal !== undefined) {
+    group.refuse(record, `${shownUrl(own.url)} refused the message for ${topic}: ${refusal}`);
+    return;
+  }
+  if (!broker.client.connected) throw tryLater(`${shownUrl(own.url)} has closed the connection`);
   try {
     const { buffer, byteOffset, byteLength } = record.value;
     const options = { qos: Number(own.qos) as 0 | 1 | 2, retain: own.retain };
     // Resolves when the broker has acknowledged the message, with QoS 0 when it is sent.
     await broker.answered(broker.client.publishAsync(topic, Buffer.from(buffer, byteOffset, byteLength), options));
+    suspects.delivered(record);
   } catch (error) {
+    if (!broker.client.connected) suspects.cut(record);
     if (!isRefusal(error)) throw tryLater(`${shownUrl(own.url)} did not take a message: ${reasonOf(error)}`);
+    suspects.refused(record, reasonOf(error));
     group.refuse(record, `${shownUrl(own.url)} refused the message for ${topic}: ${reasonOf(error)}`);
   }
 }

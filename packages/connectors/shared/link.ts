@@ -62,7 +62,7 @@ export class Link<T> implements AsyncDisposable {
       connection = await connect();
     } catch (error) {
       this.#problem = reasonOf(error);
-      throw new Error(this.#problem, { cause: error });
+      throw new Error(this.#problem);
     }
     const ended = new AbortController();
     try {
@@ -75,7 +75,7 @@ export class Link<T> implements AsyncDisposable {
       await watching;
       if (lost === undefined) return;
       this.#problem = reasonOf(lost);
-      throw new Error(this.#problem, { cause: lost });
+      throw new Error(this.#problem);
     } finally {
       this.#standing = undefined;
       await connection.close().catch(() => {

@@ -239,6 +239,20 @@ describe("the sink", () => {
       reason: expect.stringContaining("no packets above 100000 bytes"),
     });
   });
+
+  test("refuses the record at which the broker closes the connection, and only it", async () => {
+    const url = broker.guardedUrl.replace("//", "//ann:secret@");
+    const topics = numbers(0, 30).map((one) => `{"t":"${one === "11" ? "closed" : "open"}/${one}"}`);
+    const topic = await connectors.topicWith(topics);
+    const config = connectors.config("mqtt-sink", topic, { url, topic: "{{value.t}}", "on-error": "dead-letter" });
+    const running = connectors.start(sink, config);
+    await vi.waitFor(() => expect(running.counters).toMatchObject({ records: 29, recordErrors: 1 }), WAIT);
+    const [letter] = await connectors.records(`${config.name}-dead-letter`, 1);
+    expect(JSON.parse(letter?.value ?? "")).toMatchObject({
+      offset: 11,
+      reason: expect.stringContaining("Not authorized"),
+    });
+  });
 });
 
 describe("a broker", () => {

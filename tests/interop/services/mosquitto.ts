@@ -13,7 +13,7 @@ export interface Mosquitto {
   readonly service: Service;
   readonly url: string;
   readonly tlsUrl: string;
-  /** Nobody is let in here without a password. */
+  /** Nobody is let in here without a password, and `ann` may write below `open/` alone. */
   readonly guardedUrl: string;
   readonly certificates: Certificates;
 }
@@ -25,6 +25,7 @@ export async function startMosquitto(folder: string): Promise<Mosquitto> {
   const [port, tlsPort, guardedPort] = [await freePort(), await freePort(), await freePort()];
   const certificates = await makeCertificates(home);
   await run("mosquitto_passwd", ["-b", "-c", join(home, "passwords"), "ann", "secret"]);
+  await writeFile(join(home, "rights"), "user ann\ntopic readwrite open/#\n");
   await writeFile(
     join(home, "mosquitto.conf"),
     [
@@ -45,6 +46,7 @@ export async function startMosquitto(folder: string): Promise<Mosquitto> {
       `listener ${guardedPort} 127.0.0.1`,
       "allow_anonymous false",
       `password_file ${home}/passwords`,
+      `acl_file ${home}/rights`,
       "",
     ].join("\n"),
   );
