@@ -145,7 +145,11 @@ describe("answers", () => {
   test("come when the cluster has the record, and many share one acknowledgement", async () => {
     const { open, opened } = gate();
     let flushes = 0;
-    await start({}, { flush: () => (flushes++, opened) });
+    const flush = () => {
+      flushes++;
+      return opened;
+    };
+    await start({}, { flush });
     let answered = 0;
     const posts = Array.from({ length: 20 }, async () => {
       const { status } = await post("x");
