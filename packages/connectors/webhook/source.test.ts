@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import type { ParameterValue, SourceContext } from "fluvio/connector";
 import { afterEach, describe, expect, test } from "vitest";
+import { buildAs } from "../../../tests/fixtures/build-as.ts";
 import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import type { ConnectorConfig } from "../../fluvio/src/connector/config.ts";
 import { RunningConnector } from "../testing/connectors.ts";
@@ -214,6 +215,30 @@ test("a port that is taken is a failure that says so", async () => {
 
 describe("with a cluster", () => {
   const cluster = useTestCluster();
+
+  test("SmartModules apply before a record is stored: what they drop is answered all the same", async () => {
+    const fluvio = await cluster.connect();
+    await fluvio.admin().createSmartModule("has-a", await buildAs("filter"));
+    const config: ConnectorConfig = {
+      name: "filtered",
+      type: "webhook",
+      topic: "filtered",
+      version: "latest",
+      parameters: HERE,
+      secrets: {},
+      transforms: [{ uses: "has-a", with: {} }],
+    };
+    const source = new RunningConnector(connector, config, cluster.address);
+    await source.until(() => portOf(source) !== undefined);
+    url = `http://127.0.0.1:${portOf(source)}`;
+    for (const body of ["apple", "plum", "banana"]) expect((await post(body)).status).toBe(200);
+    await source.stop();
+    const consumer = await fluvio.consumer({ topic: "filtered", offset: "beginning", disableContinuous: true });
+    const values: string[] = [];
+    for await (const { value } of consumer) values.push(Buffer.from(value).toString());
+    await fluvio.close();
+    expect(values).toEqual(["apple", "banana"]);
+  });
 
   test("what was answered with 2xx is in the topic, also when the cluster goes away and comes back", async () => {
     const config: ConnectorConfig = {
