@@ -306,6 +306,7 @@ describe("the life of a managed connector", () => {
 
   test("kill -9 of its process: another one takes over, and the rest does not notice", async () => {
     await create("beside");
+    for (const name of ["living", "beside"]) await reaches(name, "Running");
     const [before, beside] = [await processOf("living"), await processOf("beside")];
     process.kill(before, "SIGKILL");
     await reaches("living", "Failed");
