@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBInstance, DuckDBType } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBType } from "@duckdb/node-api";
 import { importDriver } from "fluvio/connector";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
@@ -68,6 +68,8 @@ function duckdbFailure(error: unknown): Failure {
 
 /** Rows of one chunk, as the engine has them. */
 const CHUNK_ROWS = 2048;
+/** Statements that are kept prepared. */
+const PREPARED_MAX = 50;
 const STAGE = "fluvio_stage";
 
 class DuckdbSession implements Session {
@@ -78,6 +80,7 @@ class DuckdbSession implements Session {
   readonly #dialect: Dialect;
   /** By table: its columns, in order. */
   readonly #columns = new Map<string, readonly string[]>();
+  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
 
   constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, dialect: Dialect) {
     this.#driver = driver;
@@ -87,8 +90,22 @@ class DuckdbSession implements Session {
   }
 
   async run(sql: string, values: readonly Cell[] = []): Promise<number> {
-    const result = await this.#connection.run(sql, values.map(boundValue));
-    return result.rowsChanged;
+    if (values.length === 0) return (await this.#connection.run(sql)).rowsChanged;
+    const statement = this.#prepared.get(sql) ?? (await this.#prepare(sql));
+    statement.bind(values.map(boundValue));
+    return (await statement.run()).rowsChanged;
+  }
+
+  async #prepare(sql: string): Promise<DuckDBPreparedStatement> {
+    if (this.#prepared.size >= PREPARED_MAX) this.#endPrepared();
+    const statement = await this.#connection.prepare(sql);
+    this.#prepared.set(sql, statement);
+    return statement;
+  }
+
+  #endPrepared(): void {
+    for (const statement of this.#prepared.values()) statement.destroySync();
+    this.#prepared.clear();
   }
 
   async select(sql: string, values: readonly Cell[] = []): Promise<readonly Readonly<Record<string, unknown>>[]> {
@@ -161,12 +178,14 @@ class DuckdbSession implements Session {
   }
 
   forget(): void {
+    this.#endPrepared();
     this.#columns.clear();
   }
 
   destroy(): void {
     if (this.broken !== undefined) return;
     this.broken = "closed";
+    this.forget();
     this.#connection.interrupt();
     this.#connection.closeSync();
     this.#instance.closeSync();

@@ -4,6 +4,9 @@ import { changesReader } from "./changes.ts";
 import { type ColumnRule, type Mapping, mappingReader, readColumns, readMapping } from "./mapping.ts";
 import { modelReader, type RowReader } from "./row.ts";
 
+/** Records of one transaction: what a transaction costs counts less the more there are. */
+const BATCH_SIZE = 10_000;
+
 /** Options of every sink that writes rows. */
 export const rowFields = {
   table: field.optionalText({
@@ -36,7 +39,12 @@ export const rowFields = {
   }),
   batch: field.map(
     {
-      size: field.integer({ doc: "records in one transaction at most", default: "2000", min: 1, max: 100_000 }),
+      size: field.integer({
+        doc: "records in one transaction at most",
+        default: String(BATCH_SIZE),
+        min: 1,
+        max: 100_000,
+      }),
       "size-bytes": field.byteSize({ doc: "keys and values in one transaction at most", default: "4MB" }),
       linger: field.duration({ doc: "how long a transaction waits for more records", default: "50ms" }),
     },
@@ -80,7 +88,7 @@ export function rowReader(options: RowOptions): RowReader {
 /** How records are put into groups. */
 export function groupOptions(batch: z.output<NonNullable<typeof rowFields>["batch"]>) {
   return {
-    recordsMax: batch?.size ?? 2000,
+    recordsMax: batch?.size ?? BATCH_SIZE,
     sizeBytesMax: batch?.["size-bytes"] ?? 4_000_000,
     lingerMs: batch?.linger ?? 50,
   };
