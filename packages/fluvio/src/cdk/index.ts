@@ -2,7 +2,6 @@ export { buildConnector } from "./build.ts";
 export {
   type Deployment,
   deployments,
-  type NewDeployment,
   shutdownDeployment,
   startDeployment,
 } from "./deploy.ts";

@@ -13,6 +13,7 @@ import { hider } from "./hide.ts";
 import { lineLogger } from "./line-logger.ts";
 import { runConnector } from "./runner.ts";
 import { resolveSecrets } from "./secrets.ts";
+import { withoutSecrets } from "./validate.ts";
 
 export interface ForegroundOptions {
   readonly config: ConnectorConfig;
@@ -44,10 +45,11 @@ const STOP_TIMEOUT_MS = 15_000;
 export async function runForeground(options: ForegroundOptions): Promise<void> {
   const { config, file, signal, baseDir, connection, definition } = options;
   const secrets = resolveSecrets(config, options.lookup, file);
+  const hide = hider(Object.values(secrets));
   const logger = lineLogger({
     level: logLevel(config, options.rustLog),
     write: options.write,
-    hide: hider(Object.values(secrets)),
+    hide,
   });
   const marker = await foregroundMarker(options, logger);
   const running = runConnector(
@@ -65,7 +67,11 @@ export async function runForeground(options: ForegroundOptions): Promise<void> {
     },
     newCounters(),
   );
-  await untilStopped(running, signal, logger);
+  try {
+    await untilStopped(running, signal, logger);
+  } catch (error) {
+    throw withoutSecrets(error, hide);
+  }
 }
 
 async function untilStopped(running: Promise<void>, signal: AbortSignal, logger: Logger): Promise<void> {

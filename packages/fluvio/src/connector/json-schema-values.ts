@@ -103,7 +103,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** What a field of a connector's configuration takes in a file. */
-export function fieldSchema(field: z.ZodType): JsonSchema {
+function fieldSchema(field: z.ZodType): JsonSchema {
   const meta = fieldMeta(field);
   const described = {
     description: `${meta.description}${meta.kind === "text" || meta.fields !== undefined ? "" : ` (${meta.kind})`}`,

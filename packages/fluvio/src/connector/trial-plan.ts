@@ -15,6 +15,7 @@ import { loadModules } from "./load-modules.ts";
 import { resolveSecrets, withSecrets } from "./secrets.ts";
 import { sinkOptions } from "./sink-options.ts";
 import type { TrialOptions } from "./trial.ts";
+import { withoutSecrets } from "./validate.ts";
 
 export interface TrialPlanOptions {
   readonly config: ConnectorConfig;
@@ -34,6 +35,8 @@ export interface TrialPlan {
   readonly options: Required<Pick<TrialOptions, "parameters" | "secrets" | "logger">>;
   /** Partitions that a sink reads; `undefined`: all. */
   readonly partitions: readonly number[] | undefined;
+  /** Hides secrets in what the connector says. */
+  hide(text: string): string;
   /** The chain. @param client looks up what only the cluster knows */
   steps(client: FluvioClient | undefined): Promise<readonly SmartModuleStep[]>;
   /** Runs the connector's code. */
@@ -44,15 +47,21 @@ export interface TrialPlan {
 export async function planTrial(options: TrialPlanOptions): Promise<TrialPlan> {
   const { config, file, write } = options;
   const secrets = resolveSecrets(config, options.lookup, file);
-  const logger: Logger = lineLogger({ level: "warn", write, hide: hider(Object.values(secrets)) });
+  const hide = hider(Object.values(secrets));
+  const logger: Logger = lineLogger({ level: "warn", write, hide });
   const packages = userPackages(join(options.baseDir, "packages"), (sentence) => write(`${sentence}\n`));
   const filled = withSecrets(config, secrets);
   const definition = await loadDefinition(filled, file, packages);
-  checkOptions(definition, filled, file, secrets);
+  try {
+    checkOptions(definition, filled, file, secrets);
+  } catch (error) {
+    throw withoutSecrets(error, hide);
+  }
   const references = moduleReferences(filled, definition.direction, file);
   errorOptions(filled, definition.direction, file);
   return {
     definition,
+    hide,
     options: { parameters: filled.parameters, secrets, logger },
     partitions: definition.direction === "sink" ? sinkOptions(filled, file).partitions : undefined,
     steps: (client) => loadModules(client, config.topic, references, file),

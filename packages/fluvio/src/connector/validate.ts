@@ -59,7 +59,8 @@ export function refuseHidden(config: ConnectorConfig, file: string): void {
   }
 }
 
-function withoutSecrets(error: unknown, hide: Hide): unknown {
+/** The same error without secrets in it. */
+export function withoutSecrets(error: unknown, hide: Hide): unknown {
   if (!isFluvioError(error)) return error;
   const { code, message, hint, details } = error;
   return flvError(code, hide(message), {

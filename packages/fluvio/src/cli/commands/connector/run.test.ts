@@ -91,6 +91,10 @@ describe("connector run", () => {
       "Did you mean `interval`?",
     );
     expect((await cli.run([...args, "--fluvio-topic=x", "--transform={"])).stderr).toContain("is not JSON");
+    const hidden = ["connector", "run", "--type", "http", "--", "--endpoint=${{ secrets.URL }}", "--fluvio-topic=x"];
+    const refused = await cli.run(hidden, { env: { URL: "very-secret" } });
+    expect(refused.stderr).toContain('is "[REDACTED]", which is not a URL');
+    expect(refused.stderr + refused.stdout).not.toContain("very-secret");
     expect((await cli.run(["connector", "run"])).exitCode).toBe(2);
     expect((await cli.run(["connector", "run", "-c", "typo.yml", "--", "x"])).exitCode).toBe(2);
   });

@@ -170,7 +170,7 @@ async function extracted(input: Input, plan: TrialPlan, io: Io): Promise<Stage> 
   io.signal.throwIfAborted();
   if (records.length === 0) {
     const why = reasons.at(-1) ?? (ended ? "it has no more to give" : `it brought no record within ${input.timeout} s`);
-    throw flvError("FLV_TIMEOUT", `No record of the source ${definition.name}: ${why}`, {
+    throw flvError("FLV_TIMEOUT", `No record of the source ${definition.name}: ${plan.hide(why)}`, {
       hint: "See what it does with --timeout SECONDS, or try the SmartModules alone with --text.",
     });
   }
@@ -228,7 +228,7 @@ async function lastStage({ made }: Stage, input: Input, plan: TrialPlan, io: Io)
   const errors = new Map<number, string>();
   for (const [index, { reason }] of outcomes.entries()) {
     const origin = made[index]?.origin;
-    if (reason !== undefined && origin !== undefined) errors.set(origin, reason);
+    if (reason !== undefined && origin !== undefined) errors.set(origin, plan.hide(reason));
   }
   return { name: "write", made: made.filter((_, index) => outcomes[index]?.written === true), errors };
 }
