@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type KeyPair, type NatsConnection, nkeys } from "@nats-io/transport-node";
+import { connect, type NatsConnection, nkeys } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/nats/sink.ts";
 import { connector as source } from "../../../packages/connectors/nats/source.ts";
@@ -17,6 +17,7 @@ const managed = useManaged(connectors);
 const WAIT = { timeout: 20_000, interval: 20 };
 const TRUTH_MS = 5000;
 type Parameters = Readonly<Record<string, ParameterValue>>;
+type KeyPair = ReturnType<typeof nkeys.createUser>;
 
 let server: NatsServer;
 const open: NatsConnection[] = [];

@@ -124,7 +124,7 @@ describe("the source", () => {
     for (let from = 0; from < 500; from += 100) {
       await add(stream, numbers(from, from + 100));
       await vi.waitFor(async () => expect((await stored(topic)).length).toBeGreaterThan(from), WAIT);
-      await redis.client("KILL", "TYPE", "normal", "SKIPME", "yes");
+      await redis.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     }
     expect(await values(topic, 500)).toEqual(numbers(0, 500));
     await vi.waitFor(async () => expect(await pendingOf(stream)).toBe(0), WAIT);
