@@ -53,9 +53,12 @@ const examples = folders.flatMap((folder) =>
 const documents = [...folders.map((folder) => `./${folder}/README.md`), "../../docs/connectors.md"];
 
 describe("every file that is shown is valid", () => {
-  test.each(examples.filter((path) => path.endsWith(".yml")))("%s", async (path) => {
-    expect(problems(await readFile(here(path), "utf8"))).toBe("");
-  });
+  test.each([...examples.filter((path) => path.endsWith(".yml")), "../../examples/cat-facts/connect.yml"])(
+    "%s",
+    async (path) => {
+      expect(problems(await readFile(here(path), "utf8"))).toBe("");
+    },
+  );
 
   test.each(documents)("%s", async (path) => {
     const blocks = [...(await readFile(here(path), "utf8")).matchAll(/```yaml\n(# connect\.yml\n.*?)```/gs)];
