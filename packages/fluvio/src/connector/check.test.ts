@@ -59,7 +59,10 @@ function refused(work: () => unknown): FluvioError {
 
 describe("fields of a connector's own", () => {
   const own = defineSource({
-    ...source,
+    name: "own",
+    version: "1.0.0",
+    summary: "for tests",
+    run: async () => {},
     config: z.object({
       even: field.parsed("an even number", (text) => (Number(text) % 2 === 0 ? Number(text) : undefined), {
         doc: "pairs",
