@@ -63,17 +63,18 @@ try {
 
 /** What an image is made of: the product as npm installs it, and a home that its user owns. */
 async function prepare(context, tarball, drivers) {
-  mkdirSync(join(context, "home/.fluvio"), { recursive: true });
-  mkdirSync(join(context, "app"));
+  mkdirSync(join(context, "files/home/fluvio/.fluvio"), { recursive: true });
+  const app = join(context, "files/app");
+  mkdirSync(app);
   cpSync(join(root, "containers/Containerfile"), join(context, "Containerfile"));
-  writeFileSync(join(context, "app/package.json"), '{ "private": true }\n');
+  writeFileSync(join(app, "package.json"), '{ "private": true }\n');
   const packages = Object.entries(drivers).map(([name, wanted]) => `${name}@${wanted}`);
   await output("npm", [
-    ...["install", "--prefix", join(context, "app"), "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"],
+    ...["install", "--prefix", app, "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"],
     tarball,
     ...packages,
   ]);
-  for (const name of LEFT_OUT) rmSync(join(context, "app/node_modules", name), { recursive: true, force: true });
+  for (const name of LEFT_OUT) rmSync(join(app, "node_modules", name), { recursive: true, force: true });
 }
 
 /** Connectors by what they need besides the product. */

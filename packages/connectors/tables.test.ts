@@ -55,8 +55,7 @@ describe("connector files in the documents can be created", () => {
       (match) => match[1] ?? "",
     );
     expect(files.length).toBeGreaterThan(0);
-    for (const file of files)
-      await validateConnector(loadConnectorFile(file, path), path, { lookup: secretOf });
+    for (const file of files) await validateConnector(loadConnectorFile(file, path), path, { lookup: secretOf });
   });
 
   test.each(CONNECTORS)("examples of %s %s", async (system, part) => {

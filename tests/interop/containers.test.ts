@@ -98,6 +98,8 @@ describe("local connectors in containers", () => {
 
     await run(process.execPath, [join(root, "containers/build.mjs"), "http", "--tool", PODMAN, "--base", BASE], {
       maxBuffer: 1e8,
+      // one layer: this storage driver copies a whole image for each
+      env: { ...process.env, BUILDAH_LAYERS: "false" },
     });
     const address = `127.0.0.1:${await freePort()}`;
     const spu = String(await freePort());

@@ -104,7 +104,7 @@ export class RunningConnector {
   }
 }
 
-export interface StoredRecord {
+interface StoredRecord {
   readonly key: string | undefined;
   readonly value: string;
 }
