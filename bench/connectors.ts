@@ -10,7 +10,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { arch, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
 import { z } from "zod";
 import { Fluvio } from "../packages/fluvio/dist/client/index.js";
@@ -41,13 +41,9 @@ const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b
 let names = 0;
 const newName = (what: string) => `${what}-${++names}`;
 
-interface Cluster {
-  readonly address: string;
-  readonly fluvio: Fluvio;
-  stop(): Promise<void>;
-}
+type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
-async function startCluster(): Promise<Cluster> {
+async function startCluster() {
   const home = await mkdtemp(join(tmpdir(), "fluvio-bench-"));
   const address = `127.0.0.1:${await freePort()}`;
   const ports = ["--sc-pub-addr", address, "--spu-base-port", String(await freePort()), "--gateway-addr", "off"];
@@ -255,25 +251,30 @@ function* rowRecords(): Generator<Uint8Array> {
   for (let n = 0; n < DATABASE_ROWS; n++) yield encoder.encode(JSON.stringify(row(n)));
 }
 
-/** What a program by hand does: reads, parses, inserts many rows at once. */
-async function byHand(
-  { fluvio }: Cluster,
-  topic: string,
-  insert: (rows: readonly Row[]) => Promise<void>,
-): Promise<number> {
+interface Target {
+  insert(rows: readonly Row[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a program by hand does: connects, reads, parses, inserts many rows at once. */
+async function byHand({ address }: Cluster, topic: string, open: () => Promise<Target>): Promise<number> {
   const started = performance.now();
+  await using fluvio = await Fluvio.connect({ address });
+  const target = await open();
   const consumer = await fluvio.consumer({ topic, offset: "beginning", disableContinuous: true });
   let rows: Row[] = [];
   for await (const records of consumer.batches()) {
     for (const { value } of records) {
       rows.push(JSON.parse(new TextDecoder().decode(value)) as Row);
       if (rows.length < ROWS_PER_INSERT) continue;
-      await insert(rows);
+      await target.insert(rows);
       rows = [];
     }
   }
-  if (rows.length > 0) await insert(rows);
-  return performance.now() - started;
+  if (rows.length > 0) await target.insert(rows);
+  const elapsedMs = performance.now() - started;
+  await target.close();
+  return elapsedMs;
 }
 
 /** Until the last row is durable in the target, which is when it is counted. */
@@ -304,19 +305,29 @@ async function postgres(cluster: Cluster): Promise<void> {
     await client.query(`CREATE TABLE ${table} ${COLUMNS}`);
     return table;
   };
-  const insertInto = (table: string) => async (rows: readonly Row[]) => {
-    const places = rows.map((_, at) => `($${4 * at + 1},$${4 * at + 2},$${4 * at + 3},$${4 * at + 4})`);
-    const values = rows.flatMap(({ id, name, amount, paid }) => [id, name, amount, paid]);
-    await client.query("BEGIN");
-    await client.query(`INSERT INTO ${table} (id, name, amount, paid) VALUES ${places.join(",")}`, values);
-    await client.query("COMMIT");
+  const openTable = async (table: string): Promise<Target> => {
+    const own = new pg.Client({ connectionString: server.url() });
+    await own.connect();
+    return {
+      insert: async (rows) => {
+        const places = rows.map((_, at) => `($${4 * at + 1},$${4 * at + 2},$${4 * at + 3},$${4 * at + 4})`);
+        const values = rows.flatMap(({ id, name, amount, paid }) => [id, name, amount, paid]);
+        await own.query("BEGIN");
+        await own.query(`INSERT INTO ${table} (id, name, amount, paid) VALUES ${places.join(",")}`, values);
+        await own.query("COMMIT");
+      },
+      close: () => own.end(),
+    };
   };
   try {
     await compare(
       "PostgreSQL sink, rows of 4 columns",
       DATABASE_ROWS,
       0.9,
-      async () => await byHand(cluster, topic, insertInto(await newTable())),
+      async () => {
+        const table = await newTable();
+        return await byHand(cluster, topic, () => openTable(table));
+      },
       async () => await bySink(cluster, sqlSink, topic, { url: server.url(), table: await newTable() }),
     );
   } finally {
@@ -327,32 +338,38 @@ async function postgres(cluster: Cluster): Promise<void> {
 async function duckdb(cluster: Cluster): Promise<void> {
   const topic = await topicWith(cluster, rowRecords());
   const folder = await mkdtemp(join(tmpdir(), "fluvio-bench-duckdb-"));
-  const newDatabase = async () => {
-    const path = join(folder, `${newName("db")}.duckdb`);
+  const open = async (path: string) => {
     const database = await DuckDBInstance.create(path);
     const connection = await database.connect();
-    await connection.run(`CREATE TABLE rows ${COLUMNS}`);
-    return {
-      path,
-      connection,
-      close: () => {
-        connection.closeSync();
-        database.closeSync();
-      },
+    const close = async () => {
+      connection.closeSync();
+      database.closeSync();
     };
+    return { connection, close };
   };
-  const insertWith = (connection: DuckDBConnection) => async (rows: readonly Row[]) => {
-    await connection.run("BEGIN");
-    const appender = await connection.createAppender("rows");
-    for (const { id, name, amount, paid } of rows) {
-      appender.appendBigInt(BigInt(id));
-      appender.appendVarchar(name);
-      appender.appendDouble(amount);
-      appender.appendBoolean(paid);
-      appender.endRow();
-    }
-    appender.closeSync();
-    await connection.run("COMMIT");
+  const newDatabase = async () => {
+    const path = join(folder, `${newName("db")}.duckdb`);
+    const { connection, close } = await open(path);
+    await connection.run(`CREATE TABLE rows ${COLUMNS}`);
+    await close();
+    return path;
+  };
+  const openRows = async (path: string): Promise<Target> => {
+    const { connection, close } = await open(path);
+    const insert = async (rows: readonly Row[]) => {
+      await connection.run("BEGIN");
+      const appender = await connection.createAppender("rows");
+      for (const { id, name, amount, paid } of rows) {
+        appender.appendBigInt(BigInt(id));
+        appender.appendVarchar(name);
+        appender.appendDouble(amount);
+        appender.appendBoolean(paid);
+        appender.endRow();
+      }
+      appender.closeSync();
+      await connection.run("COMMIT");
+    };
+    return { insert, close };
   };
   try {
     await compare(
@@ -360,16 +377,10 @@ async function duckdb(cluster: Cluster): Promise<void> {
       DATABASE_ROWS,
       0.9,
       async () => {
-        const { connection, close } = await newDatabase();
-        const elapsedMs = await byHand(cluster, topic, insertWith(connection));
-        close();
-        return elapsedMs;
+        const path = await newDatabase();
+        return await byHand(cluster, topic, () => openRows(path));
       },
-      async () => {
-        const { path, close } = await newDatabase();
-        close();
-        return await bySink(cluster, duckdbSink, topic, { url: path, table: "rows" });
-      },
+      async () => await bySink(cluster, duckdbSink, topic, { url: await newDatabase(), table: "rows" }),
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
