@@ -1,4 +1,10 @@
-import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBType } from "@duckdb/node-api";
+import type {
+  DuckDBConnection,
+  DuckDBInstance,
+  DuckDBPreparedStatement,
+  DuckDBType,
+  DuckDBValue,
+} from "@duckdb/node-api";
 import { importDriver } from "fluvio/connector";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
@@ -66,11 +72,19 @@ function duckdbFailure(error: unknown): Failure {
   return { kind: isRecord ? "record" : "passing", reason };
 }
 
+/** Types whose values a double holds, as far as JSON numbers do. */
+const NUMBERS: ReadonlySet<string> = new Set(["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"]);
 /** Rows of one chunk, as the engine has them. */
 const CHUNK_ROWS = 2048;
 /** Statements that are kept prepared. */
 const PREPARED_MAX = 50;
 const STAGE = "fluvio_stage";
+
+/** A column of a chunk. */
+interface Vector {
+  readonly type: DuckDBType;
+  readonly values: readonly DuckDBValue[];
+}
 
 class DuckdbSession implements Session {
   broken: string | undefined;
@@ -78,8 +92,8 @@ class DuckdbSession implements Session {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #dialect: Dialect;
-  /** By table: its columns, in order. */
-  readonly #columns = new Map<string, readonly string[]>();
+  /** By table: its columns with their types, in order. */
+  readonly #columns = new Map<string, ReadonlyMap<string, string>>();
   readonly #prepared = new Map<string, DuckDBPreparedStatement>();
 
   constructor(driver: Driver, instance: DuckDBInstance, connection: DuckDBConnection, dialect: Dialect) {
@@ -113,25 +127,26 @@ class DuckdbSession implements Session {
     return reader.getRowObjectsJson() as Record<string, unknown>[];
   }
 
-  /** By the bulk appender, which converts texts as the columns want them; a row alone by a statement, whose errors say more. */
+  /** By the bulk appender, which converts what it gets as the columns want it; a row alone by a statement, whose errors say more. */
   async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
     if (rows.length === 1) {
       await this.#insertOne(shape, rows[0] as Row);
       return;
     }
-    const columns = await this.#columnsOf(shape.table);
+    const known = await this.#columnsOf(shape.table);
+    const columns = [...known.keys()];
     if (columns.length === 0) throw new Error(`Catalog Error: Table with name ${shape.table} does not exist`);
     const unknown = shape.columns.find((column) => !columns.includes(column));
     if (unknown !== undefined) throw new Error(`Binder Error: table ${shape.table} has no column ${unknown}`);
     if (shape.unique.length === 0 && columns.length === shape.columns.length) {
-      await this.#append(shape.table, columns, shape, rows);
+      await this.#append(shape.table, known, shape, rows);
       return;
     }
     const names = shape.columns.map((one) => this.#dialect.quote(one)).join(", ");
     await this.run(
       `CREATE OR REPLACE TEMP TABLE ${STAGE} AS SELECT ${names} FROM ${this.#dialect.quote(shape.table)} LIMIT 0`,
     );
-    await this.#append(STAGE, shape.columns, shape, rows);
+    await this.#append(STAGE, new Map(shape.columns.map((one) => [one, known.get(one) ?? ""])), shape, rows);
     await this.run(
       `${insertHead(this.#dialect, shape)} SELECT ${names} FROM ${STAGE} ORDER BY rowid${onConflict(this.#dialect, shape)}`,
     );
@@ -145,17 +160,23 @@ class DuckdbSession implements Session {
     );
   }
 
-  async #append(table: string, columns: readonly string[], shape: RowShape, rows: readonly Row[]): Promise<void> {
-    const { DuckDBDataChunk, VARCHAR } = this.#driver;
-    const places = columns.map((column) => shape.columns.indexOf(column));
-    const types = new Array<DuckDBType>(columns.length).fill(VARCHAR);
+  async #append(
+    table: string,
+    columns: ReadonlyMap<string, string>,
+    shape: RowShape,
+    rows: readonly Row[],
+  ): Promise<void> {
+    const { DuckDBDataChunk } = this.#driver;
+    const places = [...columns].map(([column, type]) => ({ place: shape.columns.indexOf(column), type }));
     const [name = "", schema, catalog] = table.split(".").reverse();
     const appender = await this.#connection.createAppender(name, schema, catalog);
     try {
       for (let from = 0; from < rows.length; from += CHUNK_ROWS) {
         const some = rows.slice(from, from + CHUNK_ROWS);
+        const vectors = places.map(({ place, type }) => this.#vector(some, place, type));
+        const types = vectors.map((vector) => vector.type);
         const chunk = DuckDBDataChunk.create(types, some.length);
-        chunk.setColumns(places.map((place) => some.map(({ cells }) => textCell(cells[place] ?? null))));
+        chunk.setColumns(vectors.map(({ values }) => values));
         appender.appendDataChunk(chunk);
       }
       appender.flushSync();
@@ -168,11 +189,23 @@ class DuckdbSession implements Session {
     }
   }
 
-  async #columnsOf(table: string): Promise<readonly string[]> {
+  /** Numbers and booleans go as they are where the column is of their kind, everything else as text. */
+  #vector(rows: readonly Row[], place: number, columnType: string): Vector {
+    const values = rows.map(({ cells }) => cells[place] ?? null);
+    const { BOOLEAN, DOUBLE, VARCHAR } = this.#driver;
+    const isAll = (kind: string) => values.every((cell) => cell === null || typeof cell === kind);
+    if (columnType === "BOOLEAN" && isAll("boolean")) return { type: BOOLEAN, values: values as DuckDBValue[] };
+    if (NUMBERS.has(columnType) && isAll("number")) return { type: DOUBLE, values: values as DuckDBValue[] };
+    return { type: VARCHAR, values: values.map(textCell) };
+  }
+
+  async #columnsOf(table: string): Promise<ReadonlyMap<string, string>> {
     const known = this.#columns.get(table);
     if (known !== undefined) return known;
-    const rows = await this.select(`SELECT column_name AS name FROM (DESCRIBE ${this.#dialect.quote(table)})`);
-    const columns = rows.map(({ name }) => String(name));
+    const rows = await this.select(
+      `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${this.#dialect.quote(table)})`,
+    );
+    const columns = new Map(rows.map(({ name, type }) => [String(name), String(type)]));
     this.#columns.set(table, columns);
     return columns;
   }
