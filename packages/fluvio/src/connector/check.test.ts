@@ -69,6 +69,13 @@ describe("fields of a connector's own", () => {
         kind: "even number",
         default: "2",
       }),
+      tree: field.nested(
+        (given) => {
+          if (typeof given === "string") throw new Error("is no list");
+          return JSON.stringify(given);
+        },
+        { doc: "any form", kind: "list" },
+      ),
       json: field.optionalParsed("JSON", (text) => JSON.parse(text) as unknown, { doc: "more", kind: "JSON" }),
       lines: field.texts({ doc: "lines", default: "a,b", commas: false }),
       more: field.optionalTexts({ doc: "more lines" }),
@@ -92,6 +99,8 @@ describe("fields of a connector's own", () => {
       '`parameters.even` is "3", which is not an even number',
     );
     expect(refused(() => read({ json: "{" })).message).toContain('`parameters.json` is "{", which is not JSON');
+    expect(refused(() => read({ tree: "x" })).message).toContain('`parameters.tree` is "x", which is no list');
+    expect(read({ tree: ["a", { b: "c" }] }).tree).toBe('["a",{"b":"c"}]');
   });
 });
 
