@@ -33,8 +33,9 @@ const { values: flags } = parseArgs({
   },
 });
 const RUNS = Number(flags.runs);
+const isAsked = (part: string) => flags.only === undefined || flags.only === part;
 const root = resolve(import.meta.dirname, "..");
-/** Rows that are inserted at once by hand; the default of the sinks. */
+/** By hand; the default of the sinks. */
 const ROWS_PER_INSERT = 2000;
 
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
@@ -71,11 +72,10 @@ async function startCluster() {
 async function connected(address: string): Promise<Fluvio> {
   const deadline = performance.now() + 20_000;
   for (;;) {
-    try {
-      return await Fluvio.connect({ address });
-    } catch (error) {
+    const fluvio = await Fluvio.connect({ address }).catch((error: unknown) => {
       if (performance.now() > deadline) throw error;
-    }
+    });
+    if (fluvio !== undefined) return fluvio;
   }
 }
 
@@ -211,8 +211,6 @@ async function compare(
       `${String(Math.round(own)).padStart(9)}/s (${range(rates[1])})  ratio ${ratio}, wanted ${wanted}\n`,
   );
 }
-
-const isAsked = (part: string) => flags.only === undefined || flags.only === part;
 
 async function frameworks(cluster: Cluster): Promise<void> {
   for (const [bytes, count] of [
