@@ -132,9 +132,9 @@ test("positions lead behind what SmartModules dropped, once all records before a
 test("a chunk of which nothing is left is a group without records, or goes with those that follow", async () => {
   const chunks = [chunkOf([], 4), chunkOf([record(6)], 8), chunkOf([], 30, 1)];
   const alone = groupsOf(source(chunks, "end"), { recordsMax: 9 });
-  expect(await alone.next()).toEqual({ records: [], positions: [{ topic: "t", partition: 0, offset: 4 }] });
+  expect(await alone.next()).toMatchObject({ records: [], positions: [{ topic: "t", partition: 0, offset: 4 }] });
   expect((await alone.next())?.positions).toEqual([{ topic: "t", partition: 0, offset: 8 }]);
-  expect(await alone.next()).toEqual({ records: [], positions: [{ topic: "t", partition: 1, offset: 30 }] });
+  expect(await alone.next()).toMatchObject({ records: [], positions: [{ topic: "t", partition: 1, offset: 30 }] });
   expect(await alone.next()).toBeUndefined();
   const together = groupsOf(source(chunks, "end"), { recordsMax: 9, lingerMs: 3_600_000 });
   expect(await together.next()).toMatchObject({

@@ -4,6 +4,8 @@ import type { GroupOptions } from "./define.ts";
 /** Records that are written together, and what is worked off once they are. It has none when SmartModules dropped all. */
 export interface RecordGroup {
   readonly records: readonly ConsumerRecord[];
+  /** Keys and values. */
+  readonly sizeBytes: number;
   /** By partition, what was dropped included; a partition is missing when more records of its only offset follow. */
   readonly positions: readonly ConsumedPosition[];
 }
@@ -158,7 +160,7 @@ class OpenGroup {
       const offset = Math.max(upToOffset, positions.get(key)?.offset ?? -1);
       positions.set(key, { topic, partition, offset });
     }
-    return { records: this.records, positions: [...positions.values()] };
+    return { records: this.records, sizeBytes: this.#sizeBytes, positions: [...positions.values()] };
   }
 }
 

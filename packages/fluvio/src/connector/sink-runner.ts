@@ -1,6 +1,6 @@
 import type { ConsumedPosition, Consumer, FluvioClient, SmartModuleStep } from "../client/index.ts";
 import { isFluvioError, type Logger } from "../protocol/index.ts";
-import { cameIn, type RunCounters } from "./counters.ts";
+import type { RunCounters } from "./counters.ts";
 import type { DeliverOptions, GroupOptions, SinkPosition, SinkWrite } from "./define.ts";
 import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
@@ -116,11 +116,12 @@ export class SinkRunner implements AsyncDisposable {
     group: GroupOptions,
     workedOff: (positions: readonly ConsumedPosition[]) => void,
   ): Promise<void> {
-    const { stop } = this.#run;
+    const { stop, counters } = this.#run;
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
     const groups = new RecordGroups(consumer.chunks(), { group, mayReadAhead: !this.#keepsState, stop });
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
-      for (const { key, value } of next.records) cameIn(this.#run.counters, key, value);
+      counters.recordsIn += next.records.length;
+      counters.bytesIn += next.sizeBytes;
       if (next.records.length > 0) await writer.write(next);
       workedOff(next.positions);
     }
