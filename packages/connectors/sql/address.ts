@@ -2,7 +2,7 @@ import type { ConnectionOptions } from "node:tls";
 import { loadTls } from "../shared/tls.ts";
 
 export const TLS_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-export type TlsMode = (typeof TLS_MODES)[number];
+type TlsMode = (typeof TLS_MODES)[number];
 
 /** What the URL of a database server says. */
 export interface Address {
@@ -53,7 +53,7 @@ export function addressOf(url: URL, options: AddressOptions, defaultPort: number
 }
 
 /** What the TLS of the connection is to check; `undefined` for none. */
-export async function tlsOf({ tls, caFile, host }: Address): Promise<ConnectionOptions | undefined> {
+async function tlsOf({ tls, caFile, host }: Address): Promise<ConnectionOptions | undefined> {
   if (tls === "disable") return undefined;
   const ca = await loadTls({ ca: caFile, cert: undefined, key: undefined });
   if (tls === "prefer" || tls === "require") return { ...ca, rejectUnauthorized: caFile !== undefined };

@@ -7,7 +7,7 @@ import type { Service } from "../services/service.ts";
 import { TcpProxy } from "../services/tcp-proxy.ts";
 
 /** A server that the SQL sink writes to. */
-export interface SqlServer extends AsyncDisposable {
+interface SqlServer extends AsyncDisposable {
   readonly service: Service;
   readonly port: number;
   url(database?: string, port?: number): string;

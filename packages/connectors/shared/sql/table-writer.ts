@@ -32,7 +32,7 @@ export interface TableWriterOptions {
   readonly between?: BetweenTransactions;
 }
 
-export interface BetweenTransactions {
+interface BetweenTransactions {
   isDue(nowMs: number): boolean;
   run(session: Session, tables: Iterable<string>, nowMs: number): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The types of the SQL model, by the names that records of it carry. */
-export const SQL_TYPES = [
+const SQL_TYPES = [
   "Bool",
   "Char",
   "SmallInt",
