@@ -146,20 +146,48 @@ export class Shift extends Operation {
     else collect(result, path, value, appends);
   }
 
-  /** A target with `&` and `&N` replaced by the name that many levels up. */
+  /** A target with `&` and `&N` replaced by the name that many levels up; a name with dots in it stays one name. */
   private written(target: string): string {
     if (!target.includes("&")) return target;
-    const parts = target.split("&");
-    let written = parts[0];
+    let written = "";
+    for (let at = 0; at < target.length; ) {
+      const isBelow = target.charCodeAt(at) === DOT;
+      const from = isBelow ? at + 1 : at;
+      at = segmentEnd(target, from);
+      const segment = this.filled(target.substring(from, at));
+      const isPlain = !segment.includes(".") && !segment.includes("[");
+      if (isPlain || target.charCodeAt(from) === OPEN_BRACKET) written += (isBelow ? "." : "") + segment;
+      else written += segment.includes('"]') ? `['${segment}']` : `["${segment}"]`;
+    }
+    return written;
+  }
+
+  private filled(segment: string): string {
+    const parts = segment.split("&");
+    let filled = parts[0];
     for (let i = 1; i < parts.length; i++) {
       const part = parts[i];
       const digit = part.length > 0 ? part.charCodeAt(0) - 0x30 : -1;
       const hasDigit = digit >= 0 && digit <= 9;
       const level = this.names.length - 1 - (hasDigit ? digit : 0);
-      written += (level >= 0 ? this.names[level] : "") + (hasDigit ? part.substring(1) : part);
+      filled += (level >= 0 ? this.names[level] : "") + (hasDigit ? part.substring(1) : part);
     }
-    return written;
+    return filled;
   }
+}
+
+const DOT = 0x2e;
+const OPEN_BRACKET = 0x5b;
+
+/** Where the name, or the place in brackets, that begins in a path at `from` ends. */
+function segmentEnd(path: string, from: i32): i32 {
+  if (from < path.length && path.charCodeAt(from) === OPEN_BRACKET) {
+    const close = path.indexOf("]", from);
+    return close < 0 ? path.length : close + 1;
+  }
+  let end = from;
+  while (end < path.length && path.charCodeAt(end) !== DOT && path.charCodeAt(end) !== OPEN_BRACKET) end++;
+  return end;
 }
 
 /** Puts a value at a path; a second one makes an array of both. */
