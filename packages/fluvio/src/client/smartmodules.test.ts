@@ -249,7 +249,7 @@ describe("a SmartModule that goes wrong", () => {
     }
     await failing;
     expect(failure).toMatchObject({
-      code: "FLV_SMARTMODULE_RUNTIME",
+      code: value === "loop" ? "FLV_SMARTMODULE_TIME_LIMIT" : "FLV_SMARTMODULE_RUNTIME",
       message: expect.stringMatching(/^SmartModule "kitchen" .* in the records from offset \d+ to 500/),
       details: expect.objectContaining({ topic: bad, partition: 0 }),
     });
@@ -263,9 +263,20 @@ describe("a SmartModule that goes wrong", () => {
     await expect(
       consumed({ topic, smartmodules: [{ wasm: await buildAs("kitchen"), name: "kitchen" }] }),
     ).rejects.toMatchObject({
-      code: "FLV_SMARTMODULE_RUNTIME",
+      code: "FLV_SMARTMODULE_MEMORY_LIMIT",
       message: expect.stringMatching(
         `^SmartModule "kitchen" was stopped in filter with \\d+ of at most ${LIMIT} bytes of memory`,
+      ),
+    });
+  });
+
+  it("by making too much of a batch is named with the limit that the step sets", async () => {
+    const topic = await topicWith(["bomb"]);
+    const step = { wasm: await buildAs("kitchen"), name: "kitchen", limits: { outputBytesMax: 1 << 20 } };
+    await expect(consumed({ topic, smartmodules: [step] })).rejects.toMatchObject({
+      code: "FLV_SMARTMODULE_OUTPUT_LIMIT",
+      message: expect.stringMatching(
+        /^SmartModule "kitchen" failed: its output of \d+ bytes is above the limit of 1048576/,
       ),
     });
   });
@@ -277,7 +288,10 @@ describe("a SmartModule that goes wrong", () => {
       const smartmodules = [{ wasm: await buildAs("kitchen"), name: "kitchen" }];
       const producer = await fluvio.topicProducer(topic, { smartmodules });
       const [output] = await producer.sendAll([{ value }]);
-      await expect(output?.wait()).rejects.toMatchObject({ message: expect.stringMatching(words) });
+      await expect(output?.wait()).rejects.toMatchObject({
+        code: value === "loop" ? "FLV_SMARTMODULE_TIME_LIMIT" : "FLV_SMARTMODULE_RUNTIME",
+        message: expect.stringMatching(words),
+      });
       await producer.close().catch(() => {});
       expect(await consumed({ topic })).toEqual([]);
     },

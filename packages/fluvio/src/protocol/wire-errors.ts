@@ -1,4 +1,4 @@
-import { type FluvioError, flvError } from "./errors.ts";
+import { type FluvioError, type FluvioErrorCode, flvError } from "./errors.ts";
 import { type Codec, type Infer, type InputOf, unknownTag } from "./schema.ts";
 import { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
 
@@ -71,14 +71,35 @@ export function wireErrorSentence(error: WireError, context: WireErrorContext = 
 /** What the message of an {@link wireError | Other} begins with when a SmartModule broke: it has no code of its own. */
 const BROKEN_SMARTMODULE = "SmartModule err ";
 
+/** What comes next when it crossed a limit, for which the wire has no code either. */
+const CROSSED_LIMITS: readonly (readonly [words: string, code: FluvioErrorCode])[] = [
+  ["time limit: ", "FLV_SMARTMODULE_TIME_LIMIT"],
+  ["memory limit: ", "FLV_SMARTMODULE_MEMORY_LIMIT"],
+  ["output limit: ", "FLV_SMARTMODULE_OUTPUT_LIMIT"],
+];
+
+/** The message of an {@link wireError | Other} of which {@link toFluvioError} makes an error of a broken SmartModule's code. */
+export function brokenSmartModuleMessage({ code, message }: FluvioError): string {
+  const [limit = ""] = CROSSED_LIMITS.find(([, crossed]) => crossed === code) ?? [];
+  return `${BROKEN_SMARTMODULE}${limit}${message}`;
+}
+
+/** Code and sentence of what {@link brokenSmartModuleMessage} has made; nothing for another message. */
+function brokenSmartModule(message: string): { readonly code: FluvioErrorCode; readonly sentence: string } | undefined {
+  if (!message.startsWith(BROKEN_SMARTMODULE)) return undefined;
+  const sentence = message.slice(BROKEN_SMARTMODULE.length);
+  const [words = "", code = "FLV_SMARTMODULE_RUNTIME"] =
+    CROSSED_LIMITS.find(([limit]) => sentence.startsWith(limit)) ?? [];
+  return { code, sentence: sentence.slice(words.length) };
+}
+
 /** The error to throw for one that came over the wire. `details` holds its name, number, payload and the context. */
 export function toFluvioError(error: WireError, context: WireErrorContext = {}): FluvioError {
   const row = rowOf(error.name);
   const { name, ...payload } = error;
   const sentence = row.sentence(error, context);
-  const isBroken = name === "Other" && sentence.startsWith(BROKEN_SMARTMODULE);
-  const code = isBroken ? "FLV_SMARTMODULE_RUNTIME" : row.code;
-  return flvError(code, isBroken ? sentence.slice(BROKEN_SMARTMODULE.length) : sentence, {
+  const broken = name === "Other" ? brokenSmartModule(sentence) : undefined;
+  return flvError(broken?.code ?? row.code, broken?.sentence ?? sentence, {
     details: { ...context, ...payload, wireError: name, wireNumber: row.number },
     retriable: row.retriable,
     ...(row.hint === undefined ? {} : { hint: row.hint }),

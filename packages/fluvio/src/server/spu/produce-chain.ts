@@ -1,5 +1,6 @@
 import {
   BATCH_HEADER_BYTES,
+  brokenSmartModuleMessage,
   compress,
   decodeRecords,
   encodeRecords,
@@ -56,10 +57,10 @@ export async function transformBatches(chain: SmartChain, batches: readonly Uint
   return { batches: output };
 }
 
-/** A trap or a limit: the request fails with words, not with a record's error. */
+/** A trap or a limit: the request fails with words that clients know it by, not with a record's error. */
 function asProduceError(error: unknown): unknown {
   if (!isFluvioError(error)) return error;
-  return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule chain failed: ${error.message}`, {
+  return flvError("FLV_SMARTMODULE_RUNTIME", brokenSmartModuleMessage(error), {
     details: error.details,
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),

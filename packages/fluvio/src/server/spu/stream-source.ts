@@ -1,4 +1,4 @@
-import { assert, flvError, isFluvioError } from "../../protocol/index.ts";
+import { assert, brokenSmartModuleMessage, flvError, isFluvioError } from "../../protocol/index.ts";
 import type { RecordError, SmartChain } from "../../smartengine/index.ts";
 import type { PartitionLog } from "../../storage/index.ts";
 import type { SpuLimits } from "./limits.ts";
@@ -98,7 +98,7 @@ export function chainSource(
 function asProcessError(error: unknown, fromOffset: number, toOffset: number): unknown {
   if (!isFluvioError(error)) return error;
   const where = `in the records from offset ${fromOffset} to ${toOffset}`;
-  return flvError("FLV_SMARTMODULE_RUNTIME", `SmartModule err ${error.message}, ${where}`, {
+  return flvError("FLV_SMARTMODULE_RUNTIME", `${brokenSmartModuleMessage(error)}, ${where}`, {
     details: { ...error.details, fromOffset, toOffset },
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
