@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { FluvioClient } from "../client/index.ts";
+import { configPath, userFolder } from "../npm/index.ts";
 import type { Program } from "./command.ts";
 import { connectTarget } from "./connection.ts";
 import type { GlobalOptions } from "./globals.ts";
@@ -25,9 +25,9 @@ export interface Io {
   readonly program: Program;
   /** Aborted by the first Ctrl-C, SIGTERM or broken pipe; a command then ends in good order. */
   readonly signal: AbortSignal;
-  /** `$FLV_PROFILE_PATH`, else `config` in {@link baseDir}. */
+  /** {@link configPath} of {@link env}: where the client library looks, too. */
   readonly configPath: string;
-  /** `$FLUVIO_DIR`, else `~/.fluvio`. */
+  /** {@link userFolder} of {@link env}. */
   readonly baseDir: string;
   /** Whether the standard streams are the ones of the process, so that a child can inherit them. */
   readonly ownsProcess: boolean;
@@ -87,8 +87,7 @@ export function openIo(parts: Partial<IoParts>, { globals, program, stop }: IoCo
     stderrStream,
     parts.stderrIsTty ?? (parts.stderr === undefined && process.stderr.isTTY === true),
   );
-  const baseDir = env.FLUVIO_DIR ?? join(env.HOME ?? homedir(), ".fluvio");
-  const configPath = env.FLV_PROFILE_PATH ?? join(baseDir, "config");
+  const baseDir = userFolder(env);
   let client: Promise<FluvioClient> | undefined;
   const io: Io = {
     stdin: parts.stdin ?? process.stdin,
@@ -100,13 +99,13 @@ export function openIo(parts: Partial<IoParts>, { globals, program, stop }: IoCo
     globals,
     program,
     signal: stop.signal,
-    configPath,
+    configPath: configPath(env),
     baseDir,
     ownsProcess: parts.stdin === undefined && parts.stdout === undefined,
     now: parts.now ?? Date.now,
     connect: ({ silent = false } = {}) => {
       const logger = stderrLogger(stderr, logLevel(env.RUST_LOG, silent ? "off" : "warn"));
-      client ??= connectTarget(globals, { configPath, env, signal: stop.signal, logger });
+      client ??= connectTarget(globals, { configPath: io.configPath, env, signal: stop.signal, logger });
       return client;
     },
   };

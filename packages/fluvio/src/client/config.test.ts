@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { configPath } from "../npm/index.ts";
 import {
   chooseCluster,
   emptyConfig,
@@ -14,7 +15,7 @@ import {
   withRenamedProfile,
 } from "./config.ts";
 import { Fluvio } from "./fluvio.ts";
-import { configPath, readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
+import { readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
 import { parseAddress } from "./settings.ts";
 
 /** A file whose cluster `a` has these lines. */
@@ -130,6 +131,8 @@ describe("the configuration file", () => {
 describe("the file itself", () => {
   it("is where the environment says", () => {
     expect(configPath({ FLV_PROFILE_PATH: "/x/y" })).toBe("/x/y");
+    expect(configPath({ FLUVIO_DIR: "/own", HOME: "/home/me" })).toBe(join("/own", "config"));
+    expect(configPath({ FLUVIO_DIR: "", FLV_PROFILE_PATH: "", HOME: "/home/me" })).toBe("/home/me/.fluvio/config");
     expect(configPath({})).toMatch(/\.fluvio[/\\]config$/);
   });
 
@@ -139,6 +142,20 @@ describe("the file itself", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readConfigFile(path)).toEqual(parseConfig(FILE, path));
     expect(await readFile(path, "utf8")).toContain('endpoint = "127.0.0.1:9003"');
+  });
+
+  it("is the one of FLUVIO_DIR for the library, as for the command line", async () => {
+    vi.stubEnv("FLV_PROFILE_PATH", undefined);
+    vi.stubEnv("FLUVIO_DIR", join(folder, "own"));
+    try {
+      await writeConfigFile(parseConfig(cluster(""), "c"));
+      expect(await readFile(join(folder, "own", "config"), "utf8")).toContain('endpoint = "h:1"');
+      await expect(Fluvio.connect({ profile: "nope" })).rejects.toMatchObject({
+        code: "FLV_PROFILE_NOT_FOUND",
+      });
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it("is missed with its path in the sentence", async () => {

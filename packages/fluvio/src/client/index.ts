@@ -64,7 +64,7 @@ export {
   withRenamedProfile,
 } from "./config.ts";
 export { Fluvio, type FluvioConnectOptions, type Options } from "./fluvio.ts";
-export { configPath, readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
+export { readConfigFile, tlsOptionsOf, writeConfigFile } from "./node/config-file.ts";
 export type { Platform } from "./platform.ts";
 export { nearestName } from "./suggest.ts";
 export type * from "./types.ts";

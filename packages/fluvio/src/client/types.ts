@@ -30,7 +30,7 @@ export interface FluvioOptions extends AbortOptions {
   /** `host:port` of the cluster (SC); the configuration file is then not read. */
   readonly address?: string;
   readonly profile?: string;
-  /** Configuration file. Default: `$FLV_PROFILE_PATH`, else `~/.fluvio/config`. */
+  /** Configuration file. Default: `$FLV_PROFILE_PATH`, else `config` in `$FLUVIO_DIR` or `~/.fluvio`. */
   readonly configPath?: string;
   /** Overrides the profile's TLS. */
   readonly tls?: TlsOptions;

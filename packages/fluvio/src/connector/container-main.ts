@@ -1,5 +1,4 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { userFolder } from "../npm/index.ts";
 import { isFluvioError } from "../protocol/index.ts";
 import { runByHand } from "./by-hand.ts";
 import { errorText } from "./line-logger.ts";
@@ -29,7 +28,7 @@ async function main(given: readonly string[]): Promise<number> {
       env: process.env,
       usage: `connector ${type}`,
       connection: {},
-      baseDir: join(homedir(), ".fluvio"),
+      baseDir: userFolder(),
       write: (text) => process.stdout.write(text),
       signal: stop.signal,
     });

@@ -12,3 +12,4 @@ export {
   parsePackage,
   userPackages,
 } from "./package-store.ts";
+export { configPath, userFolder } from "./user-folder.ts";

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { flvError, isFluvioError } from "../protocol/index.ts";
 import { installationDir } from "./installation.ts";
 import { runNpm } from "./npm.ts";
+import { userFolder } from "./user-folder.ts";
 
 /** Where packages are installed that this product needs while it runs, each in a folder of its own. */
 export interface PackageStore {
@@ -18,9 +18,9 @@ export interface PackageStore {
   progress(sentence: string): void;
 }
 
-/** A store of the user who runs this process. @param dir default `~/.fluvio/packages` */
+/** A store of the user who runs this process. @param dir default `packages` in {@link userFolder} */
 export function userPackages(
-  dir = join(homedir(), ".fluvio", "packages"),
+  dir = join(userFolder(), "packages"),
   progress: (sentence: string) => void = () => {},
 ): PackageStore {
   return { dir, env: process.env, progress };

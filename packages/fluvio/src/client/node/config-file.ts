@@ -1,17 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname } from "node:path";
+import { configPath } from "../../npm/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import type { TlsOptions } from "../../transport/index.ts";
 import { type ClusterConfig, type FluvioConfig, formatConfig, parseConfig } from "../config.ts";
 
 const OWNER_ONLY = 0o600;
-
-/** Where the configuration file is: `$FLV_PROFILE_PATH`, else `~/.fluvio/config`. */
-export function configPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const path = env.FLV_PROFILE_PATH;
-  return path !== undefined && path !== "" ? resolve(path) : join(homedir(), ".fluvio", "config");
-}
 
 /** @throws FLV_CONFIG when there is none or it cannot be read */
 export async function readConfigFile(path: string = configPath()): Promise<FluvioConfig> {
