@@ -151,6 +151,36 @@ class PostgresSession implements Session {
     }
   }
 
+  async define({ table, unique, definition }: RowShape): Promise<void> {
+    if (definition === undefined) return;
+    const { schema, columns } = definition;
+    this.#types.delete(table);
+    const known = await this.#columnTypes(table);
+    this.#types.delete(table);
+    const missing = columns.filter(({ name }) => !known.has(name));
+    if (missing.length === 0) return;
+    // What is no type of every server is text, which every server has.
+    const types = await this.select(
+      "SELECT CASE WHEN id < 16384 THEN format_type(id, modifier) ELSE 'text' END AS type " +
+        "FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS given (id, modifier, n) ORDER BY n",
+      [
+        `{${missing.map(({ typeId }) => typeId).join(",")}}`,
+        `{${missing.map(({ typeModifier }) => typeModifier).join(",")}}`,
+      ],
+    );
+    const added = missing.map(({ name }, index) => `"${name.replaceAll('"', '""')}" ${types[index]?.type}`);
+    const name = this.#dialect.quote(table);
+    if (known.size > 0) {
+      await this.run(`ALTER TABLE ${name} ${added.map((one) => `ADD COLUMN IF NOT EXISTS ${one}`).join(", ")}`);
+      return;
+    }
+    const [found] = await this.select("SELECT to_regnamespace(quote_ident($1)) IS NULL AS missing", [schema]);
+    if (found?.missing === true) await this.run(`CREATE SCHEMA IF NOT EXISTS ${this.#dialect.quote(schema)}`);
+    const key = unique.map((one) => `"${one.replaceAll('"', '""')}"`).join(", ");
+    const parts = key === "" ? added : [...added, `PRIMARY KEY (${key})`];
+    await this.run(`CREATE TABLE IF NOT EXISTS ${name} (${parts.join(", ")})`);
+  }
+
   async #columnTypes(table: string): Promise<ReadonlyMap<string, string>> {
     const known = this.#types.get(table);
     if (known !== undefined) return known;

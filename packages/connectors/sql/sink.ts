@@ -3,9 +3,9 @@ import { z } from "zod";
 import type { Dialect } from "../shared/sql/dialect.ts";
 import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
-import { TLS_MODES } from "./address.ts";
 import { mysqlDialect } from "./mysql.ts";
 import { postgresDialect } from "./postgres.ts";
+import { serverFields } from "./server-fields.ts";
 import { sqliteDialect, sqlitePath } from "./sqlite.ts";
 
 const SERVER_SCHEMES = ["postgres", "postgresql", "mysql", "mariadb"];
@@ -25,17 +25,7 @@ const config = z
       secret: "FLUVIO_DATABASE_URL",
     }),
     ...rowFields,
-    tls: field.optionalParsed(`one of ${TLS_MODES.join(", ")}`, (text) => TLS_MODES.find((mode) => mode === text), {
-      kind: "text",
-      doc: `\`disable\`, \`prefer\`, \`require\`, \`verify-ca\` or \`verify-full\`; by default what the URL says (\`sslmode\`, \`ssl-mode\`), else \`prefer\``,
-      aliases: ["sslmode"],
-    }),
-    "tls-ca": field.optionalText({
-      doc: "certificate of the authority that the server is trusted by: PEM text or a file",
-      aliases: ["sslrootcert"],
-    }),
-    timeout: field.duration({ doc: "longest time for one transaction", default: "60s", minMs: 1 }),
-    "connect-timeout": field.duration({ doc: "longest wait for a connection", default: "15s", minMs: 1 }),
+    ...serverFields,
   })
   .superRefine(checkRowOptions);
 type SqlConfig = z.output<typeof config>;

@@ -1,5 +1,5 @@
 import { type ColumnRule, cellOf, exactTextOf, guessedType } from "./mapping.ts";
-import { isObject, jsonOf, type Row, type RowReader, type RowShape, RowShapes } from "./row.ts";
+import { type DocumentReader, isObject, type Row, type RowShape, RowShapes } from "./row.ts";
 
 /** A change of a row, as the source for PostgreSQL makes records of it with `format: changes`. */
 interface Change {
@@ -17,16 +17,17 @@ const NO_CHANGE = 'the record is no change of a row, {"op":"insert","schema":"â€
 export interface ChangesOptions {
   /** Columns that identify a row, of tables whose changes come without a key. */
   readonly unique: readonly string[];
+  /** Whether a missing table may be made with the types that a row suggests. */
+  readonly makesTables: boolean;
 }
 
 /**
  * Reads changes of rows, to be applied to tables of the same names. What was applied may be applied again: rows that are
  * put replace the one of their key.
  */
-export function changesReader({ unique }: ChangesOptions): RowReader {
+export function changesReader({ unique, makesTables }: ChangesOptions): DocumentReader {
   const shapes = new RowShapes();
-  return (value) => {
-    const { text, json } = jsonOf(value);
+  return ({ text, json }) => {
     const change = changeOf(json);
     const exact = exactTextOf(text);
     const keys = unique.length > 0 ? unique : Object.keys(change.key ?? {});
@@ -39,7 +40,7 @@ export function changesReader({ unique }: ChangesOptions): RowReader {
         columns,
         unique: key,
         types: columns.map(() => undefined),
-        madeTypes: columns.map((column) => guessedType(change.after?.[column])),
+        madeTypes: makesTables ? columns.map((column) => guessedType(change.after?.[column])) : [],
         ...(action === undefined ? {} : { action }),
       }));
     };

@@ -15,6 +15,8 @@ export interface Session {
   select(sql: string, values?: readonly Cell[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Stores rows of one shape, in their order. Of an upsert each key is there once. */
   insert(shape: RowShape, rows: readonly Row[]): Promise<void>;
+  /** Makes the table of a shape, or adds the columns that it lacks. */
+  define?(shape: RowShape): Promise<void>;
   /** Forgets what is known of tables: they may have been altered. */
   forget(): void;
   /** Why the connection is of no use any more. */
@@ -79,6 +81,7 @@ export function onConflict(dialect: Pick<Dialect, "quote">, shape: RowShape): st
 /** The statement of a row that is not put into its table but changes it. */
 export function changeStatement(dialect: Pick<Dialect, "quote" | "placeholder">, shape: RowShape): string {
   const { table, columns, unique, action } = shape;
+  if (typeof action === "object") return action.sql;
   const is = (names: readonly string[], from: number) =>
     names.map((one, index) => `${dialect.quote(one)} = ${dialect.placeholder(from + index)}`);
   if (action === "truncate") return `DELETE FROM ${dialect.quote(table)}`;
@@ -113,6 +116,8 @@ export function runsByShape<R extends { readonly row: Row }>(items: readonly R[]
   const shapes = new Map<RowShape, Run<R>>();
   const tables = new Map<string, number>();
   let hasUpsert = false;
+  // What a table is, and what a statement of its own does, counts for rows of other shapes too.
+  if (inOrder.some(({ shape }) => shape.action === "define" || typeof shape.action === "object")) return inOrder;
   for (const run of inOrder) {
     const known = shapes.get(run.shape);
     if (known === undefined) {

@@ -1,6 +1,6 @@
 import type { ParameterValue } from "fluvio/connector";
 import { type JsonPath, jsonAt, parseJsonPath } from "../json-text.ts";
-import { inColumn, isObject, jsonOf, type Row, type RowReader, type RowShape, RowShapes } from "./row.ts";
+import { type DocumentReader, inColumn, isObject, type Row, type RowShape, RowShapes } from "./row.ts";
 import { type Cell, type SqlType, sqlType, typedCell } from "./types.ts";
 
 /** Where a column's value comes from. */
@@ -110,11 +110,10 @@ export function exactTextOf(text: string): string | undefined {
 }
 
 /** Makes rows of JSON objects. */
-export function mappingReader(mapping: Mapping): RowReader {
+export function mappingReader(mapping: Mapping): DocumentReader {
   const { columns } = mapping;
   const kinds = new RowKinds(mapping);
-  return (value): Row => {
-    const { text, json } = jsonOf(value);
+  return ({ text, json }): Row => {
     const { rules, shape } = kinds.of(json, columns);
     const exact = exactTextOf(text);
     return { shape, cells: rules.map((rule) => cellOf(rule, json, exact)) };

@@ -2,7 +2,7 @@ import { field } from "fluvio/connector";
 import type { z } from "zod";
 import { changesReader } from "./changes.ts";
 import { type ColumnRule, type Mapping, mappingReader, readColumns, readMapping } from "./mapping.ts";
-import { modelReader, type RowReader } from "./row.ts";
+import { type DocumentReader, jsonOf, modelReader, type RowReader } from "./row.ts";
 
 /** Records of one transaction: what a transaction costs counts less the more there are. */
 const BATCH_SIZE = 10_000;
@@ -77,8 +77,14 @@ export function checkRowOptions(options: RowOptions, context: z.RefinementCtx): 
 
 /** How values of records become rows. */
 export function rowReader(options: RowOptions): RowReader {
+  const read = documentReader(options);
+  return (value) => read(jsonOf(value));
+}
+
+/** How documents become rows. */
+export function documentReader(options: RowOptions): DocumentReader {
   const { table, columns, mapping } = options;
-  if (options.changes) return changesReader({ unique: options["unique-columns"] ?? [] });
+  if (options.changes) return changesReader({ unique: options["unique-columns"] ?? [], makesTables: true });
   const unique = options.operation === "upsert" ? (options["unique-columns"] ?? []) : [];
   if (mapping !== undefined) return mappingReader(unique.length === 0 ? mapping : { ...mapping, unique });
   if (table === undefined) return modelReader({ unique });

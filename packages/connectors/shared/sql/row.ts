@@ -8,15 +8,22 @@ export interface RowShape {
   readonly columns: readonly string[];
   /** `undefined`: the database's column decides. */
   readonly types: readonly (SqlType | undefined)[];
-  /** Types for a table that is made: the declared ones, else what the first record suggests. */
+  /** Types for a table that is made: the declared ones, else what the first record suggests. Empty: it is never made. */
   readonly madeTypes: readonly SqlType[];
   /** Of an upsert: the columns that identify a row. Empty: plain insert. */
   readonly unique: readonly string[];
   /**
    * Absent: rows are put into the table. `update`: cells are those of `columns`, then those of `unique`, which say where;
-   * `delete`: those of `unique`.
+   * `delete`: those of `unique`. `define`: the table gets what is missing of `definition`.
    */
-  readonly action?: "update" | "delete" | "truncate";
+  readonly action?: "update" | "delete" | "truncate" | "define" | { readonly sql: string };
+  readonly definition?: TableDefinition;
+}
+
+/** A table as the server that it comes from describes it. The types are those of PostgreSQL, by their object id. */
+export interface TableDefinition {
+  readonly schema: string;
+  readonly columns: readonly { readonly name: string; readonly typeId: number; readonly typeModifier: number }[];
 }
 
 export interface Row {
@@ -24,8 +31,16 @@ export interface Row {
   readonly cells: readonly Cell[];
 }
 
-/** Makes a row of a record's value. @throws with the reason when the record can never be one */
-export type RowReader = (value: Uint8Array) => Row;
+/** Makes rows of a record's value. @throws with the reason when the record can never be one */
+export type RowReader = (value: Uint8Array) => Row | readonly Row[];
+
+/** A record's value that was read. */
+export interface Document {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export type DocumentReader = (document: Document) => Row | readonly Row[];
 
 /** More kinds of rows than this are not remembered. */
 const SHAPES_MAX = 1000;
@@ -59,7 +74,7 @@ function textOf(value: Uint8Array): string {
 }
 
 /** @throws with the reason */
-export function jsonOf(value: Uint8Array): { readonly text: string; readonly json: unknown } {
+export function jsonOf(value: Uint8Array): Document {
   const text = textOf(value);
   try {
     return { text, json: JSON.parse(text) };
@@ -83,10 +98,9 @@ const NOT_A_MODEL =
   'the record is no row of the SQL model, {"Insert":{"table":"…","values":[{"column":"…","raw_value":"…","type":"…"}]}}: put json-sql on the way, or give the sink a `table`';
 
 /** Reads records of the SQL model, as json-sql makes them. */
-export function modelReader({ unique }: ModelOptions): RowReader {
+export function modelReader({ unique }: ModelOptions): DocumentReader {
   const shapes = new RowShapes();
-  return (value) => {
-    const { json } = jsonOf(value);
+  return ({ json }) => {
     const [operation, body] = Object.entries(isObject(json) ? json : {})[0] ?? [];
     if ((operation !== "Insert" && operation !== "Upsert") || !isObject(body)) throw new Error(NOT_A_MODEL);
     const { table, values } = body;

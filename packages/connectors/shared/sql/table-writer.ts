@@ -30,6 +30,17 @@ export interface TableWriterOptions {
   readonly timeoutMs: number;
   /** Work of its own between transactions, with the tables that were written. */
   readonly between?: BetweenTransactions;
+  /** What reading keeps from record to record. */
+  readonly memory?: ReaderMemory;
+}
+
+/** Kept in the database by rows among those that are read. */
+interface ReaderMemory {
+  /** Reads what is kept: a connection is new. */
+  open(session: Session): Promise<void>;
+  /** Records are read for a transaction; what the one before brought is of no account unless it was committed. */
+  begin(): void;
+  committed(): void;
 }
 
 interface BetweenTransactions {
@@ -118,6 +129,7 @@ export class TableWriter {
     try {
       await this.#offsets.create(session);
       this.#kept.load(await this.#offsets.load(session), isAgain);
+      await this.#options.memory?.open(session);
     } catch (error) {
       session.destroy();
       throw error;
@@ -169,6 +181,7 @@ export class TableWriter {
     try {
       const session = await this.#timed(signal, undefined, () => this.#connected());
       const moves = this.#kept.moves(group);
+      this.#options.memory?.begin();
       const placed = this.#rows(group);
       if (moves.length > 0 || placed.length > 0) {
         await this.#timed(signal, session, () => this.#store(session, group, placed, moves));
@@ -178,6 +191,7 @@ export class TableWriter {
         await this.#timed(signal, session, () => session.run("COMMIT"));
       }
       this.#kept.done(group, moves);
+      this.#options.memory?.committed();
       if (this.#options.between !== undefined) for (const { row } of placed) this.#tables.add(row.shape.table);
     } catch (error) {
       // Nothing that goes on with this session could tell what became of the transaction.
@@ -195,7 +209,9 @@ export class TableWriter {
     const placed: Placed[] = [];
     for (const record of this.#kept.open(group.records)) {
       try {
-        placed.push({ record, row: this.#options.read(record.value) });
+        const read = this.#options.read(record.value);
+        if ("shape" in read) placed.push({ record, row: read });
+        else for (const row of read) placed.push({ record, row });
       } catch (error) {
         group.refuse(record, (error as Error).message);
       }
@@ -229,8 +245,8 @@ export class TableWriter {
     const { createTable: isWanted, dialect } = this.#options;
     if (!isWanted) return;
     for (const { row } of placed) {
-      const { table, action } = row.shape;
-      if (action !== undefined || this.#madeTables.has(table)) continue;
+      const { table, action, madeTypes } = row.shape;
+      if (action !== undefined || madeTypes.length === 0 || this.#madeTables.has(table)) continue;
       try {
         await session.run(createTable(dialect, row.shape));
       } catch (error) {
@@ -246,6 +262,7 @@ export class TableWriter {
   async #storeEach(session: Session, group: SinkGroup, placed: readonly Placed[]): Promise<void> {
     const { dialect } = this.#options;
     const stored: Run<Placed>[] = [];
+    const refused = new Set<SinkRecord>();
     const waiting = runsInOrder(placed).reverse();
     this.#madeTables.clear();
     for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
@@ -260,7 +277,9 @@ export class TableWriter {
         await this.#undo(session, stored);
         const { shape, items } = run;
         const middle = items.length >> 1;
-        if (items.length === 1) group.refuse((items[0] as Placed).record, reason);
+        const { record } = items[0] as Placed;
+        if (items.length === 1 && !refused.has(record)) group.refuse(record, reason);
+        if (items.length === 1) refused.add(record);
         else waiting.push({ shape, items: items.slice(middle) }, { shape, items: items.slice(0, middle) });
       }
     }
@@ -321,6 +340,10 @@ export class TableWriter {
     const rows = items.map(({ row }) => row);
     if (shape.action === undefined) {
       await session.insert(shape, lastOfEachKey(shape, rows));
+      return;
+    }
+    if (shape.action === "define") {
+      await session.define?.(shape);
       return;
     }
     const sql = changeStatement(this.#options.dialect, shape);

@@ -48,11 +48,12 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   source("file/source", "file-source", "file"),
   source("s3/source", "s3-source", "s3"),
   sink("s3/sink", "s3-sink", "s3"),
-  sink("sql/sink", "sql-sink", "sql", "postgres-sink", "mysql-sink", "mariadb-sink", "sqlite-sink"),
+  sink("sql/sink", "sql-sink", "sql", "mysql-sink", "mariadb-sink", "sqlite-sink"),
   { ...sink("duckdb/sink", "duckdb-sink", "duckdb"), drivers: { "@duckdb/node-api": "1.5.6-r.1" } },
   source("kafka/source", "kafka-source", "kafka"),
   sink("kafka/sink", "kafka-sink", "kafka"),
   source("postgres/source", "postgres-source", "postgres"),
+  sink("sql/postgres-sink", "postgres-sink", "postgres"),
 ];
 
 /**

@@ -1,0 +1,60 @@
+import { defineSink, field } from "fluvio/connector";
+import { z } from "zod";
+import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
+import { type DocumentReader, jsonOf } from "../shared/sql/row.ts";
+import { TableWriter } from "../shared/sql/table-writer.ts";
+import { messageReader } from "./messages.ts";
+import { postgresDialect } from "./postgres.ts";
+import { Relations } from "./relations.ts";
+import { serverFields } from "./server-fields.ts";
+
+const config = z
+  .object({
+    url: field.url(["postgres", "postgresql"], {
+      doc: "the database, `postgres://user:password@host:5432/database`",
+      aliases: ["database-url"],
+      secret: "FLUVIO_PG_DATABASE_URL",
+    }),
+    ...rowFields,
+    ...serverFields,
+  })
+  .superRefine(checkRowOptions);
+
+/** Does to a database what the postgres source has read of another one; writes rows as the sink `sql` does, too. */
+export const connector = defineSink({
+  name: "postgres",
+  version: "0.1.0",
+  summary: "Applies the changes of a PostgreSQL database to another one, or writes records into its tables",
+  config,
+  run: async (context) => {
+    const { config: own, deliver, name, topic } = context;
+    const dialect = postgresDialect(own.url, {
+      ...{ name, tls: own.tls, "tls-ca": own["tls-ca"] },
+      ...{ timeoutMs: own.timeout, connectTimeoutMs: own["connect-timeout"] },
+    });
+    const offsetsTable = own["offsets-table"];
+    const relations = new Relations(dialect, `${offsetsTable}_relations`, name, topic);
+    const read = reader(own, relations);
+    const writer = await TableWriter.open({
+      ...{ context, dialect, offsetsTable, createTable: own["create-table"], timeoutMs: own.timeout },
+      read: (value) => read(jsonOf(value)),
+      memory: relations,
+    });
+    if (writer === undefined) return;
+    try {
+      await deliver((group, signal) => writer.write(group, signal), {
+        ...groupOptions(own.batch),
+        positions: writer.positions,
+      });
+    } finally {
+      await writer.close();
+    }
+  },
+});
+
+/** Messages, unless the options say what records are. */
+function reader(options: RowOptions, relations: Relations): DocumentReader {
+  const other = documentReader(options);
+  if (options.table !== undefined || options.mapping !== undefined || options.changes) return other;
+  return messageReader(relations, { unique: options["unique-columns"] ?? [], other });
+}
