@@ -14,6 +14,8 @@ const SECTIONS: Readonly<Record<string, readonly [section: string, key: string]>
   "producer-linger": ["producer", "linger"],
   "producer-compression": ["producer", "compression"],
   "producer-batch-size": ["producer", "batch-size"],
+  "producer-timeout": ["producer", "timeout"],
+  "producer-isolation": ["producer", "isolation"],
   "consumer-id": ["consumer", "id"],
   "consumer-max-bytes": ["consumer", "max-bytes"],
 };
@@ -25,6 +27,8 @@ const ARGUMENT_HELP: readonly (readonly [argument: string, summary: string])[] =
   ["--producer-linger <DURATION>", "how long a batch waits for more records"],
   ["--producer-compression <NAME>", "none, gzip, snappy, lz4 or zstd"],
   ["--producer-batch-size <SIZE>", "size of a batch that waits no longer"],
+  ["--producer-timeout <DURATION>", "how long the cluster may take to commit a batch [default: 1500ms]"],
+  ["--producer-isolation <NAME>", "read_uncommitted or read_committed: acknowledged when committed"],
   ["--consumer-id <ID>", "name of a sink's position [default: the connector's name]"],
   ["--consumer-max-bytes <SIZE>", "asked for at once, per partition"],
   ["--consumer-offset <START>", "where a sink begins: beginning or end [default: end]"],

@@ -21,6 +21,8 @@ export const RUNTIMES = ["process", "container"] as const;
 
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 type Compression = (typeof COMPRESSIONS)[number];
+/** When the cluster acknowledges what a source sends: when the leader has it, or when it is committed. */
+export const ISOLATIONS = ["read_uncommitted", "read_committed"] as const;
 
 /**
  * A connector file in one form, whichever way it was written: this is what the cluster stores and shows. Durations
@@ -62,6 +64,9 @@ export interface ConnectorConfig {
     readonly linger?: string;
     readonly "batch-size"?: string;
     readonly compression?: Compression;
+    /** How long the cluster may take to commit a batch. */
+    readonly timeout?: string;
+    readonly isolation?: (typeof ISOLATIONS)[number];
   };
   /** What a sink reads. */
   readonly consumer?: {

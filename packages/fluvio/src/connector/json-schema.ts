@@ -1,6 +1,6 @@
 import { CATALOGUE, type CatalogueEntry, loadEntry } from "./catalogue.ts";
 import { COMMON_PARAMETERS, isModuleParameter } from "./common-parameters.ts";
-import { COMPRESSIONS, RUNTIMES } from "./config.ts";
+import { COMPRESSIONS, ISOLATIONS, RUNTIMES } from "./config.ts";
 import type { ConnectorDefinition } from "./define.ts";
 import { ON_ERROR } from "./error-options.ts";
 import {
@@ -189,6 +189,11 @@ const sections: Readonly<Record<string, JsonSchema>> = {
       linger: { description: "how long a batch waits for more records", ...reference("duration") },
       "batch-size": { description: "size of a batch that waits no longer", ...reference("size") },
       compression,
+      timeout: { description: "how long the cluster may take to commit a batch", ...reference("duration") },
+      isolation: {
+        description: "what is acknowledged: what the leader has, or what is committed",
+        ...words(ISOLATIONS),
+      },
     }),
   },
   consumer: {

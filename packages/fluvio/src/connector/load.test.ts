@@ -60,9 +60,16 @@ describe("files of both eras become one configuration", () => {
 
   test("the seed's producer section", () => {
     const config = load(
-      `${SEED}  map: "catfact-map"\nproducer:\n  linger: 1ms\n  compression: gzip\n  batch-size: 1 MB\n`,
+      `${SEED}  map: "catfact-map"\nproducer:\n  linger: 1ms\n  compression: gzip\n  batch-size: 1 MB\n` +
+        "  timeout: 5s\n  isolation: READ_COMMITTED\n",
     );
-    expect(config.producer).toEqual({ linger: "1ms", compression: "gzip", "batch-size": "1 MB" });
+    expect(config.producer).toEqual({
+      linger: "1ms",
+      compression: "gzip",
+      "batch-size": "1 MB",
+      timeout: "5s",
+      isolation: "read_committed",
+    });
     expect(config.parameters.map).toBe("catfact-map");
   });
 

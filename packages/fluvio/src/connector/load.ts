@@ -1,4 +1,4 @@
-import { COMPRESSIONS, type ConnectorConfig, type ParameterValue, RUNTIMES } from "./config.ts";
+import { COMPRESSIONS, type ConnectorConfig, ISOLATIONS, type ParameterValue, RUNTIMES } from "./config.ts";
 import { consumerSection } from "./load-consumer.ts";
 import { topicFileOptions, topicName, topicOptionTexts } from "./load-topic.ts";
 import { transformSteps } from "./load-transforms.ts";
@@ -156,7 +156,7 @@ function version(keys: Section, place: ProblemPlace): string {
 }
 
 /** Keys of the `producer` section. */
-export const PRODUCER_KEYS = ["linger", "batch-size", "compression"];
+export const PRODUCER_KEYS = ["linger", "batch-size", "compression", "timeout", "isolation"];
 
 function producer(keys: Section, path: string, place: ProblemPlace): ConnectorConfig["producer"] {
   const entry = keys.get("producer");
@@ -165,10 +165,14 @@ function producer(keys: Section, path: string, place: ProblemPlace): ConnectorCo
   const linger = measured(inner, "linger", "duration", place);
   const batchSize = measured(inner, "batch-size", "size", place);
   const compression = choice(inner, "compression", COMPRESSIONS, place);
+  const timeout = measured(inner, "timeout", "duration", place);
+  const isolation = choice(inner, "isolation", ISOLATIONS, place);
   return {
     ...(linger === undefined ? {} : { linger }),
     ...(compression === undefined ? {} : { compression }),
     ...(batchSize === undefined ? {} : { "batch-size": batchSize }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(isolation === undefined ? {} : { isolation }),
   };
 }
 

@@ -1,14 +1,14 @@
-import { type FluvioClient, parseSizeBytes, type SmartModuleStep, type TopicProducer } from "../client/index.ts";
+import type { FluvioClient, SmartModuleStep, TopicProducer } from "../client/index.ts";
 import { type FluvioError, flvError, isFluvioError, type Logger } from "../protocol/index.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { ConnectorConfig } from "./config.ts";
 import { cameIn, type RunCounters, wentOut } from "./counters.ts";
 import type { DeadLetter } from "./dead-letters.ts";
 import type { Checkpoint, Position, SourceRecord } from "./define.ts";
-import { parseDuration } from "./durations.ts";
 import type { EndTimeouts } from "./end-timeouts.ts";
 import type { ErrorOptions } from "./error-options.ts";
 import { KeptPosition } from "./kept-position.ts";
+import { producerOptions } from "./producer-options.ts";
 import { RefusedRecords } from "./refused-records.ts";
 
 export interface SourceRunOptions {
@@ -28,12 +28,6 @@ export interface SourceRunOptions {
   readonly timeouts: Pick<EndTimeouts, "drainMs" | "drainAfterStopMs">;
 }
 
-/** Largest record a connector sends, bytes: connectors bring whole documents. A topic with small segments takes less. */
-const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024;
-/** What a batch holds beside its only record. */
-const BATCH_OVERHEAD_BYTES = 128;
-/** A cluster that is away comes back: a source waits for it as long as it takes. */
-const PRODUCER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY, maxDelayMs: 2000 };
 /** Positions are kept four times a second at most. */
 const POSITION_INTERVAL_MS = 250;
 /** So many refused records may be on their way to the dead-letter topic. */
@@ -239,22 +233,4 @@ const bytesOf = (data: Uint8Array | string) => (typeof data === "string" ? new T
 /** A module's own error on one record, which carries that record; a trap or a crossed limit carries none. */
 function isRecordError(error: unknown): error is FluvioError {
   return isFluvioError(error) && error.code === "FLV_SMARTMODULE_RUNTIME" && error.details.value instanceof Uint8Array;
-}
-
-/** @param segmentSizeBytes of the topic, which stores no larger batch: a record that cannot be stored is found before it is sent */
-function producerOptions(
-  config: ConnectorConfig,
-  smartmodules: readonly SmartModuleStep[],
-  segmentSizeBytes: number = RECORD_SIZE_BYTES_MAX + BATCH_OVERHEAD_BYTES,
-) {
-  const { linger, compression } = config.producer ?? {};
-  const batchSize = config.producer?.["batch-size"];
-  return {
-    maxRequestSizeBytes: Math.min(RECORD_SIZE_BYTES_MAX, Math.max(1, segmentSizeBytes - BATCH_OVERHEAD_BYTES)),
-    retry: PRODUCER_RETRY,
-    ...(linger === undefined ? {} : { lingerMs: parseDuration(linger) }),
-    ...(batchSize === undefined ? {} : { batchSizeBytes: parseSizeBytes(batchSize) }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(smartmodules.length === 0 ? {} : { smartmodules, smartmodulesAt: "client" as const }),
-  };
 }

@@ -69,7 +69,7 @@ describe("connector run", () => {
       [
         ...["connector", "run", "--type", "http", "--", `--endpoint=${url}`, "--fluvio-topic=from-arguments"],
         ...["--interval=10", "--map", "upper", "--header=a:b", "--header=x-token:${{ secrets.TOKEN }}"],
-        ...["--producer-linger=1ms", "--producer-compression=gzip"],
+        ...["--producer-linger=1ms", "--producer-compression=gzip", "--producer-isolation=read_committed"],
       ],
       { TOKEN: "of-the-environment" },
     );
