@@ -376,6 +376,9 @@ describe("secrets", () => {
     const error = refused(() => resolveSecrets(used, () => undefined, "f"));
     expect(error.message).toContain("value not found for secret name TOKN");
     expect(error.hint).toMatch(/^Did you mean `TOKEN`\? .*fluvio secret set TOKN/);
+    const byHand = refused(() => resolveSecrets(used, () => undefined, "f", "here"));
+    expect(byHand.hint).toMatch(/--secrets FILE with TOKN=VALUE, or environment variable TOKN$/);
+    expect(byHand.hint).not.toContain("secret set");
   });
 
   test("a secrets file has KEY=VALUE lines, and a bad line is not quoted", () => {

@@ -44,7 +44,7 @@ const STOP_TIMEOUT_MS = 15_000;
  */
 export async function runForeground(options: ForegroundOptions): Promise<void> {
   const { config, file, signal, baseDir, connection, definition } = options;
-  const secrets = resolveSecrets(config, options.lookup, file);
+  const secrets = resolveSecrets(config, options.lookup, file, "here");
   const hide = hider(Object.values(secrets));
   const logger = lineLogger({
     level: logLevel(config, options.rustLog),

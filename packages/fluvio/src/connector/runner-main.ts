@@ -110,7 +110,7 @@ async function fromFiles({ config: path, secrets: secretsPath }: Arguments): Pro
     secretsPath === undefined
       ? new Map<string, string>()
       : parseSecretsFile(await readFile(secretsPath, "utf8"), secretsPath);
-  const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], path);
+  const secrets = resolveSecrets(config, (name) => fromFile.get(name) ?? process.env[name], path, "here");
   return { config, secrets, hasBegun: false };
 }
 

@@ -28,30 +28,35 @@ export function secretsElsewhere(config: ConnectorConfig): readonly string[] {
 /**
  * Values of a connector's secrets: those in the file, and for the others (declared only, hidden, or not even declared)
  * what `lookup` has.
+ * @param place where the connector runs: one that is run by hand does not have the secrets of the cluster
  * @throws FLV_CONNECTOR_INVALID `value not found for secret name X`
  */
 export function resolveSecrets(
   config: ConnectorConfig,
   lookup: (name: string) => string | undefined,
   file: string,
+  place: "cluster" | "here" = "cluster",
 ): Readonly<Record<string, string>> {
   const elsewhere = secretsElsewhere(config);
   const found = usedSecrets(config).map((name): [string, string] => {
     const value = elsewhere.includes(name) ? lookup(name) : config.secrets[name];
-    if (value === undefined) throw missingSecret(name, config, file);
+    if (value === undefined) throw missingSecret(name, config, file, place);
     return [name, value];
   });
   return Object.fromEntries(found);
 }
 
-function missingSecret(name: string, config: ConnectorConfig, file: string): Error {
+function missingSecret(name: string, config: ConnectorConfig, file: string, place: "cluster" | "here"): Error {
   const guess = nearest(
     name,
     Object.keys(config.secrets).filter((declared) => declared !== name),
   );
   const hint =
-    `${guess === undefined ? "" : `Did you mean \`${guess}\`? `}Set it in the cluster with \`fluvio secret set ${name}\`, ` +
-    `or give it when the connector is created: --secrets FILE with ${name}=VALUE, or environment variable ${name}`;
+    (guess === undefined ? "" : `Did you mean \`${guess}\`? `) +
+    (place === "cluster"
+      ? `Set it in the cluster with \`fluvio secret set ${name}\`, or give it when the connector is created: `
+      : "A connector that is run by hand is given the values of its secrets, as those of the cluster never leave it: ") +
+    `--secrets FILE with ${name}=VALUE, or environment variable ${name}`;
   return problem({ file }, `value not found for secret name ${name}`, hint, { secret: name });
 }
 

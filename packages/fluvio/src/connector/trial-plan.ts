@@ -46,7 +46,7 @@ export interface TrialPlan {
 /** Checks a configuration and loads its connector. @throws FLV_CONNECTOR_INVALID | FLV_PACKAGE */
 export async function planTrial(options: TrialPlanOptions): Promise<TrialPlan> {
   const { config, file, write } = options;
-  const secrets = resolveSecrets(config, options.lookup, file);
+  const secrets = resolveSecrets(config, options.lookup, file, "here");
   const hide = hider(Object.values(secrets));
   const logger: Logger = lineLogger({ level: "warn", write, hide });
   const packages = userPackages(join(options.baseDir, "packages"), (sentence) => write(`${sentence}\n`));
