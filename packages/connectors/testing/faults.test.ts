@@ -139,10 +139,7 @@ describe("a topic that is deleted", () => {
     const source = start(cluster, counting, config("source"));
     await expect.poll(() => source.counters.records).toBeGreaterThan(10);
     await fluvio.admin().deleteTopic("t");
-    await expect(source.done).rejects.toMatchObject({
-      message: expect.stringMatching(/t/),
-      code: expect.stringMatching(/TOPIC|LEADER|PARTITION/),
-    });
+    await expect(source.done).rejects.toMatchObject({ code: "FLV_TOPIC_DELETED", message: "Topic was deleted: t" });
     const kept = Number((await fluvio.admin().connectorPosition("c"))?.position);
     const again = start(cluster, counting, config("source"));
     await expect.poll(() => again.counters.records).toBeGreaterThan(10);

@@ -99,7 +99,7 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     "Starting Processing",
   );
   await withDrivers(driversOf(config), options.packages, async () => {
-    if (definition.direction === "source") await runSource(definition, prepared);
+    if (definition.direction === "source") await runSource(definition, prepared).catch(tellDeleted(prepared));
     else await runSink(definition, prepared, sink as NonNullable<typeof sink>);
   });
   if (signal.aborted) return;
@@ -152,6 +152,34 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
     await source.drain();
   }
   if (failure.signal.aborted) throw failure.signal.reason;
+}
+
+const MISSING_CODES: ReadonlySet<string> = new Set([
+  "FLV_NOT_LEADER",
+  "FLV_TOPIC_NOT_FOUND",
+  "FLV_PARTITION_NOT_FOUND",
+]);
+const FIND_TIMEOUT_MS = 5000;
+
+/** A topic that was deleted looks to a producer like a partition that is led elsewhere: says what it is. @throws always */
+function tellDeleted({ client, config }: Prepared): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (!isFluvioError(error) || !MISSING_CODES.has(error.code)) throw error;
+    const signal = AbortSignal.timeout(FIND_TIMEOUT_MS);
+    // a cluster that cannot be asked is no proof
+    const isThere = await client
+      .admin()
+      .findTopic(config.topic, { signal })
+      .then(
+        (found) => found !== undefined && found.status.resolution !== "deleting",
+        () => true,
+      );
+    if (isThere) throw error;
+    throw flvError("FLV_TOPIC_DELETED", `Topic was deleted: ${config.topic}`, {
+      cause: error,
+      details: { topic: config.topic },
+    });
+  };
 }
 
 async function runSink(
