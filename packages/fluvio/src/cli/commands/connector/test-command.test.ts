@@ -121,6 +121,15 @@ test("a sink: the newest records of its topic, not written but with --write", as
   expect(await cli.ok("consumer", "list")).not.toContain("out");
 });
 
+test("a source that brings fewer records than asked for says so", async () => {
+  await cli.file("slow.yml", `name: s\ntype: http\ntopic: s\nparameters:\n  endpoint: ${url}\n  interval: 1h\n`);
+  const { stdout, stderr, exitCode } = await alone("-c", "slow.yml", "-n", "2", "--timeout", "700ms");
+  expect(stdout).toMatch(/^ {2}0 +extract/m);
+  expect(stderr).toContain("1 of 2 records: no more came within 700ms");
+  expect(exitCode).toBe(0);
+  expect((await alone("-c", "slow.yml", "--timeout", "0")).stderr).toContain("not between 1ms and 1h");
+});
+
 test("what cannot be tried is refused with the reason", async () => {
   expect((await alone("-c", "source.yml", "--write")).stderr).toContain("--write is for sinks");
   expect((await alone("-c", "sink.yml")).exitCode).toBe(1);

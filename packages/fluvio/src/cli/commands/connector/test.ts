@@ -1,17 +1,25 @@
-import type { FluvioClient } from "../../../client/index.ts";
+import { type FluvioClient, formatDuration, parseDurationMs } from "../../../client/index.ts";
 import type { ConnectorConfig, TrialPlan } from "../../../connector/index.ts";
 import { flvError } from "../../../protocol/index.ts";
 import { command, flag, type InputOf, type OptionTable, value, valueOr } from "../../command.ts";
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 import { formatObject, outputOption } from "../../output/format.ts";
-import { integer, nonEmpty, text } from "../../values.ts";
+import { checked, integer, nonEmpty, text } from "../../values.ts";
 import { engineStep } from "../smartmodule/local-chain.ts";
 import { fileOptions, needsConfig } from "./connector-options.ts";
 import { type Made, runStages, type Stage, stagesObject, stagesTable } from "./stages.ts";
 import { loadUserConnector } from "./user-file.ts";
 
 const RECORDS_DEFAULT = 5;
+const TIMEOUT_MS_DEFAULT = 15_000;
+const TIMEOUT_MS_MAX = 3_600_000;
+
+function timeLimit(given: string): number {
+  const timeMs = parseDurationMs(given, { bareUnitMs: 1000 });
+  if (timeMs > 0 && timeMs <= TIMEOUT_MS_MAX) return timeMs;
+  throw flvError("FLV_ARGUMENT", "not between 1ms and 1h");
+}
 
 const options = {
   ...fileOptions,
@@ -25,10 +33,11 @@ const options = {
   }),
   timeout: valueOr({
     long: "timeout",
-    value: "SECONDS",
-    summary: "How long a source may take to bring them",
-    parse: integer(1, 3600),
-    default: 15,
+    value: "TIME",
+    summary: "How long a source may take to bring them, e.g. 30s or 2m; a number means seconds",
+    parse: checked(timeLimit),
+    default: TIMEOUT_MS_DEFAULT,
+    defaultText: "15s",
   }),
   text: value({
     long: "text",
@@ -162,17 +171,23 @@ async function extracted(input: Input, plan: TrialPlan, io: Io): Promise<Stage> 
     trySource(definition, {
       ...own,
       records: input.records,
-      timeoutMs: input.timeout * 1000,
+      timeoutMs: input.timeout,
       signal: io.signal,
       trouble: (reason) => void (reason === "" || reasons.push(reason)),
     }),
   );
   io.signal.throwIfAborted();
   if (records.length === 0) {
-    const why = reasons.at(-1) ?? (ended ? "it has no more to give" : `it brought no record within ${input.timeout} s`);
+    const why =
+      reasons.at(-1) ??
+      (ended ? "it has no more to give" : `it brought no record within ${formatDuration(input.timeout)}`);
     throw flvError("FLV_TIMEOUT", `No record of the source ${definition.name}: ${plan.hide(why)}`, {
-      hint: "See what it does with --timeout SECONDS, or try the SmartModules alone with --text.",
+      hint: "See what it does with --timeout TIME, or try the SmartModules alone with --text.",
     });
+  }
+  if (records.length < input.records) {
+    const why = ended ? "it has no more to give" : `no more came within ${formatDuration(input.timeout)}`;
+    io.stderr.print(`${records.length} of ${input.records} records: ${why}`);
   }
   const timestampMs = io.now();
   const made = records.map(({ key, value: bytes }, origin) => ({
