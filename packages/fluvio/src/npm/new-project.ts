@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { flvError } from "../protocol/index.ts";
 import { installationDir } from "./installation.ts";
 
-/** Text of each file of a project by its path in it. */
-export type ProjectFiles = ReadonlyMap<string, string>;
+/** Text, or bytes, of each file of a project by its path in it. */
+export type ProjectFiles = ReadonlyMap<string, string | Uint8Array>;
 
 /**
  * Writes a project into a new folder.

@@ -1,6 +1,6 @@
 export { type Built, buildProject } from "./build.ts";
 export { rustOptionsOf } from "./build-rust.ts";
-export { generateProject } from "./generate.ts";
+export { generateFromTemplate, generateProject, type TemplateSource } from "./generate.ts";
 export { officialModules } from "./library.ts";
 export type { OfferedModule } from "./offered.ts";
 export { noGroup, PACK_DIR, type Packed, packProject } from "./pack.ts";
@@ -15,4 +15,5 @@ export {
 } from "./project.ts";
 export { type Replayed, type ReplayRecord, type ReplayResult, type ReplayStatus, replay } from "./replay.ts";
 export { type RunRecord, runModules } from "./run.ts";
+export type { TemplatePlaceholder } from "./template-settings.ts";
 export type { GeneratedKind } from "./templates/answers.ts";

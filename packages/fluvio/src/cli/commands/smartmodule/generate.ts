@@ -5,6 +5,7 @@ import { command, flag, type InputOf, type OptionTable, optionalArg, value } fro
 import type { Io } from "../../io.ts";
 import { checkProjectName, groupName, projectPrompts, shortPath } from "../../project-prompts.ts";
 import { nonEmpty, oneOf, oneOfAnyCase } from "../../values.ts";
+import { askPlaceholder, templateOptions, templateProblem, templateSource } from "./template-options.ts";
 
 const KINDS = ["filter", "map", "filter-map", "array-map", "aggregate"] as const satisfies readonly GeneratedKind[];
 const LANGUAGES = ["typescript", "rust"] as const;
@@ -59,7 +60,16 @@ const options = {
     value: "path",
     summary: "Rust: folder of the crate fluvio-smartmodule",
     parse: nonEmpty,
+    conflicts: ["smCrateRepo"],
   }),
+  smCrateRepo: value({
+    long: "sm-crate-repo",
+    value: "url",
+    summary: "Rust: git repository of the crate fluvio-smartmodule",
+    parse: nonEmpty,
+    conflicts: ["smCrateVersion"],
+  }),
+  ...templateOptions,
 } satisfies OptionTable;
 
 type Input = InputOf<{ readonly name: ReturnType<typeof optionalArg> }, typeof options>;
@@ -76,17 +86,13 @@ export const smartmoduleGenerate = command({
   examples: [
     { command: "fluvio smartmodule generate my-filter" },
     { command: "fluvio smartmodule generate my-map --sm-type map --with-params --language rust" },
+    { text: "by a template of yours", command: "fluvio smartmodule generate my-map --template-path ./template" },
   ],
+  check: templateProblem,
   run: async (input, io) => {
     const answers = await askRest(input, io);
-    const { generateProject } = await import("../../../smdk/index.ts");
     const dir = resolve(io.cwd, input.destination ?? ".", answers.name);
-    const files = await generateProject({
-      ...answers,
-      dir,
-      crateVersion: input.smCrateVersion,
-      cratePath: input.smCratePath === undefined ? undefined : resolve(io.cwd, input.smCratePath),
-    });
+    const files = await generate(answers, dir, input, io);
     if (input.silent) return 0;
     const shown = shortPath(io.cwd, dir);
     io.stdout.print(`SmartModule project "${answers.name}" has been created in ${shown}`);
@@ -99,6 +105,28 @@ export const smartmoduleGenerate = command({
     return 0;
   },
 });
+
+/** Gives the paths of the files that were written. */
+async function generate(answers: GivenAnswers, dir: string, input: Input, io: Io): Promise<readonly string[]> {
+  const { generateFromTemplate, generateProject } = await import("../../../smdk/index.ts");
+  const options = {
+    ...answers,
+    dir,
+    crateVersion: input.smCrateVersion,
+    cratePath: input.smCratePath === undefined ? undefined : resolve(io.cwd, input.smCratePath),
+    crateRepo: input.smCrateRepo,
+  };
+  const source = templateSource(input, io);
+  if (source === undefined) return await generateProject(options);
+  return await generateFromTemplate({
+    ...options,
+    source,
+    env: io.env,
+    signal: io.signal,
+    defined: Object.fromEntries(input.define),
+    ask: (placeholder) => askPlaceholder(placeholder, io, input.silent),
+  });
+}
 
 interface GivenAnswers {
   readonly name: string;
@@ -113,7 +141,8 @@ interface GivenAnswers {
 async function askRest(input: Input, io: Io): Promise<GivenAnswers> {
   const given = {
     kind: input.smType,
-    language: input.language,
+    // a template has its own
+    language: templateSource(input, io) === undefined ? input.language : ("typescript" as const),
     withParams: input.withParams ? true : input.noParams ? false : undefined,
     group: input.projectGroup,
   };
