@@ -88,16 +88,11 @@ describe("messages", () => {
       release = resolve;
     });
     let taken = 0;
-    run = new SourceRun(
-      connector,
-      { endpoint: server.url, "ping-interval": "20ms", "ping-timeout": "100ms" },
-      undefined,
-      {
-        send: async () => {
-          if (++taken === 3) await held;
-        },
+    run = new SourceRun(connector, { endpoint: server.url, "ping-interval": "20ms", "ping-timeout": "2s" }, undefined, {
+      send: async () => {
+        if (++taken === 3) await held;
       },
-    );
+    });
     for (let before = -1; before !== sent || taken < 3; ) {
       before = sent;
       await new Promise((resolve) => setTimeout(resolve, 100));
