@@ -71,6 +71,78 @@ class Messages {
   }
 }
 
+/** What is said between the server and the target, one message at a time. */
+class Talk {
+  /** Settled by what ends it. */
+  readonly ended: Promise<void>;
+  readonly end: (error: unknown) => void;
+  /** What is in hand. */
+  working: Promise<void> = Promise.resolve();
+  readonly #service: LogicalReplicationService;
+  readonly #target: StreamTarget;
+  #received = 0;
+  #done = 0;
+  #heardAtMs = performance.now();
+  #hasEnded = false;
+
+  constructor(service: LogicalReplicationService, target: StreamTarget) {
+    this.#service = service;
+    this.#target = target;
+    const { ended, end } = ending(() => {
+      this.#hasEnded = true;
+    });
+    this.ended = ended;
+    this.end = end;
+    service.on("start", () => target.started());
+    service.on("error", end);
+    service.on("data", (_: string, received: Received) => this.#take(received));
+    service.on("heartbeat", (lsn: string, __: number, wantsAnswer: boolean) => {
+      this.#heard();
+      // It overtakes messages that wait for their turn.
+      if (this.#received === this.#done) target.idle(parseLsn(lsn) ?? 0n);
+      if (wantsAnswer) this.#confirm(false);
+    });
+  }
+
+  /** A message has come; it is taken when it is its turn. */
+  received(): void {
+    this.#received++;
+    this.#heard();
+  }
+
+  /** To be called now and then: tells the server what it may forget, and sees whether it is there. */
+  check(): void {
+    this.#confirm(true);
+    // While messages wait here, the server is not read.
+    if (this.#received !== this.#done) return;
+    const silentMs = performance.now() - this.#heardAtMs;
+    if (silentMs > SILENT_MS) this.#target.silent(silentMs);
+    if (silentMs > DEAD_MS) this.end(new Error("the server does not answer"));
+  }
+
+  #take({ message, place, error }: Received): Promise<void> | undefined {
+    if (this.#hasEnded) return;
+    this.working = (async () => {
+      if (message === undefined) throw error;
+      await this.#target.message(message, place);
+      this.#done++;
+      this.#heardAtMs = performance.now();
+    })().catch(this.end);
+    return this.working;
+  }
+
+  #heard(): void {
+    this.#heardAtMs = performance.now();
+    this.#target.silent(0);
+  }
+
+  #confirm(asks: boolean): void {
+    const lsn = this.#target.confirmed();
+    // The driver adds the one byte that makes a place the next one.
+    if (lsn > 0n) this.#service.acknowledge(lsnText(lsn - 1n), asks).catch(this.end);
+  }
+}
+
 /**
  * Reads a slot from a place on, until `signal` aborts.
  * @throws what ended the stream
@@ -86,68 +158,22 @@ export async function streamChanges(
     acknowledge: { auto: false, timeoutSeconds: 0 },
     flowControl: { enabled: true },
   });
-  const counts = { received: 0, done: 0 };
-  let heardAtMs = performance.now();
-  let working: Promise<void> = Promise.resolve();
-  let hasEnded = false;
-  const { ended, end } = ending(() => {
-    hasEnded = true;
-  });
-  const heard = () => {
-    heardAtMs = performance.now();
-    target.silent(0);
-  };
-  const confirm = (asks: boolean) => {
-    const lsn = target.confirmed();
-    // The driver adds the one byte that makes a place the next one.
-    if (lsn > 0n) service.acknowledge(lsnText(lsn - 1n), asks).catch(end);
-  };
-  const plugin = new Messages({
-    publication: options.publication,
-    received: () => {
-      counts.received++;
-      heard();
-    },
-  });
-  service.on("start", () => target.started());
-  service.on("error", end);
-  service.on("data", (_: string, { message, place, error }: Received) => {
-    if (hasEnded) return;
-    working = (async () => {
-      if (message === undefined) throw error;
-      await target.message(message, place);
-      counts.done++;
-      heardAtMs = performance.now();
-    })().catch(end);
-    return working;
-  });
-  service.on("heartbeat", (lsn: string, _: number, wantsAnswer: boolean) => {
-    heard();
-    // It overtakes messages that wait for their turn.
-    if (counts.received === counts.done) target.idle(parseLsn(lsn) ?? 0n);
-    if (wantsAnswer) confirm(false);
-  });
-  const timer = setInterval(() => {
-    confirm(true);
-    // While messages wait here, the server is not read.
-    if (counts.received !== counts.done) return;
-    const silentMs = performance.now() - heardAtMs;
-    if (silentMs > SILENT_MS) target.silent(silentMs);
-    if (silentMs > DEAD_MS) end(new Error("the server does not answer"));
-  }, STATUS_INTERVAL_MS);
-  const stop = () => end(undefined);
+  const talk = new Talk(service, target);
+  const plugin = new Messages({ publication: options.publication, received: () => talk.received() });
+  const timer = setInterval(() => talk.check(), STATUS_INTERVAL_MS);
+  const stop = () => talk.end(undefined);
   signal.addEventListener("abort", stop, { once: true });
   try {
     service
       .subscribe(plugin, options.slot, lsnText(from))
-      .then(() => end(new Error("the server ended the stream")), end);
+      .then(() => talk.end(new Error("the server ended the stream")), talk.end);
     if (signal.aborted) stop();
-    await ended;
+    await talk.ended;
   } finally {
     clearInterval(timer);
     signal.removeEventListener("abort", stop);
     // What is in hand goes on to the topic: the next session must not begin before it is there.
-    await working;
+    await talk.working;
     if (signal.aborted) {
       await target.stopping();
       await lastConfirmation(service, target);

@@ -1,60 +1,9 @@
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { connector as source } from "../../../packages/connectors/postgres/source.ts";
-import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
-import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import { Postgres } from "../services/postgres.ts";
+import { CHANGES, numbers, postgresSuite } from "./postgres-suite.ts";
 
-const connectors = useConnectors();
-const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 50 };
-let postgres: Postgres;
-/** Database, publication and slot of a test have one name. */
-let name: string;
-let names = 0;
-
-beforeAll(async () => {
-  postgres = await Postgres.start();
-});
-afterAll(() => postgres[Symbol.asyncDispose]());
-beforeEach(async () => {
-  name = `db_${++names}`;
-  await postgres.createDatabase(name);
-});
-
-const sql = (statements: string) => postgres.query(statements, [], name);
-const config = (topic: string, parameters = {}) =>
-  connectors.config("postgres-source", topic, {
-    url: postgres.url(name),
-    publication: name,
-    slot: name,
-    ...parameters,
-  });
-const streaming = (connector: RunningConnector) =>
-  vi.waitFor(async () => {
-    if (connector.failure !== undefined) throw connector.failure;
-    const [slot] = await postgres.query("SELECT active FROM pg_replication_slots WHERE slot_name = $1", [name]);
-    expect(slot?.active).toBe(true);
-  }, WAIT);
-const started = async (topic: string, parameters = {}) => {
-  const connector = connectors.start(source, config(topic, parameters));
-  await streaming(connector);
-  return connector;
-};
-
-interface Change {
-  readonly op: string;
-  readonly table: string;
-  readonly key: unknown;
-  readonly before: unknown;
-  readonly after: { readonly id: number } | null;
-  readonly unchanged?: readonly string[];
-}
-const changes = async (topic: string, count: number) =>
-  (await connectors.records(topic, count)).map(({ value }): Change => JSON.parse(value));
-const ids = async (topic: string, count: number) => (await changes(topic, count)).map(({ after }) => after?.id);
-const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
-const CHANGES = { format: "changes" };
+const { connectors, postgres, name, sql, config, streaming, started, changes, ids } = postgresSuite();
 
 describe("messages of replication", () => {
   test("are records of the first connector's form", async () => {
@@ -153,7 +102,7 @@ describe("a snapshot", () => {
   test("and the changes behind it make up the table, whatever is written meanwhile", async () => {
     await sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(0, 4999)");
     const topic = await connectors.topicWith([]);
-    const writer = new pg.Client({ connectionString: postgres.url(name) });
+    const writer = new pg.Client({ connectionString: postgres().url(name()) });
     await writer.connect();
     let next = 5000;
     let isWriting = true;
@@ -173,7 +122,7 @@ describe("a snapshot", () => {
   test("has the tables, rows and columns of the publication", async () => {
     await sql(`CREATE TABLE a (id int PRIMARY KEY, secret text); INSERT INTO a VALUES (1, 'x'), (2, 'y');
       CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (3);
-      CREATE PUBLICATION ${name} FOR TABLE a (id) WHERE (id > 1)`);
+      CREATE PUBLICATION ${name()} FOR TABLE a (id) WHERE (id > 1)`);
     const topic = await connectors.topicWith([]);
     await started(topic, CHANGES);
     await sql("INSERT INTO a VALUES (0, 'z'), (4, 'z')");
@@ -183,14 +132,14 @@ describe("a snapshot", () => {
 
   test("is left out with `snapshot: never`, and for a slot that is there already", async () => {
     await sql(
-      `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION ${name} FOR ALL TABLES`,
+      `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION ${name()} FOR ALL TABLES`,
     );
     const never = await connectors.topicWith([]);
     const connector = await started(never, { ...CHANGES, snapshot: "never" });
     await sql("INSERT INTO t VALUES (2)");
     expect(await ids(never, 1)).toEqual([2]);
     await connector.stop();
-    await sql(`SELECT pg_drop_replication_slot('${name}'); SELECT pg_create_logical_replication_slot('${name}', 'pgoutput');
+    await sql(`SELECT pg_drop_replication_slot('${name()}'); SELECT pg_create_logical_replication_slot('${name()}', 'pgoutput');
       INSERT INTO t VALUES (3)`);
     const existing = await connectors.topicWith([]);
     await started(existing, { ...CHANGES, skip_setup: "true" });
@@ -258,7 +207,7 @@ describe("a connector that is started again", () => {
     const own = config(topic, CHANGES);
     const clients = await Promise.all(
       numbers(0, 4).map(async () => {
-        const client = new pg.Client({ connectionString: postgres.url(name) });
+        const client = new pg.Client({ connectionString: postgres().url(name()) });
         await client.connect();
         return client;
       }),
@@ -290,170 +239,15 @@ describe("a connector that is started again", () => {
     await streaming(first);
     await connectors.records(topic, 1);
     await first.stop();
-    await sql(`SELECT pg_drop_replication_slot('${name}'); INSERT INTO t VALUES (2)`);
+    await sql(`SELECT pg_drop_replication_slot('${name()}'); INSERT INTO t VALUES (2)`);
     const second = connectors.start(source, own);
     await expect(second.done).rejects.toMatchObject({
       code: "FLV_CONNECTOR_STOPPED",
-      message: expect.stringMatching(new RegExp(`slot ${name} is gone: changes behind .* are lost`)),
+      message: expect.stringMatching(new RegExp(`slot ${name()} is gone: changes behind .* are lost`)),
       hint: expect.stringMatching(/on-lost-slot: snapshot/),
     });
     const parameters = { ...own.parameters, "on-lost-slot": "snapshot" };
     connectors.start(source, { ...own, parameters });
     expect(await ids(topic, 3)).toEqual([1, 1, 2]);
-  });
-});
-
-describe("the server's log", () => {
-  const kept = async () => {
-    const [row] = await sql(`SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::int AS size
-      FROM pg_replication_slots WHERE slot_name = '${name}'`);
-    return Number(row?.size);
-  };
-
-  test("does not pile up for what the connector does not read", async () => {
-    await sql(`CREATE TABLE read (id int); CREATE TABLE other (id int, body text);
-      CREATE PUBLICATION ${name} FOR TABLE read`);
-    const topic = await connectors.topicWith([]);
-    await started(topic);
-    await sql("INSERT INTO other SELECT 1, repeat('x', 1000) FROM generate_series(1, 5000)");
-    await vi.waitFor(async () => expect(await kept()).toBeLessThan(1_000_000), WAIT);
-  });
-
-  test("is confirmed only behind what is stored", async () => {
-    await sql("CREATE TABLE t (id int PRIMARY KEY)");
-    const topic = await connectors.topicWith([]);
-    await started(topic, CHANGES);
-    await sql("INSERT INTO t SELECT generate_series(0, 999)");
-    await connectors.records(topic, 1000);
-    await vi.waitFor(async () => expect(await kept()).toBe(0), WAIT);
-  });
-});
-
-describe("when the server is away", () => {
-  test("at the start, in the middle of a transaction and back: the state says so, and nothing is lost or twice", async () => {
-    await sql("CREATE TABLE t (id int PRIMARY KEY)");
-    const topic = await connectors.topicWith([]);
-    await postgres.service.kill();
-    const begun = performance.now();
-    const connector = connectors.start(source, config(topic, CHANGES));
-    await connector.until(() =>
-      connector.troubles.some((one) => /cannot read the changes of .*ECONNREFUSED/.test(one)),
-    );
-    expect(performance.now() - begun).toBeLessThan(5000);
-    await postgres.service.start();
-    await streaming(connector);
-    await connector.until(() => connector.troubles.at(-1) === "");
-
-    await sql("INSERT INTO t SELECT generate_series(0, 19999)");
-    await connectors.records(topic, 10);
-    await postgres.service.kill();
-    await connector.until(() => connector.troubles.at(-1) !== "");
-    await postgres.service.start();
-    await connectors.records(topic, 20_000);
-    await sql("INSERT INTO t VALUES (20000)");
-    expect(await ids(topic, 20_001)).toEqual(numbers(0, 20_001));
-    await connector.stop();
-    expect(await connectors.stored(topic)).toHaveLength(20_001);
-  });
-
-  test("or silent, the state tells it within 5 s", async () => {
-    await sql("CREATE TABLE t (id int PRIMARY KEY)");
-    const topic = await connectors.topicWith([]);
-    const connector = await started(topic, CHANGES);
-    await sql("INSERT INTO t VALUES (0)");
-    await connectors.records(topic, 1);
-    const [slot] = await sql(`SELECT active_pid AS pid FROM pg_replication_slots WHERE slot_name = '${name}'`);
-    process.kill(Number(slot?.pid), "SIGSTOP");
-    const frozenAt = performance.now();
-    try {
-      await connector.until(() => /has not answered for/.test(connector.troubles.at(-1) ?? ""));
-      expect(performance.now() - frozenAt).toBeLessThan(5000);
-    } finally {
-      process.kill(Number(slot?.pid), "SIGCONT");
-    }
-    await connector.until(() => connector.troubles.at(-1) === "");
-    await sql("INSERT INTO t VALUES (1)");
-    expect(await ids(topic, 2)).toEqual([0, 1]);
-  });
-
-  test("or the connection is cut, it goes on by itself", async () => {
-    await sql("CREATE TABLE t (id int PRIMARY KEY)");
-    const topic = await connectors.topicWith([]);
-    const connector = await started(topic, CHANGES);
-    await sql("INSERT INTO t VALUES (0)");
-    await connectors.records(topic, 1);
-    await sql(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${name}'`);
-    await connector.until(() => connector.troubles.some((one) => one !== ""));
-    await sql("INSERT INTO t VALUES (1)");
-    expect(await ids(topic, 2)).toEqual([0, 1]);
-  });
-
-  test("the slot is in use by another: the state says so, and it is taken over when that ends", async () => {
-    await sql("CREATE TABLE t (id int PRIMARY KEY)");
-    const topic = await connectors.topicWith([]);
-    const first = await started(topic, CHANGES);
-    const second = connectors.start(source, config(topic, CHANGES));
-    await second.until(() => second.troubles.some((one) => /is active for PID/.test(one)));
-    await first.stop();
-    await second.until(() => second.troubles.at(-1) === "");
-    await sql("INSERT INTO t VALUES (1)");
-    expect(await ids(topic, 1)).toEqual([1]);
-  });
-});
-
-test("a process that is killed loses nothing, and repeats no more than the last moments", async () => {
-  await sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(0, 99)");
-  const topic = await connectors.topicWith([]);
-  const own = config(topic, CHANGES);
-  managed.apply(own);
-  await connectors.records(topic, 100);
-  // Kept: another kill begins the snapshot again.
-  await vi.waitFor(async () => {
-    const [slot] = await postgres.query("SELECT active FROM pg_replication_slots WHERE slot_name = $1", [name]);
-    expect(slot?.active).toBe(true);
-  }, WAIT);
-  for (const round of [0, 1, 2]) {
-    const from = 100 + round * 3000;
-    await sql(`INSERT INTO t SELECT generate_series(${from}, ${from + 2999})`);
-    await connectors.records(topic, from + 300);
-    await managed.kill(own.name);
-  }
-  const wanted = 9100;
-  await vi.waitFor(
-    async () => {
-      const found = (await connectors.stored(topic)).map(({ value }) => JSON.parse(value).after.id);
-      expect([...new Set(found)]).toEqual(numbers(0, wanted));
-    },
-    { timeout: 20_000, interval: 300 },
-  );
-});
-
-describe("what is missing is told", () => {
-  test.each([
-    ["the publication", {}, /the publication .* does not exist: create it, or leave `skip_setup` out/],
-    ["the slot", { publication: "here" }, /the slot .* does not exist: create it, or leave `skip_setup` out/],
-  ])("%s with `skip_setup`", async (_, parameters, expected) => {
-    await sql("CREATE PUBLICATION here FOR ALL TABLES");
-    const topic = await connectors.topicWith([]);
-    const connector = connectors.start(source, config(topic, { skip_setup: "true", ...parameters }));
-    await connector.until(() => connector.troubles.some((one) => expected.test(one)));
-  });
-
-  test("a slot of another plugin, a wrong database, and never the password", async () => {
-    await sql(`SELECT pg_create_logical_replication_slot('${name}', 'test_decoding')`);
-    const topic = await connectors.topicWith([]);
-    const connector = connectors.start(source, config(topic));
-    await connector.until(() => connector.troubles.some((one) => /is one of the plugin test_decoding/.test(one)));
-    const url = postgres.url("nowhere").replace("postgres@", "postgres:very-secret@");
-    const wrong = connectors.start(source, config(topic, { url }));
-    await wrong.until(() => wrong.troubles.some((one) => /database "nowhere" does not exist/.test(one)));
-    expect(JSON.stringify([wrong.lines, wrong.troubles])).not.toContain("very-secret");
-  });
-
-  test("the setting of the log", async () => {
-    await using replica = await Postgres.start({ settings: { wal_level: "replica" } });
-    const topic = await connectors.topicWith([]);
-    const connector = connectors.start(source, config(topic, { url: replica.url() }));
-    await connector.until(() => connector.troubles.some((one) => /set `wal_level = logical`/.test(one)));
   });
 });
