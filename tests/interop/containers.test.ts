@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const SHARED = process.env.SHARED ?? resolve(root, "../shared");
 const SEED = join(SHARED, "seeds/004_2a8469648958b045.txt");
-const PODMAN = "podman --cgroup-manager cgroupfs --runtime runc --storage-driver vfs";
+const PODMAN = join(import.meta.dirname, "services/containers/podman");
 const BASE = "localhost/fluvio-test-base:latest";
 const IMAGE = "infinyon/fluvio-connect-http:latest";
 /** As much isolation as podman can give in a machine that is itself a container. */
@@ -64,8 +64,11 @@ describe("local connectors in containers", () => {
     }
   }
 
-  const nthRecord = (topic: string, offset: number, ...globals: string[]) =>
-    firstLine("fluvio", [...globals, "consume", topic, "-o", String(offset)], () => true);
+  /** The record of the topic at this offset, as soon as it is there. */
+  const nthRecord = (topic: string, offset: number, ...globals: string[]) => {
+    let seen = 0;
+    return firstLine("fluvio", [...globals, "consume", topic, "-B"], () => seen++ === offset);
+  };
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "fluvio-containers-"));
@@ -77,6 +80,7 @@ describe("local connectors in containers", () => {
     const entry = join(root, "packages/fluvio/bin/fluvio.js");
     await writeFile(join(bin, "fluvio"), `#!/bin/bash\nexec "${process.execPath}" "${entry}" "$@"\n`, { mode: 0o755 });
     environment = { ...process.env, HOME: home, PATH: `${bin}${delimiter}${process.env.PATH}` };
+    environment.FLUVIO_CI_CACHE ??= join(process.env.HOME ?? "/root", ".cache/fluvio-ci");
     Object.assign(environment, { FLUVIO_CONTAINER_TOOL: PODMAN, FLUVIO_CONTAINER_OPTIONS: MACHINE_OPTIONS });
     delete environment.FLUVIO_DIR;
 
@@ -215,13 +219,30 @@ secrets:
       expect(await names()).not.toContain(name);
     });
 
-    test("is ended by a pause, and with its cluster", async () => {
+    test("is ended by a pause and by a delete", async () => {
       await fluvio("connector", "pause", "contained");
       expect(await names()).not.toContain("contained");
       await fluvio("connector", "resume", "contained");
       expect(await nthRecord("contained", 0)).toContain('"fact"');
       await fluvio("connector", "delete", "contained");
       expect(await names()).not.toContain("contained");
+    });
+
+    test("does not outlive its cluster, even one that is killed, and comes back with it", async () => {
+      await fluvio("connector", "create", "--config", join(home, "contained.yml"));
+      await nthRecord("contained", 0);
+      expect(await names()).toContain("contained");
+      await run("pkill", ["-KILL", "-f", `cluster run --data-dir ${home}`]);
+      const deadline = AbortSignal.timeout(DEADLINE_MS);
+      while ((await names()).includes("contained")) deadline.throwIfAborted();
+      await fluvio("cluster", "start");
+      const { stdout } = await fluvio("partition", "list", "-O", "json");
+      const { status: partition } = (JSON.parse(stdout) as Partition[]).find(
+        (one) => one.name === "contained-0",
+      ) as Partition;
+      await nthRecord("contained", partition.leader.hw);
+      expect(await names()).toContain("contained");
+      await fluvio("connector", "delete", "contained");
     });
 
     test("an image that is not there: failed, with what to do", async () => {
