@@ -90,6 +90,10 @@ describe("transforms file", () => {
     ["transforms: [{ with: {} }]", "transforms[0]: missing field `uses`"],
     ["transforms: [{ uses: a, with: [1] }]", "transforms[0].with: a map was expected"],
     ["transforms: [{ uses: a, lookback: { last: x } }]", "transforms[0].lookback.last: a whole number was expected"],
+    ["transforms: [{ uses: a, whith: { k: v } }]", "transforms[0]: unknown field `whith`, did you mean `with`?"],
+    ["transforms: [{ Uses: a }]", "transforms[0]: unknown field `Uses`, did you mean `uses`?"],
+    ["transforms: [{ uses: a, look_back: { last: 1 } }]", "unknown field `look_back`, did you mean `lookback`?"],
+    ["transforms: [{ uses: a, lookback: { lasst: 1 } }]", "transforms[0].lookback: unknown field `lasst`"],
     ["transforms: [{ uses: a, lookback: { age: soon } }]", 'invalid duration "soon"'],
   ])("refuses %j", async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);

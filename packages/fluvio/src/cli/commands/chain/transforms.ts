@@ -2,8 +2,12 @@ import { parseDurationMs, parseSizeBytes, type SmartModuleStep } from "../../../
 import { flvError, isFluvioError, MEMORY_LIMIT_BYTES_MIN } from "../../../protocol/index.ts";
 import { parseYamlText, readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
+import { nearest } from "../../suggest.ts";
 
-/** Reads a transforms file (YAML): the chain of its steps. Keys that it does not know are ignored. @throws FLV_ARGUMENT */
+/**
+ * Reads a transforms file (YAML): the chain of its steps. Keys that it does not know are ignored, as they have always been,
+ * but for those that are one it knows, misspelt: they would change what is computed, without a word. @throws FLV_ARGUMENT
+ */
 export async function readTransformsFile(io: Io, path: string): Promise<readonly SmartModuleStep[]> {
   const prefix = "Invalid argument: unable to process `transforms` argument";
   try {
@@ -39,8 +43,19 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+const STEP_KEYS = ["uses", "with", "lookback", "window", "limits", "state"];
+
+function refuseSlips(given: Readonly<Record<string, unknown>>, keys: readonly string[], where: string): void {
+  for (const key of Object.keys(given)) {
+    const meant = keys.includes(key) ? undefined : nearest(key, keys);
+    if (meant === undefined) continue;
+    throw flvError("FLV_ARGUMENT", `${where}: unknown field \`${key}\`, did you mean \`${meant}\`?`);
+  }
+}
+
 function parseStep(step: unknown, where: string): SmartModuleStep {
   if (!isRecord(step)) throw flvError("FLV_ARGUMENT", `${where}: a map was expected`);
+  refuseSlips(step, STEP_KEYS, where);
   if (typeof step.uses !== "string" || step.uses === "") {
     throw flvError("FLV_ARGUMENT", `${where}: missing field \`uses\``);
   }
@@ -140,6 +155,7 @@ function located<T>(where: string, parse: () => T): T {
 
 function parseLookback(given: unknown, where: string): { last: number; ageMs?: number } {
   if (!isRecord(given)) throw flvError("FLV_ARGUMENT", `${where}: a map was expected`);
+  refuseSlips(given, ["last", "age"], where);
   const last = given.last ?? 0;
   if (typeof last !== "number" || !Number.isInteger(last) || last < 0) {
     throw flvError("FLV_ARGUMENT", `${where}.last: a whole number was expected`);

@@ -94,10 +94,17 @@ describe("smartmodule install", () => {
     await expect(readFile(join(cli.dir, "a-script-ran"))).rejects.toThrow("ENOENT");
   });
 
-  it("gives npm's complaint about a package that is not there", async () => {
+  it("says what a package that is not there was, where it was looked for, and what may be meant", async () => {
     const { exitCode, stderr } = await cli.run(["sm", "install", "@acme/absent"], { env: npmEnv() });
-    expect(stderr).toMatch(/^npm pack failed: .*404.*\(FLV_PACKAGE\)/);
+    expect(stderr).toMatch(
+      /^SmartModule not found: @acme\/absent is no official one, and the npm registry http:\/\/[\w.:]+ has no package of this name \(FLV_PACKAGE\)/,
+    );
+    expect(stderr).toContain("`fluvio smartmodule install` lists the official ones");
     expect(exitCode).toBe(1);
+    const similar = await cli.run(["sm", "install", "jsonn-map"], { env: npmEnv() });
+    expect(similar.stderr).toMatch(/^SmartModule not found: jsonn-map .*similar name: json-map/);
+    const sharing = await cli.run(["sm", "install", "json-something-else"], { env: npmEnv() });
+    expect(sharing.stderr).toMatch(/Official ones with a similar name: json-\w+, json-\w+/);
   }, 60_000);
 
   it.each(["git+ssh://host/x", "github:acme/x", "--registry=http://elsewhere", "file:../x", "a b; rm -rf x"])(

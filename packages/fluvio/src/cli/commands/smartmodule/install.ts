@@ -76,7 +76,7 @@ async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule
   return await smdk
     .modulesOfRegistry(source, { cwd: io.cwd, env: io.env, signal: io.signal })
     .catch((error: unknown) => {
-      throw withNearest(error, source, library);
+      throw notThere(error, source, library);
     });
 }
 
@@ -95,17 +95,39 @@ function officialModule(source: string, library: readonly OfferedModule[]): Offe
   );
 }
 
-function withNearest(error: unknown, source: string, library: readonly OfferedModule[]): unknown {
-  const similar = nearest(
+const SIMILAR_MAX = 4;
+
+/** Says what was looked for, and where; and which official ones could be meant. */
+function notThere(error: unknown, source: string, library: readonly OfferedModule[]): unknown {
+  if (!isFluvioError(error)) return error;
+  const similar = similarNames(
     source,
     library.map(({ name }) => name),
   );
-  if (!isFluvioError(error) || similar === undefined) return error;
-  return flvError(error.code, error.message, {
-    details: error.details,
-    hint: `An official one with a similar name: ${similar}.`,
-    cause: error,
-  });
+  const isMissing = error.details.npmCode === "E404";
+  const registry = /\bGET (https?:\/\/[^/\s]+)/.exec(error.message)?.[1];
+  const place = `the npm registry${registry === undefined ? "" : ` ${registry}`} has no package of this name`;
+  const [first, ...more] = similar;
+  return flvError(
+    error.code,
+    isMissing ? `SmartModule not found: ${source} is no official one, and ${place}` : error.message,
+    {
+      details: error.details,
+      hint:
+        first === undefined
+          ? (error.hint ?? "`fluvio smartmodule install` lists the official ones.")
+          : `${more.length === 0 ? "An official one" : "Official ones"} with a similar name: ${similar.join(", ")}.`,
+      cause: error,
+    },
+  );
+}
+
+/** The nearest name first, then those that share a word with what was typed. */
+function similarNames(source: string, names: readonly string[]): readonly string[] {
+  const closest = nearest(source, names);
+  const words = source.split(/[^a-z0-9]+/i).filter((word) => word.length > 2);
+  const sharing = names.filter((name) => name.split("-").some((word) => words.includes(word)));
+  return [...new Set([...(closest === undefined ? [] : [closest]), ...sharing])].slice(0, SIMILAR_MAX);
 }
 
 /** The modules to install of those that are offered. @throws FLV_ARGUMENT */

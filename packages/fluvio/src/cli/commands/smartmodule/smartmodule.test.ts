@@ -102,7 +102,28 @@ describe("smartmodule create", () => {
     expect(await cli.ok("sm", "describe", "acme/packed@0.1.0")).toMatch(/Parameter:needle what to find/);
     await cli.file("pkg/SmartModule.toml", '[package]\nname = "packed"\n');
     const { stderr } = await cli.run(["sm", "create", "p", "--wasm-file", "init.wasm", "--package", "pkg"]);
-    expect(stderr).toContain('Invalid SmartModule package "pkg/SmartModule.toml": package.group');
+    expect(stderr).toContain('Invalid SmartModule package "pkg/SmartModule.toml": package.group is missing');
+  });
+
+  it.each([
+    [
+      '[package]\nname = "a"\ngroup = "b"\nversion = "1.0"',
+      /package\.version \(line 4\) "1\.0": .*version = "0\.1\.0"/,
+    ],
+    ['[package]\nname = "a"\ngroup = "b"\nversion = 1', /package\.version \(line 4\) 1: .*version = "0\.1\.0"/],
+    [
+      '[package]\nname = "my filter"\ngroup = "b"\nversion = "1.0.0"',
+      /package\.name \(line 2\) "my filter": use letters/,
+    ],
+    ['[package]\nname = "a"\ngroup = "b/c"\nversion = "1.0.0"', /package\.group \(line 3\) "b\/c": use letters/],
+    ['[package]\nname = "a\ngroup = "b"\n', /line 2, column \d+: .*name = "value"/],
+    ['name = "a"\n', /package is missing/],
+  ])("says what is wrong in one, where, and what to write: %j", async (toml, words) => {
+    await cli.file("pkg/SmartModule.toml", toml);
+    const { exitCode, stderr } = await cli.run(["sm", "create", "p", "--wasm-file", "init.wasm", "--package", "pkg"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Invalid SmartModule package "pkg\/SmartModule\.toml": /);
+    expect(stderr).toMatch(words);
   });
 });
 
@@ -255,6 +276,24 @@ describe("smartmodule download", () => {
     await cli.ok("sm", "create", "there-and-back", "--wasm-file", "filter.wasm");
     await cli.ok("sm", "download", "there-and-back");
     expect(await readFile(join(cli.dir, "there-and-back.wasm"))).toEqual(Buffer.from(await buildAs("filter")));
+  });
+
+  it("replaces a file only when it is told to: by an answer on a terminal, by --force elsewhere", async () => {
+    await cli.ok("sm", "create", "twice", "--wasm-file", "filter.wasm");
+    await cli.file("twice.wasm", "mine");
+    const content = async () => await readFile(join(cli.dir, "twice.wasm"), "utf8");
+    expect(await cli.run(["sm", "download", "twice"])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^cannot write "twice\.wasm": there is a file of this name \(FLV_FILE\).*--force/),
+    });
+    const answered = async (answer: string) =>
+      await cli.run(["sm", "download", "twice"], { input: answer, stdinIsTty: true });
+    expect((await answered("n\n")).exitCode).toBe(1);
+    expect(await content()).toBe("mine");
+    expect(await answered("y\n")).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("twice.wasm? (y/n)") });
+    expect(await content()).not.toBe("mine");
+    await cli.ok("sm", "download", "twice", "--force");
+    expect((await cli.run(["sm", "download", "twice", "-o", "no/such/dir.wasm"])).stderr).toMatch(/^cannot write "no/);
   });
 });
 

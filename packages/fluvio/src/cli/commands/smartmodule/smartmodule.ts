@@ -6,6 +6,7 @@ import { arg, args, type Command, command, flag, type OptionTable, value, values
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 import { formatObject, type OutputFormat, outputOption, printListing } from "../../output/format.ts";
+import { confirm } from "../../prompt.ts";
 import { Exit, errorLine, sentence } from "../../report.ts";
 import { nonEmpty } from "../../values.ts";
 import { inspectModule, readWasmFile } from "../chain/options.ts";
@@ -176,16 +177,39 @@ const smartmoduleDownload = command({
       summary: "File to write [default: NAME.wasm]",
       parse: nonEmpty,
     }),
+    force: flag({ long: "force", summary: "Replace a file that is there, without asking" }),
   },
-  run: async ({ name, out }, io) => {
+  run: async ({ name, out, force }, io) => {
     const client = await io.connect();
     const wasm = await client.admin().downloadSmartModule(name, { signal: io.signal });
     const path = out ?? `${basename(name)}.wasm`;
-    await writeFile(resolve(io.cwd, path), wasm);
+    if (!(await writeDownload(io, path, wasm, force))) return 1;
     io.stdout.print(`smartmodule "${name}" written to ${path}`);
     return 0;
   },
 });
+
+/** False when the user keeps the file that is there. @throws FLV_FILE when nobody can be asked, or it cannot be written */
+async function writeDownload(io: Io, path: string, wasm: Uint8Array, force: boolean): Promise<boolean> {
+  const write = (flag: "w" | "wx") => writeFile(resolve(io.cwd, path), wasm, { flag });
+  try {
+    await write(force ? "w" : "wx");
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
+      throw flvError("FLV_FILE", `cannot write "${path}": ${errorLine(error)}`, { details: { path }, cause: error });
+    }
+  }
+  if (!io.stdinIsTty) {
+    throw flvError("FLV_FILE", `cannot write "${path}": there is a file of this name`, {
+      details: { path },
+      hint: "Replace it with --force, or name another with --out-file.",
+    });
+  }
+  if (!(await confirm(io, `Replace the file ${path}?`))) return false;
+  await write("w");
+  return true;
+}
 
 const smartmoduleDelete = command({
   noun: "smartmodule",
