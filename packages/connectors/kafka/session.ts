@@ -22,7 +22,10 @@ export interface ReadOptions {
   readonly client: ClientOptions;
 }
 
-type Context = Pick<SourceContext<unknown>, "signal" | "logger" | "trouble" | "send" | "flush" | "checkpoint" | "name">;
+type Context = Pick<
+  SourceContext<unknown>,
+  "signal" | "logger" | "trouble" | "send" | "flush" | "checkpoint" | "lag" | "name"
+>;
 
 const FETCH_WAIT_MS = 500;
 const FETCH_SIZE_BYTES_MAX = 4 * 1024 * 1024;
@@ -87,6 +90,8 @@ class Session {
   readonly #consumer: Consumer;
   readonly #broken: Promise<never>;
   #assigned: readonly TopicPartition[] = [];
+  /** The offset behind the last record of Kafka, by place. */
+  readonly #ends = new Map<string, bigint>();
   #hasNewAssignment = false;
   #isOpen = true;
 
@@ -253,13 +258,28 @@ class Session {
       await this.#findRange();
       return;
     }
-    let moved = false;
-    for (const { topicId, partitions } of answer.responses) {
+    const found = answer.responses.flatMap(({ topicId, partitions }) => {
       const topic = this.#options.topics.find((one) => this.#places.idOf(one) === topicId);
-      if (topic === undefined) continue;
-      for (const one of partitions) moved = (await this.#send({ topic, partition: one.partitionIndex }, one)) || moved;
-    }
+      return topic === undefined
+        ? []
+        : partitions.map((one) => ({ at: { topic, partition: one.partitionIndex }, one }));
+    });
+    for (const { at, one } of found) this.#ends.set(endKey(at), one.highWatermark);
+    this.#tellLag();
+    let moved = false;
+    for (const { at, one } of found) moved = (await this.#send(at, one)) || moved;
     if (moved) this.#checkpoint();
+  }
+
+  /** What is in hand counts as well: it is not sent yet. Told when Kafka has answered for every partition. */
+  #tellLag(): void {
+    let lag = 0n;
+    for (const at of this.#assigned) {
+      const [end, next] = [this.#ends.get(endKey(at)), this.#places.get(at)];
+      if (end === undefined || next === undefined) return;
+      if (end > next) lag += end - next;
+    }
+    this.#context.lag(Number(lag));
   }
 
   /** Hands the records of one partition over. Those of an answer that came too late are left out. */
@@ -332,6 +352,8 @@ class Session {
     await Promise.race([this.#context.flush().then(() => this.#commit(offsets)), aborted(late)]);
   }
 }
+
+const endKey = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {

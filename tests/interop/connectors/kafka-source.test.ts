@@ -48,10 +48,11 @@ describe("records of Kafka", () => {
     await kafka.createTopic(kafkaTopic);
     const topic = await connectors.topicWith([]);
     await produce(numbers(0, 500));
-    connectors.start(source, config(topic));
+    const connector = connectors.start(source, config(topic));
     await connectors.records(topic, 500);
     await produce(numbers(500, 1000));
     const found = await connectors.records(topic, 1000);
+    await vi.waitFor(() => expect(connector.counters.lag).toBe(0), WAIT);
     expect(found.map(({ value }) => value)).toEqual(numbers(0, 1000));
     expect(found[7]?.key).toBe("k7");
   });
