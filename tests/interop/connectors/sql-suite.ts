@@ -170,6 +170,23 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       await sink.stop();
     });
 
+    test("when two connectors of one name write at the same time", async () => {
+      const table = await madeTable();
+      const total = 2000;
+      const made = config(await connectors.topicWith(numbers(total)), { table, batch: { size: "10" } });
+      const sinks = [connectors.start(connector, made), connectors.start(connector, made)];
+      const places = () => sinks.map((one) => one.counters.positions.get(0));
+      await vi.waitFor(() => expect(places()).toEqual([total, total]), WAIT);
+      await complete(table, total);
+      // both know the same position now: whichever comes second meets the other's
+      await connectors.produce(made.topic, numbers(200, total));
+      await complete(table, total + 200);
+      await vi.waitFor(() => expect(sinks.map((one) => one.troubles.at(-1) ?? "")).toEqual(["", ""]), WAIT);
+      const told = sinks.flatMap(({ troubles }) => troubles).join();
+      expect(told).toContain("another process writes to");
+      await Promise.all(sinks.map((one) => one.stop()));
+    });
+
     test("over a restart of the connector, in many partitions", async () => {
       const table = await madeTable();
       const topic = await connectors.topicWith(numbers(300), 3);
