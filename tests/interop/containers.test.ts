@@ -84,6 +84,9 @@ describe("local connectors in containers", () => {
     Object.assign(environment, { FLUVIO_CONTAINER_TOOL: PODMAN, FLUVIO_CONTAINER_OPTIONS: MACHINE_OPTIONS });
     delete environment.FLUVIO_DIR;
 
+    // what a run that was ended in the middle has left
+    await docker("rm", "-f", "--ignore", "my-http", "drains");
+
     const seed = await readFile(SEED, "utf8");
     commands = [...seed.matchAll(/```bash\n(.*?)```/gs)].flatMap((block) =>
       (block[1] ?? "")
@@ -113,7 +116,7 @@ describe("local connectors in containers", () => {
 
   afterAll(async () => {
     api.kill();
-    await docker("rm", "-f", "my-http", "drains").catch(() => {});
+    await docker("rm", "-f", "--ignore", "my-http", "drains");
     await fluvio("cluster", "delete", "--force");
     await rm(home, { recursive: true, force: true });
   });
