@@ -191,12 +191,17 @@ class DuckdbSession implements Session {
 
   /** Numbers and booleans go as they are where the column is of their kind, everything else as text. */
   #vector(rows: readonly Row[], place: number, columnType: string): Vector {
-    const values = rows.map(({ cells }) => cells[place] ?? null);
     const { BOOLEAN, DOUBLE, VARCHAR } = this.#driver;
-    const isAll = (kind: string) => values.every((cell) => cell === null || typeof cell === kind);
-    if (columnType === "BOOLEAN" && isAll("boolean")) return { type: BOOLEAN, values: values as DuckDBValue[] };
-    if (NUMBERS.has(columnType) && isAll("number")) return { type: DOUBLE, values: values as DuckDBValue[] };
-    return { type: VARCHAR, values: values.map(textCell) };
+    const kind = columnType === "BOOLEAN" ? "boolean" : NUMBERS.has(columnType) ? "number" : "string";
+    const values: Cell[] = [];
+    let isAll = true;
+    for (const { cells } of rows) {
+      const cell = cells[place] ?? null;
+      values.push(cell);
+      isAll &&= cell === null || typeof cell === kind;
+    }
+    if (!isAll) return { type: VARCHAR, values: values.map(textCell) };
+    return { type: { boolean: BOOLEAN, number: DOUBLE, string: VARCHAR }[kind], values: values as DuckDBValue[] };
   }
 
   async #columnsOf(table: string): Promise<ReadonlyMap<string, string>> {
