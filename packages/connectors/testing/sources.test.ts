@@ -20,6 +20,14 @@ const counting = (last: number) =>
     }
   });
 
+test("what a source has no use for is in its log", async () => {
+  const more = { producer: { linger: "1ms" }, consumer: { id: "x" } };
+  const source = start(counting(1), config("scripted", await topicWith([]), { "fluvio-partition": "0" }, more));
+  await source.done;
+  const told = source.lines.filter(({ message }) => message === "this is not used by a source");
+  expect(told.map(({ details }) => details.key)).toEqual(["consumer", "parameters.fluvio-partition"]);
+});
+
 describe("a position", () => {
   test("is none at first, then the last one of the run before; a restart goes on there", async () => {
     const own = config("scripted", await topicWith([]));

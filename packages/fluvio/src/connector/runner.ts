@@ -20,6 +20,7 @@ import { SinkRunner } from "./sink-runner.ts";
 import { SourceRunner } from "./source-runner.ts";
 import { ensureTopic } from "./topic.ts";
 import { clusterWatch, Troubles } from "./troubles.ts";
+import { unusedOptions } from "./unused-options.ts";
 
 export interface RunOptions {
   readonly config: ConnectorConfig;
@@ -98,6 +99,9 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     { conn_type: config.type, conn_name: config.name, conn_version: definition.version, topic: config.topic },
     "Starting Processing",
   );
+  for (const key of unusedOptions(config, definition.direction)) {
+    logger.warn({ key }, `this is not used by a ${definition.direction}`);
+  }
   await withDrivers(driversOf(config), options.packages, async () => {
     if (definition.direction === "source") await runSource(definition, prepared).catch(tellDeleted(prepared));
     else await runSink(definition, prepared, sink as NonNullable<typeof sink>);
