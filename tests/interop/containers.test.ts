@@ -75,8 +75,8 @@ describe("local connectors in containers", () => {
     await chmod(home, 0o755);
     const bin = join(home, "bin");
     await mkdir(bin);
-    const docker = `#!/bin/bash\nif [ "$1" = run ]; then shift; exec ${PODMAN} run --network host ${MACHINE_OPTIONS} "$@"; fi\nexec ${PODMAN} "$@"\n`;
-    await writeFile(join(bin, "docker"), docker, { mode: 0o755 });
+    const shim = `#!/bin/bash\nif [ "$1" = run ]; then shift; exec ${PODMAN} run --network host ${MACHINE_OPTIONS} "$@"; fi\nexec ${PODMAN} "$@"\n`;
+    await writeFile(join(bin, "docker"), shim, { mode: 0o755 });
     const entry = join(root, "packages/fluvio/bin/fluvio.js");
     await writeFile(join(bin, "fluvio"), `#!/bin/bash\nexec "${process.execPath}" "${entry}" "$@"\n`, { mode: 0o755 });
     environment = { ...process.env, HOME: home, PATH: `${bin}${delimiter}${process.env.PATH}` };
