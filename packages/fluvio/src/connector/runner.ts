@@ -179,10 +179,8 @@ function tellDeleted({ client, config }: Prepared): (error: unknown) => Promise<
         () => true,
       );
     if (isThere) throw error;
-    throw flvError("FLV_TOPIC_DELETED", `Topic was deleted: ${config.topic}`, {
-      cause: error,
-      details: { topic: config.topic },
-    });
+    // without its cause, which would only be taken for another trouble in the log
+    throw flvError("FLV_TOPIC_DELETED", `Topic was deleted: ${config.topic}`, { details: { topic: config.topic } });
   };
 }
 

@@ -112,6 +112,9 @@ async function countersByName(admin: FluvioAdmin, signal: AbortSignal): Promise<
   return new Map(counted.map((one) => [one.name, one]));
 }
 
+/** A pause that is nearly over is no "0s". */
+const SOON_MS = 1000;
+
 /** Why it is in its state, and of a failed one when it is tried again. */
 function reasonText(
   { resolution, reason }: Listed["status"],
@@ -119,7 +122,7 @@ function reasonText(
   nowMs: number,
 ): string {
   const next = resolution === "failed" ? counters?.nextStartMs : undefined;
-  return next === undefined ? reason : `${reason}; next try in ${secondsText(next - nowMs)}`;
+  return next === undefined ? reason : `${reason}; next try in ${secondsText(Math.max(SOON_MS, next - nowMs))}`;
 }
 
 /** A failure without its reason would only raise the question; a sink that runs has one while its target is away. */

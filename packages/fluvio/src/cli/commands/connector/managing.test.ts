@@ -192,7 +192,7 @@ describe("secrets", () => {
     );
     await reaches("safe", "Failed");
     expect(await ok("connector", "list")).toMatch(
-      / safe +Failed \(value not found for secret name API_TOKEN: set it with `fluvio secret set API_TOKEN`; next try in /,
+      / safe +Failed \(value not found for secret name API_TOKEN: set it with `fluvio secret set API_TOKEN`; next try in [1-9]/,
     );
     expect(await ok("connector", "logs", "safe")).toContain("value not found for secret name API_TOKEN");
     await ok("secret", "set", "API_TOKEN", "--value", "hunter2-third");
