@@ -35,8 +35,7 @@ const { values: flags } = parseArgs({
 const RUNS = Number(flags.runs);
 const isAsked = (part: string) => flags.only === undefined || flags.only === part;
 const root = resolve(import.meta.dirname, "..");
-/** By hand as many in a transaction as the sinks have by default. */
-const ROWS_PER_INSERT = 10_000;
+const DEFAULT_BATCH_SIZE = 10_000;
 
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 let names = 0;
@@ -265,7 +264,7 @@ async function byHand({ address }: Cluster, topic: string, open: () => Promise<T
   for await (const records of consumer.batches()) {
     for (const { value } of records) {
       rows.push(JSON.parse(new TextDecoder().decode(value)) as Row);
-      if (rows.length < ROWS_PER_INSERT) continue;
+      if (rows.length < DEFAULT_BATCH_SIZE) continue;
       await target.insert(rows);
       rows = [];
     }

@@ -1,4 +1,5 @@
-import type { ConnectionOptions } from "node:tls";
+import { isIP } from "node:net";
+import { type ConnectionOptions, checkServerIdentity } from "node:tls";
 import { loadTls } from "../shared/tls.ts";
 
 export const TLS_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
@@ -60,7 +61,15 @@ async function tlsOf({ tls, caFile, host }: Address): Promise<ConnectionOptions 
   return {
     ...ca,
     rejectUnauthorized: true,
-    ...(tls === "verify-ca" ? { checkServerIdentity: () => undefined } : { servername: host }),
+    ...(tls === "verify-ca" ? { checkServerIdentity: () => undefined } : identity(host)),
+  };
+}
+
+/** The certificate must be for the host of the address; an IP address is no name that could be sent. */
+function identity(host: string): ConnectionOptions {
+  return {
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
   };
 }
 

@@ -61,7 +61,8 @@ async function connectionOf(
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
-    ...(tls === undefined ? {} : { ssl: tls }),
+    // The driver does not look at a check of the name that it is given.
+    ...(tls === undefined ? {} : { ssl: { ...tls, verifyIdentity: address.tls === "verify-full" } }),
     charset: "utf8mb4",
     enableKeepAlive: true,
     connectTimeout: options.connectTimeoutMs,

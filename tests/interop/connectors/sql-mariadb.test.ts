@@ -10,6 +10,7 @@ const { connectors, rows, config, newTable } = sqlSuite("MariaDB", {
   },
   database: "test",
   words: { duplicate: "Duplicate entry '7'", tooLong: "Data too long for column 'x'", noTable: "doesn't exist" },
+  noPassword: "Access denied for user 'fluvio'",
   noDatabase: "Unknown database 'nowhere'",
 });
 

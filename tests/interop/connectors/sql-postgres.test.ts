@@ -1,15 +1,19 @@
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { connector } from "../../../packages/connectors/sql/sink.ts";
-import { Postgres } from "../services/postgres.ts";
+import { PASSWORD, Postgres } from "../services/postgres.ts";
 import { sqlSuite } from "./sql-suite.ts";
 
+let ca: string;
+/** Without TLS: tests look into what goes by. */
+const secure = (url: string) => `${url.replace("postgres@", `fluvio:${PASSWORD}@`)}?sslmode=disable`;
 const { connectors, rows, config, newTable } = sqlSuite("PostgreSQL", {
   start: async () => {
-    const server = await Postgres.start();
+    const server = await Postgres.start({ isSecure: true });
+    ca = server.ca;
     return {
       service: server.service,
       port: server.port,
-      url: (database, port = server.port) => server.url(database).replace(/:\d+\//, `:${port}/`),
+      url: (database, port = server.port) => secure(server.url(database)).replace(/:\d+\//, `:${port}/`),
       query: (sql) => server.query(sql),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
@@ -20,6 +24,7 @@ const { connectors, rows, config, newTable } = sqlSuite("PostgreSQL", {
     tooLong: "value too long for type character varying(5)",
     noTable: "does not exist",
   },
+  noPassword: 'password authentication failed for user "fluvio"',
   noDatabase: 'database "nowhere" does not exist',
 });
 const WAIT = { timeout: 20_000 };
@@ -103,4 +108,28 @@ test("a deadlock is tried again", async () => {
   await vi.waitFor(() => expect(sink.troubles.join()).toContain("40P01"), WAIT);
   await rows(`CREATE TABLE ${table}_seen ()`);
   await vi.waitFor(() => expect(sink.counters).toMatchObject({ records: 1, recordErrors: 0 }), WAIT);
+});
+
+describe("TLS", () => {
+  const VERIFIED = { tls: "verify-full" };
+  const start = (topic: string, parameters: Readonly<Record<string, string>>) =>
+    connectors.start(connector, config(topic, { table: "secured", "create-table": "true", ...parameters }));
+
+  test("of a server whose authority is trusted", async () => {
+    const topic = await connectors.topicWith(['{"id":1}']);
+    const sink = start(topic, { ...VERIFIED, "tls-ca": ca });
+    await vi.waitFor(() => expect(sink.counters.records).toBe(1), WAIT);
+    const [found] = await rows(
+      "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name LIKE 'fluvio_connector_%'",
+    );
+    expect(found).toEqual({ ssl: true });
+  });
+
+  test("of a server whose authority is not trusted is refused, and the state says so", async () => {
+    const topic = await connectors.topicWith(['{"id":2}']);
+    const sink = start(topic, VERIFIED);
+    const reason = /self-signed certificate|unable to verify/;
+    await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toMatch(reason), { timeout: 5000 });
+    expect(sink.counters.records).toBe(0);
+  });
 });

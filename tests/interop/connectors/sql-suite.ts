@@ -19,8 +19,9 @@ export interface SqlSuiteOptions {
   readonly database: string;
   /** What the server says of a duplicate key, a value that is too long, a table that is missing. */
   readonly words: { readonly duplicate: string; readonly tooLong: string; readonly noTable: string };
-  /** What it says of a database that is not there. */
+  /** What it says of a database that is not there, and of a wrong password. */
   readonly noDatabase: string;
+  readonly noPassword: string;
 }
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -239,6 +240,16 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       await complete(table, 2);
       await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), TRUTH);
       await sink.stop();
+    });
+
+    test("of a wrong password, which is told nowhere, until it is the right one", async () => {
+      const topic = await connectors.topicWith(numbers(1));
+      const url = server().url(options.database).replace("s3cret", "mistaken");
+      expect(url).toContain(":mistaken@");
+      const made = connectors.config("sql-sink", topic, { url, table: newTable() });
+      const sink = connectors.start(connector, made);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain(options.noPassword), TRUTH);
+      expect(JSON.stringify([sink.lines, sink.messages])).not.toContain("mistaken");
     });
 
     test("of a database that is not there, without the password", async () => {

@@ -1,11 +1,12 @@
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { chown, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { freePort } from "../../free-port.ts";
+import { makeCertificates } from "./certificates.ts";
 import { Service } from "./service.ts";
 
 const run = promisify(execFile);
@@ -14,21 +15,29 @@ const DEBIAN_VERSIONS = "/usr/lib/postgresql";
 export interface PostgresOptions {
   /** Settings beside those that every test server has. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Whether the server has TLS, and the user `fluvio` a password. */
+  readonly isSecure?: boolean;
 }
+
+/** Of the user `fluvio` of a secure server. */
+export const PASSWORD = "s3cret";
 
 /** A PostgreSQL server of its own: superuser `postgres` without a password, logical replication, a new data folder. */
 export class Postgres implements AsyncDisposable {
   readonly service: Service;
   readonly port: number;
+  /** Of a secure server: who has signed its certificate, for 127.0.0.1 and localhost. */
+  readonly ca: string;
   readonly #folder: string;
 
   private constructor(service: Service, port: number, folder: string) {
+    this.ca = join(folder, "ca.pem");
     this.service = service;
     this.port = port;
     this.#folder = folder;
   }
 
-  static async start({ settings = {} }: PostgresOptions = {}): Promise<Postgres> {
+  static async start({ settings = {}, isSecure = false }: PostgresOptions = {}): Promise<Postgres> {
     const folder = await mkdtemp(join(tmpdir(), "fluvio-postgres-"));
     const user = process.getuid?.() === 0 ? serverUser() : undefined;
     if (user !== undefined) await chown(folder, user.uid, user.gid);
@@ -46,6 +55,7 @@ export class Postgres implements AsyncDisposable {
       shared_buffers: "32MB",
       // What is killed here is the process, never the machine.
       fsync: "off",
+      ...(isSecure ? await security(folder, user) : {}),
       ...settings,
     };
     const service = await Service.start({
@@ -55,7 +65,9 @@ export class Postgres implements AsyncDisposable {
       ...(user === undefined ? {} : { user }),
       ready: () => answers(port),
     });
-    return new Postgres(service, port, folder);
+    const server = new Postgres(service, port, folder);
+    if (isSecure) await server.query(`CREATE ROLE fluvio LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
+    return server;
   }
 
   /** Of a database, which must exist. */
@@ -91,6 +103,15 @@ function program(name: string): string {
   const versions = existsSync(DEBIAN_VERSIONS) ? readdirSync(DEBIAN_VERSIONS) : [];
   const newest = versions.sort((a, b) => Number(b) - Number(a))[0];
   return newest === undefined ? name : join(DEBIAN_VERSIONS, newest, "bin", name);
+}
+
+/** Certificates that the server can read, and who must give a password. */
+async function security(folder: string, user: ReturnType<typeof serverUser> | undefined) {
+  const { serverCert, serverKey } = await makeCertificates(folder);
+  const hba = join(folder, "hba.conf");
+  await writeFile(hba, "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+  if (user !== undefined) await chown(serverKey, user.uid, user.gid);
+  return { ssl: "on", ssl_cert_file: serverCert, ssl_key_file: serverKey, hba_file: hba };
 }
 
 /** The server refuses to run as root. */
