@@ -21,7 +21,7 @@ export interface RowShape {
 }
 
 /** A table as the server that it comes from describes it. The types are those of PostgreSQL, by their object id. */
-export interface TableDefinition {
+interface TableDefinition {
   readonly schema: string;
   readonly columns: readonly { readonly name: string; readonly typeId: number; readonly typeModifier: number }[];
 }
