@@ -3,15 +3,15 @@ import { readFile } from "node:fs/promises";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { CATALOGUE } from "../fluvio/src/connector/catalogue.ts";
+import { CATALOGUE } from "../fluvio/src/connector/catalogue/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
-import { connectorFileSchema, parametersSchema } from "../fluvio/src/connector/json-schema.ts";
-import { loadConnectorFile, META_KEYS, PRODUCER_KEYS, SEED_KEYS } from "../fluvio/src/connector/load.ts";
-import { CONSUMER_KEYS } from "../fluvio/src/connector/load-consumer.ts";
-import { TOPIC_FILE_KEYS, TOPIC_OPTION_KEYS } from "../fluvio/src/connector/load-topic.ts";
-import { STEP_KEYS } from "../fluvio/src/connector/load-transforms.ts";
-import { canonicalKey } from "../fluvio/src/connector/problem.ts";
-import { validateConnector } from "../fluvio/src/connector/validate.ts";
+import { connectorFileSchema, parametersSchema } from "../fluvio/src/connector/file/json-schema.ts";
+import { loadConnectorFile, META_KEYS, PRODUCER_KEYS, SEED_KEYS } from "../fluvio/src/connector/file/load.ts";
+import { CONSUMER_KEYS } from "../fluvio/src/connector/file/load-consumer.ts";
+import { TOPIC_FILE_KEYS, TOPIC_OPTION_KEYS } from "../fluvio/src/connector/file/load-topic.ts";
+import { STEP_KEYS } from "../fluvio/src/connector/file/load-transforms.ts";
+import { canonicalKey } from "../fluvio/src/connector/file/problem.ts";
+import { validateConnector } from "../fluvio/src/connector/options/validate.ts";
 
 /** The JSON Schema of connector files, held against files that can be created and files that cannot. */
 let validate: ValidateFunction;

@@ -2,10 +2,10 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { commonParameterTable, parameterTable } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
-import { CATALOGUE } from "../fluvio/src/connector/catalogue.ts";
+import { CATALOGUE } from "../fluvio/src/connector/catalogue/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
-import { loadConnectorFile } from "../fluvio/src/connector/load.ts";
-import { validateConnector } from "../fluvio/src/connector/validate.ts";
+import { loadConnectorFile } from "../fluvio/src/connector/file/load.ts";
+import { validateConnector } from "../fluvio/src/connector/options/validate.ts";
 
 const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
 

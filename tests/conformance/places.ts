@@ -1,10 +1,10 @@
 import type { TestCli } from "../../packages/fluvio/src/cli/testing/cluster.ts";
 import type { Fluvio, ProducerOptions, SmartModuleStep } from "../../packages/fluvio/src/client/index.ts";
-import type { ConnectorConfig, ParameterValue } from "../../packages/fluvio/src/connector/config.ts";
-import { newCounters } from "../../packages/fluvio/src/connector/counters.ts";
 import { type ConnectorDefinition, defineSink, defineSource } from "../../packages/fluvio/src/connector/define.ts";
-import { fileMarker } from "../../packages/fluvio/src/connector/first-positions.ts";
-import { runConnector } from "../../packages/fluvio/src/connector/runner.ts";
+import type { ConnectorConfig, ParameterValue } from "../../packages/fluvio/src/connector/file/config.ts";
+import { newCounters } from "../../packages/fluvio/src/connector/run/counters.ts";
+import { fileMarker } from "../../packages/fluvio/src/connector/run/first-positions.ts";
+import { runConnector } from "../../packages/fluvio/src/connector/run/runner.ts";
 import { noOptions } from "../../packages/fluvio/src/connector/testing/no-options.ts";
 import { userPackages } from "../../packages/fluvio/src/npm/index.ts";
 import { silentLogger } from "../../packages/fluvio/src/protocol/index.ts";

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { ParameterValue } from "../../fluvio/src/connector/config.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
+import type { ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { type RunningConnector, useConnectors } from "../testing/connectors.ts";
 import { connector as chatSink } from "./chat-sink.ts";
 import { connector as discordSink } from "./discord-sink.ts";

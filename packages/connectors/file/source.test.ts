@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { type RunningConnector, useConnectors } from "../testing/connectors.ts";
 import { connector } from "./source.ts";
 

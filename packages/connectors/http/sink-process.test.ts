@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
-import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/config.ts";
-import { connectorSupervisor } from "../../fluvio/src/connector/supervisor.ts";
+import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/file/config.ts";
+import { connectorSupervisor } from "../../fluvio/src/connector/supervise/supervisor.ts";
 import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
 import { ok, status, Target } from "./testing/target.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { buildAs } from "../../../tests/fixtures/build-as.ts";
-import type { ConnectorConfig } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig } from "../../fluvio/src/connector/file/config.ts";
 import { useSinks } from "./testing/sinks.ts";
 import { ok, status } from "./testing/target.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { text } from "../../fluvio/src/client/testing/cluster.ts";
-import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
+import { fileMarker } from "../../fluvio/src/connector/run/first-positions.ts";
 import { useSinks } from "./testing/sinks.ts";
 import { type Answer, ok, status } from "./testing/target.ts";
 

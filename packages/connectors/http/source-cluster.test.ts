@@ -1,7 +1,7 @@
 import type { ParameterValue } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
 import { buildAs } from "../../../tests/fixtures/build-as.ts";
-import type { ConnectorConfig } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig } from "../../fluvio/src/connector/file/config.ts";
 import { useConnectors } from "../testing/connectors.ts";
 import { connector } from "./source.ts";
 import { useServer } from "./testing/scripted.ts";

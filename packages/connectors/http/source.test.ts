@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { ParameterValue } from "fluvio/connector";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { connector } from "./source.ts";
 
 /** One request as the server saw it. */

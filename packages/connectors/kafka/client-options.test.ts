@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
-import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/file/config.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { clientOptions } from "./client-options.ts";
 import { connectionOptions } from "./connection.ts";
 import { connector as sink } from "./sink.ts";

@@ -1,6 +1,6 @@
 import type { ConnectorConfig, ParameterValue } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { connector as sink } from "./sink.ts";
 import { connector as source } from "./source.ts";
 

@@ -1,6 +1,6 @@
 import type { ConnectorConfig, ParameterValue } from "fluvio/connector";
 import { expect, test } from "vitest";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { connector } from "./source.ts";
 
 function check(parameters: Readonly<Record<string, ParameterValue>>, secrets: Readonly<Record<string, string>> = {}) {

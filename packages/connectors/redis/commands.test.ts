@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { parseTemplate } from "../shared/template.ts";
 import { addCommand, type CommandOptions, isRefusal } from "./commands.ts";
 import { asJson, fieldNamed } from "./entries.ts";

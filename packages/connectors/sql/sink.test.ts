@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import Database from "libsql";
 import { describe, expect, test, vi } from "vitest";
-import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { useConnectors } from "../testing/connectors.ts";
 import { connector } from "./sink.ts";
 

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { drain, text, useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
-import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/config.ts";
-import { newCounters, type RunCounters } from "../../fluvio/src/connector/counters.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
-import type { EndTimeouts } from "../../fluvio/src/connector/end-timeouts.ts";
-import { fileMarker } from "../../fluvio/src/connector/first-positions.ts";
-import type { RunnerMessage } from "../../fluvio/src/connector/ipc.ts";
-import { runConnector } from "../../fluvio/src/connector/runner.ts";
+import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/file/config.ts";
+import { newCounters, type RunCounters } from "../../fluvio/src/connector/run/counters.ts";
+import type { EndTimeouts } from "../../fluvio/src/connector/run/end-timeouts.ts";
+import { fileMarker } from "../../fluvio/src/connector/run/first-positions.ts";
+import { runConnector } from "../../fluvio/src/connector/run/runner.ts";
+import type { RunnerMessage } from "../../fluvio/src/connector/supervise/ipc.ts";
 import { userPackages } from "../../fluvio/src/npm/index.ts";
 
 interface Line {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { TestCluster } from "../../fluvio/src/client/testing/cluster.ts";
-import type { ConnectorConfig } from "../../fluvio/src/connector/config.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
+import type { ConnectorConfig } from "../../fluvio/src/connector/file/config.ts";
 import { RunningConnector } from "./connectors.ts";
 import { sinkOf, sourceOf, stopped } from "./definitions.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterEach, vi } from "vitest";
-import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/config.ts";
-import { connectorSupervisor } from "../../fluvio/src/connector/supervisor.ts";
+import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/file/config.ts";
+import { connectorSupervisor } from "../../fluvio/src/connector/supervise/supervisor.ts";
 import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
 import type { TestConnectors } from "./connectors.ts";
 

@@ -1,6 +1,6 @@
 import type { ParameterValue, Position, SourceContext, SourceDefinition } from "fluvio/connector";
-import { checkOptions } from "../../fluvio/src/connector/check.ts";
 import type { ConfigSchema } from "../../fluvio/src/connector/define.ts";
+import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 
 interface Line {
   readonly level: string;

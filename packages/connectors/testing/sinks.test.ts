@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { buildAs } from "../../../tests/fixtures/build-as.ts";
 import type { SinkGroup, SinkPosition } from "../../fluvio/src/connector/define.ts";
-import { recordsRefused, tryLater } from "../../fluvio/src/connector/write-errors.ts";
+import { recordsRefused, tryLater } from "../../fluvio/src/connector/run/write-errors.ts";
 import { useConnectors } from "./connectors.ts";
 import { sinkOf } from "./definitions.ts";
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
-import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/config.ts";
-import { connectorSupervisor } from "../../fluvio/src/connector/supervisor.ts";
+import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/file/config.ts";
+import { connectorSupervisor } from "../../fluvio/src/connector/supervise/supervisor.ts";
 import type { ConnectorHost } from "../../fluvio/src/server/index.ts";
 
 /** A source as the cluster runs it: a process of its own under the supervisor, which is killed. */

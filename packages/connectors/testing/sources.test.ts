@@ -45,7 +45,9 @@ describe("a position", () => {
     await start(counting(8), other).done;
     expect(await valuesIn(own.topic)).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
     expect(await admin().connectorPosition(other.name)).toMatchObject({ name: other.name, position: 8 });
-    expect((await admin().connectorPositions()).map(({ name }) => name)).toEqual([own.name, other.name].sort());
+    const names = (await admin().connectorPositions()).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining([own.name, other.name]));
+    expect(names).toEqual([...names].sort());
   });
 
   test("is told as stored in order, when the records before it are in the topic and it is kept", async () => {

@@ -5,7 +5,7 @@ import type { ParameterValue, SourceContext } from "fluvio/connector";
 import { afterEach, describe, expect, test } from "vitest";
 import { buildAs } from "../../../tests/fixtures/build-as.ts";
 import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
-import type { ConnectorConfig } from "../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig } from "../../fluvio/src/connector/file/config.ts";
 import { RunningConnector } from "../testing/connectors.ts";
 import { SourceRun } from "../testing/run-source.ts";
 import { connector } from "./source.ts";

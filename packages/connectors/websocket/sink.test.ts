@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { ParameterValue } from "../../fluvio/src/connector/config.ts";
+import type { ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { type RunningConnector, useConnectors } from "../testing/connectors.ts";
 import { connector } from "./sink.ts";
 import { WsServer } from "./testing/ws-server.ts";

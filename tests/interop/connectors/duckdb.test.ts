@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from "vitest";
 import { connector } from "../../../packages/connectors/duckdb/sink.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import type { ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 
 /** The DuckDB sink with DuckDB itself. */
 const connectors = useConnectors();

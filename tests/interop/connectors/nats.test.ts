@@ -7,7 +7,7 @@ import { connector as sink } from "../../../packages/connectors/nats/sink.ts";
 import { connector as source } from "../../../packages/connectors/nats/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import type { ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 import { makeCertificates } from "../services/certificates.ts";
 import { type NatsServer, startNats } from "../services/nats.ts";
 

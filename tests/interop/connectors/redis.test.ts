@@ -4,7 +4,7 @@ import { connector as sink } from "../../../packages/connectors/redis/sink.ts";
 import { connector as source } from "../../../packages/connectors/redis/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import type { ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 import { type RedisServer, startRedis } from "../services/redis.ts";
 
 /** The Redis connectors against a real server. */

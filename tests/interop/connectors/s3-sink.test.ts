@@ -7,7 +7,7 @@ import { connector } from "../../../packages/connectors/s3/sink.ts";
 import { connector as source } from "../../../packages/connectors/s3/source.ts";
 import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 import { S3Server } from "../services/s3.ts";
 
 /** The sink with a real S3 server and a real cluster. */

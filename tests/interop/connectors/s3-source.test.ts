@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { connector } from "../../../packages/connectors/s3/source.ts";
 import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
-import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 import { S3Server } from "../services/s3.ts";
 
 /** The source with a real S3 server and a real cluster. */

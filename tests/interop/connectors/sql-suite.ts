@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { connector } from "../../../packages/connectors/sql/sink.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import type { ParameterValue } from "../../../packages/fluvio/src/connector/config.ts";
+import type { ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
 import type { Service } from "../services/service.ts";
 import { TcpProxy } from "../services/tcp-proxy.ts";
 

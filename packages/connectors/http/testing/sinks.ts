@@ -1,5 +1,5 @@
 import { afterEach, beforeEach } from "vitest";
-import type { ConnectorConfig, ParameterValue } from "../../../fluvio/src/connector/config.ts";
+import type { ConnectorConfig, ParameterValue } from "../../../fluvio/src/connector/file/config.ts";
 import { type RunningConnector, type TestConnectors, useConnectors } from "../../testing/connectors.ts";
 import { connector } from "../sink.ts";
 import { Target } from "./target.ts";

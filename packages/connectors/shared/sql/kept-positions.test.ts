@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { positionsOf } from "../../../fluvio/src/connector/record-groups.ts";
+import { positionsOf } from "../../../fluvio/src/connector/run/record-groups.ts";
 import { KeptPositions, type KeptRow } from "./kept-positions.ts";
 
 type Records = Parameters<KeptPositions["open"]>[0];

@@ -1,7 +1,7 @@
 import { userFolder } from "../npm/index.ts";
 import { isFluvioError } from "../protocol/index.ts";
-import { runByHand } from "./by-hand.ts";
-import { errorText } from "./line-logger.ts";
+import { runByHand } from "./by-hand/by-hand.ts";
+import { errorText } from "./run/line-logger.ts";
 
 /*
  * A connector in a container: `container-main.js TYPE --endpoint=URL --fluvio-topic=TOPIC …`, `TYPE --config PATH

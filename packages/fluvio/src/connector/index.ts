@@ -1,17 +1,30 @@
 export { z } from "zod";
-export type { ConnectorHost, ConnectorResolution, ConnectorStatus, ModuleSwitch } from "../server/index.ts";
-export { type ByHandOptions, connectorMetadata, runByHand } from "./by-hand.ts";
-export { CATALOGUE, type CatalogueEntry, driversOf } from "./catalogue.ts";
-export { isModuleParameter } from "./common-parameters.ts";
+export type { PackageStore } from "../npm/index.ts";
+export type {
+  ApplyOptions,
+  ConnectorCounters,
+  ConnectorHost,
+  ConnectorResolution,
+  ConnectorStatus,
+  ModuleSwitch,
+  SecretLookup,
+} from "../server/index.ts";
+export { type ByHandOptions, connectorMetadata, runByHand } from "./by-hand/by-hand.ts";
+export { type ForegroundOptions, runForeground } from "./by-hand/foreground.ts";
 export {
-  type ConnectorConfig,
-  decodeConfig,
-  encodeConfig,
-  type ParameterValue,
-  REDACTED,
-  redactSecrets,
-  type TransformStep,
-} from "./config.ts";
+  type SinkTrial,
+  type SinkTrialOptions,
+  type SourceTrial,
+  type SourceTrialOptions,
+  type TrialOptions,
+  type TrialRecord,
+  trySink,
+  trySource,
+} from "./by-hand/trial.ts";
+export { planTrial, type TrialPlan, type TrialPlanOptions } from "./by-hand/trial-plan.ts";
+export { CATALOGUE, type CatalogueEntry, type ConnectorKind, driversOf } from "./catalogue/catalogue.ts";
+export { type Drivers, importDriver } from "./catalogue/drivers.ts";
+export { absolutePackageType, CONNECTOR_API, isPackageType } from "./catalogue/package-connector.ts";
 export {
   type Checkpoint,
   type ConfigSchema,
@@ -32,35 +45,32 @@ export {
   type SourceDefinition,
   type SourceRecord,
 } from "./define.ts";
-export { describeConfig } from "./describe.ts";
-export { type Drivers, importDriver } from "./drivers.ts";
-export * as field from "./fields.ts";
-export { type ForegroundOptions, runForeground } from "./foreground.ts";
+export {
+  type ConnectorConfig,
+  decodeConfig,
+  encodeConfig,
+  type ParameterValue,
+  REDACTED,
+  redactSecrets,
+  type TransformStep,
+} from "./file/config.ts";
+export { describeConfig } from "./file/describe.ts";
 export {
   connectorFileSchema,
   officialConnectors,
   parametersSchema,
   type SchemaConnector,
-} from "./json-schema.ts";
-export { type KeepTryingOptions, keepTrying } from "./keep-trying.ts";
-export { loadConnectorFile } from "./load.ts";
-export { withLine } from "./located.ts";
-export { absolutePackageType, CONNECTOR_API, isPackageType } from "./package-connector.ts";
-export { commonParameterList, type ParameterInfo, parameterList } from "./parameter-list.ts";
-export { commonParameterTable, parameterTable } from "./parameter-table.ts";
-export { parseSecretsFile, secretsElsewhere } from "./secrets.ts";
-export type { SupervisionLimits } from "./supervised-connector.ts";
-export { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervisor.ts";
-export {
-  type SinkTrial,
-  type SinkTrialOptions,
-  type SourceTrial,
-  type SourceTrialOptions,
-  type TrialOptions,
-  type TrialRecord,
-  trySink,
-  trySource,
-} from "./trial.ts";
-export { planTrial, type TrialPlan, type TrialPlanOptions } from "./trial-plan.ts";
-export { validateConnector } from "./validate.ts";
-export { connectorStopped, recordsRefused, tryLater } from "./write-errors.ts";
+} from "./file/json-schema.ts";
+export type { JsonSchema } from "./file/json-schema-values.ts";
+export { loadConnectorFile } from "./file/load.ts";
+export { withLine } from "./file/located.ts";
+export { parseSecretsFile, secretsElsewhere } from "./file/secrets.ts";
+export { isModuleParameter } from "./options/common-parameters.ts";
+export * as field from "./options/fields.ts";
+export { commonParameterList, type ParameterInfo, parameterList } from "./options/parameter-list.ts";
+export { commonParameterTable, parameterTable } from "./options/parameter-table.ts";
+export { type ValidateOptions, validateConnector } from "./options/validate.ts";
+export { type KeepTryingOptions, keepTrying } from "./run/keep-trying.ts";
+export { connectorStopped, recordsRefused, tryLater } from "./run/write-errors.ts";
+export type { SupervisionLimits } from "./supervise/supervised-connector.ts";
+export { type ConnectorSupervisorOptions, connectorSupervisor } from "./supervise/supervisor.ts";

@@ -1,27 +1,27 @@
 import { readFile } from "node:fs/promises";
 import { userPackages } from "../npm/index.ts";
 import { isFluvioError } from "../protocol/index.ts";
-import { loadDefinition } from "./catalogue.ts";
-import { type CheckAnswer, refusal } from "./check-process.ts";
-import { logLevel } from "./common-parameters.ts";
-import type { ConnectorConfig } from "./config.ts";
-import { countersMessage, newCounters } from "./counters.ts";
-import type { StartMarker } from "./first-positions.ts";
-import { hider } from "./hide.ts";
+import { loadDefinition } from "./catalogue/catalogue.ts";
+import type { ConnectorConfig } from "./file/config.ts";
+import { loadConnectorFile } from "./file/load.ts";
+import { parseSecretsFile, resolveSecrets, withSecrets } from "./file/secrets.ts";
+import { hiddenTexts, shownConfig } from "./file/shown-config.ts";
+import { logLevel } from "./options/common-parameters.ts";
+import { validateConnector } from "./options/validate.ts";
+import { countersMessage, newCounters } from "./run/counters.ts";
+import type { StartMarker } from "./run/first-positions.ts";
+import { hider } from "./run/hide.ts";
+import { errorText, lineLogger } from "./run/line-logger.ts";
+import { runConnector, type SwitchModule } from "./run/runner.ts";
+import { type CheckAnswer, refusal } from "./supervise/check-process.ts";
 import {
   HEARTBEAT_INTERVAL_MS,
   isStartMessage,
   isSupervisorMessage,
   type RunnerMessage,
   type StartMessage,
-} from "./ipc.ts";
-import { errorText, lineLogger } from "./line-logger.ts";
-import { type Link, linkToSupervisor } from "./link.ts";
-import { loadConnectorFile } from "./load.ts";
-import { runConnector, type SwitchModule } from "./runner.ts";
-import { parseSecretsFile, resolveSecrets, withSecrets } from "./secrets.ts";
-import { hiddenTexts, shownConfig } from "./shown-config.ts";
-import { validateConnector } from "./validate.ts";
+} from "./supervise/ipc.ts";
+import { type Link, linkToSupervisor } from "./supervise/link.ts";
 
 /*
  * A connector's process: `runner-main.js --config PATH [--endpoint HOST:PORT] [--secrets PATH] [--packages DIR]`; with `--check` it only checks the configuration. Secrets come from the file, the secrets file or the

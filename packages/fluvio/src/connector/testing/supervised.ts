@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach } from "vitest";
 import type { ConnectorHost, ConnectorResolution, ConnectorStatus } from "../../server/index.ts";
-import { type ConnectorConfig, encodeConfig } from "../config.ts";
-import { type ConnectorSupervisorOptions, connectorSupervisor } from "../supervisor.ts";
+import { type ConnectorConfig, encodeConfig } from "../file/config.ts";
+import { type ConnectorSupervisorOptions, connectorSupervisor } from "../supervise/supervisor.ts";
 
 /** A process that does what its configuration's `behaviour` says. */
 export const CHILD = fileURLToPath(new URL("./child.mjs", import.meta.url));

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { defineSource } from "../define.ts";
+import { checkOptions } from "../options/check.ts";
+import * as field from "../options/fields.ts";
+import { hideIn, hider } from "../run/hide.ts";
+import { lineLogger } from "../run/line-logger.ts";
+import { type ConnectorConfig, type ParameterValue, REDACTED } from "./config.ts";
+import { hiddenTexts, shownConfig } from "./shown-config.ts";
+
+const connector = defineSource({
+  name: "safe",
+  version: "0.1.0",
+  summary: "has secret options",
+  config: z.object({
+    url: field.url(["db"], { doc: "where", aliases: ["endpoint-url"], isSecret: true }),
+    user: field.text({ doc: "who", default: "me" }),
+    headers: field.pairs({ doc: "more", isSecret: true }),
+    labels: field.pairs({ doc: "plain ones" }),
+    login: field.map(
+      { name: field.text({ doc: "who" }), pass_word: field.text({ doc: "how", isSecret: true }) },
+      { doc: "login" },
+    ),
+  }),
+  run: async () => {},
+});
+
+const config = (parameters: Readonly<Record<string, ParameterValue>>): ConnectorConfig => ({
+  ...{ name: "c", type: "safe", topic: "t", version: "latest", parameters },
+  ...{ secrets: { A: "inline" }, transforms: [] },
+});
+
+describe("a configuration that is shown", () => {
+  const whole = config({
+    endpoint_url: "db://u:hunter2@host",
+    user: "me",
+    headers: ["Authorization: Bearer swordfish", "X-Key: ${{ secrets.A }}"],
+    labels: ["colour: red", "X-Api-Key: abcdef", "X-Token: ${{ secrets.A }}"],
+    login: { name: "me", "pass-word": "sesame" },
+    filter: "not-a-secret",
+    proxy: "http://me:open-sesame@proxy:3128/",
+  });
+
+  test("has no values of secret options, but the names of secrets", () => {
+    const shown = shownConfig(whole, connector);
+    expect(shown.parameters).toEqual({
+      endpoint_url: REDACTED,
+      user: "me",
+      headers: [`Authorization: ${REDACTED}`, "X-Key: ${{ secrets.A }}"],
+      labels: ["colour: red", `X-Api-Key: ${REDACTED}`, "X-Token: ${{ secrets.A }}"],
+      login: { name: "me", "pass-word": REDACTED },
+      filter: "not-a-secret",
+      proxy: `http://me:${REDACTED}@proxy:3128/`,
+    });
+    expect(shown.secrets).toEqual({ A: REDACTED });
+    expect(hiddenTexts(whole, shown)).toEqual(
+      expect.arrayContaining(["db://u:hunter2@host", "Bearer swordfish", "sesame", "open-sesame", "abcdef"]),
+    );
+    expect(hiddenTexts(whole, shown)).not.toContain("me");
+  });
+
+  test("can be checked: what is hidden is taken for right, the rest is not", () => {
+    const { proxy: _proxy, ...parameters } = shownConfig(whole, connector).parameters;
+    const shown = { ...whole, parameters };
+    expect(() => checkOptions(connector, shown, "f")).not.toThrow();
+    const wrong = { ...shown, parameters: { ...shown.parameters, login: { name: "me", nonsense: "x" } } };
+    expect(() => checkOptions(connector, wrong, "f")).toThrow("unknown key `nonsense`");
+  });
+});
+
+describe("hiding", () => {
+  test.each([
+    ["as it is", "pass", "say pass", `say ${REDACTED}`],
+    ["in JSON", 'a"b', JSON.stringify({ a: 'a"b' }), `{"a":"${REDACTED}"}`],
+    ["in a URL", "p@ss/word", "http://u:p%40ss%2Fword@h", `http://u:${REDACTED}@h`],
+    ["a line of several", "-----BEGIN-----\nMIIEvAIBADAN\n", "key is MIIEvAIBADAN", `key is ${REDACTED}`],
+    [
+      "the password of one that is a URL",
+      "db://u:p%40ss@h/",
+      "logged in as u with p@ss",
+      `logged in as u with ${REDACTED}`,
+    ],
+    ["what is special in patterns", "a.*(", "aXX a.*( b", `aXX ${REDACTED} b`],
+  ])("%s", (_form, secret, text, expected) => {
+    expect(hider([secret])(text)).toBe(expected);
+  });
+
+  test("of one secret that is a part of another leaves no rest", () => {
+    expect(hider(["pass", "passphrase", ""])("passphrase pass")).toBe(`${REDACTED} ${REDACTED}`);
+  });
+
+  test("in what a process writes, across the pieces in which it comes, with nothing lost", async () => {
+    const pieces = async function* () {
+      for (const piece of ["one sec", "ret\ntwo s", "ecret ünd", "\nlast secr", "et"]) yield Buffer.from(piece);
+    };
+    let seen = "";
+    for await (const chunk of hideIn(pieces(), hider(["secret"]))) seen += Buffer.from(chunk);
+    expect(seen).toBe(`one ${REDACTED}\ntwo ${REDACTED} ünd\nlast ${REDACTED}`);
+  });
+
+  test("in a log, in messages, details and errors", () => {
+    const lines: string[] = [];
+    const logger = lineLogger({ level: "info", hide: hider(['se"cret']), write: (line) => lines.push(line) });
+    const child = logger.child({ who: 'se"cret' });
+    child.info({ error: new Error('bad se"cret'), bytes: Buffer.from('x se"cret') }, 'with se"cret');
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).not.toContain("cret");
+    expect(lines[0]?.match(/\[REDACTED\]/g)?.length).toBeGreaterThanOrEqual(4);
+  });
+});

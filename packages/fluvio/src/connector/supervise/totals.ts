@@ -1,0 +1,65 @@
+import type { ConnectorCounters } from "../../server/index.ts";
+import { type CountersMessage, countersMessage, newCounters } from "../run/counters.ts";
+
+type Summed = "records" | "recordErrors" | "deadLettered" | "refused" | "recordsIn" | "bytesIn" | "bytesOut";
+const SUMMED: readonly Summed[] = [
+  "records",
+  "recordErrors",
+  "deadLettered",
+  "refused",
+  "recordsIn",
+  "bytesIn",
+  "bytesOut",
+];
+
+/** Counters of a connector over the lives of its process. */
+export class ConnectorTotals {
+  readonly #sinceMs = Date.now();
+  #before: CountersMessage = countersMessage(newCounters());
+  #now: CountersMessage = this.#before;
+  #lastError: { readonly reason: string; readonly timeMs: number } | undefined;
+
+  /** Counters of the process that runs now, since its start. */
+  counted(counters: CountersMessage): void {
+    this.#now = counters;
+  }
+
+  /** A new process begins at 0. */
+  begin(): void {
+    const sums = Object.fromEntries(SUMMED.map((key) => [key, this.#sum(key)]));
+    const { lag, positions } = this.#now;
+    this.#before = { ...this.#before, ...sums, lag, positions, lastRecordMs: this.#lastRecordMs };
+    this.#now = countersMessage(newCounters());
+  }
+
+  wentWrong(reason: string): void {
+    this.#lastError = { reason, timeMs: Date.now() };
+  }
+
+  view(): Omit<ConnectorCounters, "name" | "type" | "topic" | "direction" | "restarts" | "nextStartMs"> {
+    const positions = this.#now.positions.length > 0 ? this.#now.positions : this.#before.positions;
+    return {
+      sinceMs: this.#sinceMs,
+      recordsIn: this.#sum("recordsIn"),
+      bytesIn: this.#sum("bytesIn"),
+      recordsOut: this.#sum("records"),
+      bytesOut: this.#sum("bytesOut"),
+      refused: this.#sum("refused"),
+      skipped: this.#sum("recordErrors") - this.#sum("deadLettered"),
+      deadLettered: this.#sum("deadLettered"),
+      lag: this.#now.lag ?? this.#before.lag,
+      positions: positions.map(([partition, nextOffset]) => ({ partition, nextOffset })),
+      lastRecordMs: this.#lastRecordMs,
+      lastError: this.#lastError?.reason,
+      lastErrorMs: this.#lastError?.timeMs,
+    };
+  }
+
+  get #lastRecordMs(): number | undefined {
+    return this.#now.lastRecordMs ?? this.#before.lastRecordMs;
+  }
+
+  #sum(key: Summed): number {
+    return this.#before[key] + this.#now[key];
+  }
+}
