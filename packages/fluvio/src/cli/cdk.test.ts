@@ -67,8 +67,8 @@ describe("a source from its generation to its publication", () => {
     expect(await ok("ticker", "build")).toBe("Built @acme/ticker@0.1.0: ./dist/connector.js\n");
     const { runNpm } = await import("../npm/index.ts");
     const said = await runNpm(["run", "test"], { cwd: join(home, "ticker"), env: environment() });
-    expect(said).toMatch(/^# pass 3$/m);
-    expect(said).toMatch(/^# fail 0$/m);
+    expect(said).toMatch(/^(#|ℹ) pass 3$/m);
+    expect(said).toMatch(/^(#|ℹ) fail 0$/m);
   });
 
   test("fluvio connector test shows what it makes", async () => {
@@ -168,7 +168,7 @@ describe("a sink", () => {
     await linkCompiler("lines");
     const { runNpm } = await import("../npm/index.ts");
     const said = await runNpm(["run", "test"], { cwd: join(home, "lines"), env: environment() });
-    expect(said).toMatch(/^# pass 3$/m);
+    expect(said).toMatch(/^(#|ℹ) pass 3$/m);
     const written = join(home, "lines/written.txt");
     const sample = await readFile(join(home, "lines/sample-config.yaml"), "utf8");
     await writeFile(join(home, "lines/own.yaml"), sample.replace("./received.txt", written));
