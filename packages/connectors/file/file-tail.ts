@@ -1,5 +1,6 @@
 import { rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceContext } from "fluvio/connector";
 import { type Decoded, handOver } from "../shared/formats/index.ts";
 import { fromPosition, toPosition } from "./file-position.ts";
@@ -9,6 +10,8 @@ import { type ReadOutcome, TrackedFile } from "./tracked-file.ts";
 
 /** Files that stay open between rounds, so that they are read to their end when they are renamed or removed. */
 const OPEN_FILES_MAX = 64;
+/** So long reading waits until the cluster knows of new files; one that does not answer keeps nothing up. */
+const KNOWN_TIMEOUT_MS = 1000;
 /** Within a file a position is kept after so many bytes. */
 const CHECKPOINT_SIZE_BYTES = 1024 * 1024;
 
@@ -79,6 +82,7 @@ export class FileTail implements AsyncDisposable {
   /** Takes note of files that are new, and of new names of those that are known. */
   async #track(found: readonly FoundFile[]): Promise<void> {
     const { config, logger } = this.#context;
+    const knownBefore = this.#files.size;
     for (const one of found) {
       const known = this.#files.get(one.id);
       this.#missingSinceMs.delete(one.id);
@@ -96,6 +100,22 @@ export class FileTail implements AsyncDisposable {
     // Were it not kept that there was a first round, files that come before the next start would be begun at their end.
     if (this.#isFirstRound) this.#hasMoved = true;
     this.#isFirstRound = false;
+    if (this.#files.size > knownBefore && config.follow) await this.#keepKnown();
+  }
+
+  /**
+   * Has the cluster know of files before anything of them is read: one that is rotated away while the connector is down is
+   * found again by its identity, and only then.
+   */
+  async #keepKnown(): Promise<void> {
+    const waiting = new AbortController();
+    const late = sleep(KNOWN_TIMEOUT_MS, undefined, {
+      signal: AbortSignal.any([waiting.signal, this.#context.signal]),
+    }).catch(() => {
+      // kept, or told to stop
+    });
+    await Promise.race([new Promise<void>((resolve) => this.#checkpoint(resolve)), late]);
+    waiting.abort();
   }
 
   /** A file that was rotated away or removed: what was written before is still read, as long as it can be found. */
