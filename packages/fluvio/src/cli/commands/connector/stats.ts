@@ -1,14 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectorStats, type FluvioAdmin, formatSize, parseDurationMs } from "../../../client/index.ts";
-import { command, flag, optionalArgs, valueOr } from "../../command.ts";
+import { type ConnectorStats, type FluvioAdmin, formatSize } from "../../../client/index.ts";
+import { command, optionalArgs } from "../../command.ts";
 import type { Io } from "../../io.ts";
 import { type OutputFormat, outputOption, printListing } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
-import { checked } from "../../values.ts";
+import { untilNext, watchOptions } from "../../watching.ts";
 import { agoText } from "./ago.ts";
 import { existingConnector } from "./find.ts";
-
-const INTERVAL_MS_DEFAULT = 1000;
 
 export const stats = command({
   noun: "connector",
@@ -23,15 +20,7 @@ export const stats = command({
   args: { names: optionalArgs({ name: "NAME", summary: "Only these connectors" }) },
   options: {
     output: outputOption,
-    watch: flag({ long: "watch", short: "w", summary: "Show them again and again, until Ctrl-C" }),
-    interval: valueOr({
-      long: "interval",
-      value: "time",
-      summary: "Time between two tables",
-      parse: checked(parseDurationMs),
-      default: INTERVAL_MS_DEFAULT,
-      defaultText: "1s",
-    }),
+    ...watchOptions,
   },
   examples: [
     { command: "fluvio connector stats" },
@@ -41,18 +30,13 @@ export const stats = command({
     const admin = (await io.connect()).admin();
     for (const name of names) await existingConnector(admin, name);
     await show(io, admin, names, output);
-    while (watch && (await waited(interval, io.signal))) {
+    while (watch && (await untilNext(interval, io.signal))) {
       io.stdout.print();
       await show(io, admin, names, output);
     }
     return 0;
   },
 });
-
-/** False when the command is told to stop. */
-function waited(timeMs: number, signal: AbortSignal): Promise<boolean> {
-  return sleep(timeMs, true, { signal }).catch(() => false);
-}
 
 const HEADER = [
   "NAME",

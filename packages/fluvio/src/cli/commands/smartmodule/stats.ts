@@ -1,19 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type FluvioAdmin,
   formatDuration,
   formatSize,
-  parseDurationMs,
   type SmartModuleCounters,
   type SmartModuleStatsReport,
 } from "../../../client/index.ts";
-import { command, flag, optionalArgs, valueOr } from "../../command.ts";
+import { command, optionalArgs } from "../../command.ts";
 import type { Io } from "../../io.ts";
 import { formatObject, type OutputFormat, outputOption } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
-import { checked } from "../../values.ts";
-
-const INTERVAL_MS_DEFAULT = 1000;
+import { untilNext, watchOptions } from "../../watching.ts";
 
 export const smartmoduleStats = command({
   noun: "smartmodule",
@@ -26,15 +22,7 @@ export const smartmoduleStats = command({
   args: { names: optionalArgs({ name: "name", summary: "Only these SmartModules" }) },
   options: {
     output: outputOption,
-    watch: flag({ long: "watch", short: "w", summary: "Show them again and again, until Ctrl-C" }),
-    interval: valueOr({
-      long: "interval",
-      value: "time",
-      summary: "Time between two tables",
-      parse: checked(parseDurationMs),
-      default: INTERVAL_MS_DEFAULT,
-      defaultText: "1s",
-    }),
+    ...watchOptions,
   },
   examples: [
     { command: "fluvio smartmodule stats" },
@@ -43,18 +31,13 @@ export const smartmoduleStats = command({
   run: async ({ names, output, watch, interval }, io) => {
     const admin = (await io.connect()).admin();
     await show(io, admin, names, output);
-    while (watch && (await paused(interval, io.signal))) {
+    while (watch && (await untilNext(interval, io.signal))) {
       io.stdout.print();
       await show(io, admin, names, output);
     }
     return 0;
   },
 });
-
-/** False when the command is told to stop. */
-function paused(timeMs: number, signal: AbortSignal): Promise<boolean> {
-  return sleep(timeMs, true, { signal }).catch(() => false);
-}
 
 async function show(io: Io, admin: FluvioAdmin, names: readonly string[], format: OutputFormat): Promise<void> {
   const stats = await admin.smartModuleStats(names, { signal: io.signal });
