@@ -3,6 +3,7 @@ import { recordsRefused, type SinkContext, type SinkGroup, type SinkRecord, tryL
 import type { ClientOptions } from "./client-options.ts";
 import { hasCode, isOwn, problemText } from "./problems.ts";
 import { closeNow, cut, told } from "./requests.ts";
+import { provideZstd } from "./zstd.ts";
 
 export interface SendOptions {
   /** For messages. */
@@ -100,6 +101,7 @@ export class Sender implements AsyncDisposable {
   async #open(): Promise<Producer> {
     if (this.#producer !== undefined) return this.#producer;
     const { connect, client } = this.#options;
+    provideZstd();
     const producer = new Producer({
       ...(await connect()),
       idempotent: client.isIdempotent ?? true,

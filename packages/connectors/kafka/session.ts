@@ -8,6 +8,7 @@ import type { Places, TopicPartition } from "./places.ts";
 import { hasCode, isOwn, problemText } from "./problems.ts";
 import { closeNow, told } from "./requests.ts";
 import { startOffsets } from "./start-offsets.ts";
+import { provideZstd } from "./zstd.ts";
 
 export interface ReadOptions {
   /** For messages. */
@@ -42,6 +43,7 @@ const RETRY_DELAY_MAX_MS = 5000;
 
 /** Reads until the connector is to stop; a connection that is lost, a broker that is away: a new session goes on. */
 export async function readKafka(context: Context, places: Places, options: ReadOptions): Promise<void> {
+  provideZstd();
   const stopped = aborted(context.signal);
   const attempt = async (works: () => void) => {
     const session = new Session(context, places, options, await newConsumer(context, options));

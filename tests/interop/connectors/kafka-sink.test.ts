@@ -57,11 +57,18 @@ describe("records in Kafka", () => {
     expect(["k0", "k1", "k2", "k3", "k4"].map((key) => partitions.get(key))).toEqual([2, 2, 0, 1, 1]);
   });
 
-  test.each(["gzip", "snappy", "lz4"])("are compressed with %s", async (compression) => {
+  test.each(["gzip", "snappy", "lz4", "zstd"])("are compressed with %s", async (compression) => {
     await kafka.createTopic(kafkaTopic);
     const topic = await connectors.topicWith(numbers(0, 100));
     connectors.start(sink, config(topic, { "kafka-option": { "compression.type": compression } }));
     expect(await values(100)).toEqual(numbers(0, 100));
+  });
+
+  test("are compressed with zstd, as the broker reads it, which packs them anew", async () => {
+    await kafka.createTopic(kafkaTopic, 1, { "compression.type": "gzip" });
+    const topic = await connectors.topicWith(numbers(0, 2500));
+    connectors.start(sink, config(topic, { "kafka-option": { "compression.type": "zstd" } }));
+    expect(await values(2500)).toEqual(numbers(0, 2500));
   });
 
   test("go on behind those of before when the connector is started again", async () => {
@@ -83,10 +90,7 @@ const small = { "max.message.bytes": "2000" };
 
 describe("a record that Kafka refuses", () => {
   const start = async (parameters = {}) => {
-    const admin = kafka.admin();
-    const configs = Object.entries(small).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [kafkaTopic], partitions: 1, replicas: 1, configs });
-    await admin.close();
+    await kafka.createTopic(kafkaTopic, 1, small);
     const topic = await connectors.topicWith(["a", big, "b"]);
     return connectors.start(sink, config(topic, parameters));
   };

@@ -90,6 +90,16 @@ describe("records of Kafka", () => {
     expect(await values(topic, 100)).toEqual(numbers(0, 100));
   });
 
+  test("are read from a topic that the broker itself packs with zstd, in batches of many blocks", async () => {
+    await kafka.createTopic(kafkaTopic, 1, { "compression.type": "zstd" });
+    const topic = await connectors.topicWith([]);
+    const long = numbers(0, 2000).map((value) => value.padEnd(200, `-${Math.imul(Number(value), 2_654_435_761)}`));
+    await produce(["first"]);
+    await produce(long);
+    connectors.start(source, config(topic));
+    expect(await values(topic, 2001)).toEqual(["first", ...long]);
+  });
+
   test("of transactions come when they are committed, and not when they are aborted", async () => {
     await kafka.createTopic(kafkaTopic);
     const topic = await connectors.topicWith([]);

@@ -83,10 +83,11 @@ export class Kafka implements AsyncDisposable {
     return `127.0.0.1:${portOf(listener, this.#firstPort)}`;
   }
 
-  async createTopic(topic: string, partitions = 1): Promise<void> {
+  async createTopic(topic: string, partitions = 1, settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
     const admin = this.admin();
     try {
-      await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+      await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
     } finally {
       await admin.close();
     }
