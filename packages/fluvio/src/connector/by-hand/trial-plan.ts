@@ -7,6 +7,7 @@ import { withDrivers } from "../catalogue/drivers.ts";
 import type { ConnectorDefinition } from "../define.ts";
 import type { ConnectorConfig } from "../file/config.ts";
 import { resolveSecrets, withSecrets } from "../file/secrets.ts";
+import { hiddenTexts, shownConfig } from "../file/shown-config.ts";
 import { checkOptions } from "../options/check.ts";
 import { moduleReferences } from "../options/common-parameters.ts";
 import { errorOptions } from "../options/error-options.ts";
@@ -47,11 +48,11 @@ export interface TrialPlan {
 export async function planTrial(options: TrialPlanOptions): Promise<TrialPlan> {
   const { config, file, write } = options;
   const secrets = resolveSecrets(config, options.lookup, file, "here");
-  const hide = hider(Object.values(secrets));
-  const logger: Logger = lineLogger({ level: "warn", write, hide });
   const packages = userPackages(join(options.baseDir, "packages"), (sentence) => write(`${sentence}\n`));
   const filled = withSecrets(config, secrets);
   const definition = await loadDefinition(filled, file, packages);
+  const hide = hider([...Object.values(secrets), ...hiddenTexts(config, shownConfig(config, definition))]);
+  const logger: Logger = lineLogger({ level: "warn", write, hide });
   try {
     checkOptions(definition, filled, file, secrets);
   } catch (error) {

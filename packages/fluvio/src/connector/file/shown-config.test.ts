@@ -39,6 +39,8 @@ describe("a configuration that is shown", () => {
     login: { name: "me", "pass-word": "sesame" },
     filter: "not-a-secret",
     proxy: "http://me:open-sesame@proxy:3128/",
+    feed: "https://me:p@ss-word@h/facts?api_key=sesame-street&page=2&sig=abc",
+    urls: ["nats://a:first@h1,nats://b:second@h2", "https://h/?access_token=${{ secrets.A }}&token={{key}}"],
   });
 
   test("has no values of secret options, but the names of secrets", () => {
@@ -51,16 +53,26 @@ describe("a configuration that is shown", () => {
       login: { name: "me", "pass-word": REDACTED },
       filter: "not-a-secret",
       proxy: `http://me:${REDACTED}@proxy:3128/`,
+      feed: `https://me:${REDACTED}@h/facts?api_key=${REDACTED}&page=2&sig=${REDACTED}`,
+      urls: [
+        `nats://a:${REDACTED}@h1,nats://b:${REDACTED}@h2`,
+        "https://h/?access_token=${{ secrets.A }}&token={{key}}",
+      ],
     });
     expect(shown.secrets).toEqual({ A: REDACTED });
     expect(hiddenTexts(whole, shown)).toEqual(
       expect.arrayContaining(["db://u:hunter2@host", "Bearer swordfish", "sesame", "open-sesame", "abcdef"]),
     );
+    expect(hiddenTexts(whole, shown)).toEqual(
+      expect.arrayContaining(["p@ss-word", "sesame-street", "first", "second"]),
+    );
     expect(hiddenTexts(whole, shown)).not.toContain("me");
+    // it would be hidden in every word that has it
+    expect(hiddenTexts(whole, shown)).not.toContain("abc");
   });
 
   test("can be checked: what is hidden is taken for right, the rest is not", () => {
-    const { proxy: _proxy, ...parameters } = shownConfig(whole, connector).parameters;
+    const { proxy: _proxy, feed: _feed, urls: _urls, ...parameters } = shownConfig(whole, connector).parameters;
     const shown = { ...whole, parameters };
     expect(() => checkOptions(connector, shown, "f")).not.toThrow();
     const wrong = { ...shown, parameters: { ...shown.parameters, login: { name: "me", nonsense: "x" } } };
@@ -83,6 +95,31 @@ describe("hiding", () => {
     ["what is special in patterns", "a.*(", "aXX a.*( b", `aXX ${REDACTED} b`],
   ])("%s", (_form, secret, text, expected) => {
     expect(hider([secret])(text)).toBe(expected);
+  });
+
+  test.each([
+    ["GET https://h/a?token=abc&n=1 failed", `GET https://h/a?token=${REDACTED}&n=1 failed`],
+    ['{"url":"wss://h/?x=1&Api-Key=a%20b#top"}', `{"url":"wss://h/?x=1&Api-Key=${REDACTED}#top"}`],
+    [
+      "X-Amz-Signature in https://b.s3/k?X-Amz-Signature=0f&key=1&sort_key=2",
+      `X-Amz-Signature in https://b.s3/k?X-Amz-Signature=${REDACTED}&key=${REDACTED}&sort_key=2`,
+    ],
+    ["redis://:pass@h/0 amqp://u:p@h", `redis://:${REDACTED}@h/0 amqp://u:${REDACTED}@h`],
+    ["http://h:8080/a@b?to=me@h, token=1", "http://h:8080/a@b?to=me@h, token=1"],
+    [
+      "postgres://${{ secrets.U }}:pw@h/${{ secrets.D }}",
+      `postgres://\${{ secrets.U }}:${REDACTED}@h/\${{ secrets.D }}`,
+    ],
+    ["postgres://u:${{ secrets.P }}@h", "postgres://u:${{ secrets.P }}@h"],
+  ])("what is secret in any URL: %s", (text, expected) => {
+    expect(hider([])(text)).toBe(expected);
+  });
+
+  test("of very long lines comes to an end", () => {
+    for (const piece of ["a", "?a", "{{", "a://", "a=", "?token={{"]) {
+      const line = `x://?k=1 ${piece.repeat(100_000 / piece.length)}`;
+      expect(hider([])(line).length).toBeGreaterThan(0);
+    }
   });
 
   test("of one secret that is a part of another leaves no rest", () => {

@@ -5,6 +5,7 @@ import { fieldMeta } from "../options/fields.ts";
 import { type ConnectorConfig, type ParameterValue, REDACTED, redactSecrets } from "./config.ts";
 import { canonicalKey } from "./problem.ts";
 import { refersToSecret } from "./secrets.ts";
+import { SECRET_NAME, withoutUrlSecrets } from "./url-secrets.ts";
 
 /**
  * A configuration as it may be shown: without the values of its secrets and of the options that are secret. An option that
@@ -34,21 +35,14 @@ function shownFields(values: Parameters, fieldOf: (key: string) => z.ZodType | u
   return Object.fromEntries(shown);
 }
 
-/** Scheme, user and colon of a URL that has a password. */
-const URL_PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)([^\s/@]+)(?=@)/i;
-
-/** Passwords in URLs are secret, whatever the option. */
+/** What is secret in URLs is so whatever the option. */
 function withoutPasswords(value: ParameterValue): ParameterValue {
-  if (refersToSecret(value)) return value;
-  if (typeof value === "string") return value.replace(URL_PASSWORD, `$1${REDACTED}`);
+  if (typeof value === "string") return withoutUrlSecrets(value);
   if (Array.isArray(value)) return value.map(withoutPasswords);
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, withoutPasswords(inner as ParameterValue)]),
   );
 }
-
-/** Names of pairs, such as headers, whose values are secret whatever the option. */
-const SECRET_NAME = /authorization|cookie|token|secret|password|api-?key/i;
 
 function withoutSecretPairs(value: ParameterValue): ParameterValue {
   if (typeof value === "string") return SECRET_NAME.test(value.split(":", 1)[0] ?? "") ? hidden(value, true) : value;
@@ -63,7 +57,8 @@ function withoutSecretPairs(value: ParameterValue): ParameterValue {
 
 /** @param arePairs texts are `name:value`, of which the name is shown */
 function hidden(value: ParameterValue, arePairs: boolean): ParameterValue {
-  if (refersToSecret(value) || value === "") return value;
+  if (value === "") return value;
+  if (refersToSecret(value)) return withoutPasswords(value);
   if (typeof value === "string") {
     const colon = arePairs ? value.indexOf(":") : -1;
     return colon < 0 ? REDACTED : `${value.slice(0, colon)}: ${REDACTED}`;
@@ -72,19 +67,35 @@ function hidden(value: ParameterValue, arePairs: boolean): ParameterValue {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hidden(inner as ParameterValue, false)]));
 }
 
+/** Shorter values of a query are parts of many words: they are only hidden where they stand in a query. */
+const QUERY_VALUE_CHARS_MIN = 6;
+
 /** What {@link shownConfig} left out: every text that must not be seen. */
 export function hiddenTexts(whole: ConnectorConfig, shown: ConnectorConfig): readonly string[] {
   const found: string[] = [];
   const compare = (value: unknown, other: unknown): void => {
     if (typeof value === "string") {
-      const [before, after] = typeof other === "string" && value !== other ? other.split(REDACTED) : [];
-      if (before === undefined || after === undefined) return;
-      // A pair is shown with one blank behind its colon, however it was written.
-      found.push(value.slice(before.trimEnd().length, value.length - after.length).trim());
+      if (typeof other === "string" && value !== other) found.push(...leftOut(value, other));
     } else if (typeof value === "object" && value !== null && typeof other === "object" && other !== null) {
       for (const [key, inner] of Object.entries(value)) compare(inner, (other as Record<string, unknown>)[key]);
     }
   };
   compare(whole.parameters, shown.parameters);
   return found.filter((text) => text !== "");
+}
+
+/** What stands in a text where what is shown of it has {@link REDACTED}. */
+function leftOut(value: string, shown: string): readonly string[] {
+  const pieces = shown.split(REDACTED);
+  // A pair is shown with one blank behind its colon, however it was written.
+  let at = (pieces[0] ?? "").trimEnd().length;
+  return pieces.slice(1).flatMap((piece, index) => {
+    const isLast = index === pieces.length - 2;
+    const end = isLast ? value.length - piece.length : value.indexOf(piece, at + 1);
+    if (end < at) return [];
+    const text = value.slice(at, end).trim();
+    at = end + piece.length;
+    const isShort = pieces[index]?.endsWith("=") === true && text.length < QUERY_VALUE_CHARS_MIN;
+    return isShort ? [] : [text];
+  });
 }

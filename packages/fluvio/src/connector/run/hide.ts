@@ -1,4 +1,5 @@
 import { REDACTED } from "../file/config.ts";
+import { withoutUrlSecrets } from "../file/url-secrets.ts";
 
 /** Lines of a secret of several lines that are hidden also when they stand alone, characters. */
 const LINE_CHARS_MIN = 8;
@@ -9,7 +10,8 @@ const LINE_CHARS_MAX = 64 * 1024;
 export type Hide = (text: string) => string;
 
 /**
- * Hides these texts: as they are, as they stand in JSON and in URLs, and each longer line of those with several lines.
+ * Hides these texts: as they are, as they stand in JSON and in URLs, and each longer line of those with several lines;
+ * besides them what is secret in any URL.
  */
 export function hider(texts: Iterable<string>): Hide {
   const hidden = new Set<string>();
@@ -22,7 +24,7 @@ export function hider(texts: Iterable<string>): Hide {
   }
   // A text that is a part of another one would leave the rest of that to be seen.
   const byLength = [...hidden].sort((a, b) => b.length - a.length);
-  return (text) => byLength.reduce((shown, one) => shown.replaceAll(one, REDACTED), text);
+  return (text) => withoutUrlSecrets(byLength.reduce((shown, one) => shown.replaceAll(one, REDACTED), text));
 }
 
 /** A URL that is secret as a whole is taken apart by whoever connects to it. */
@@ -41,9 +43,8 @@ function inUrl(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
 }
 
-/** What a process writes, with whole lines hidden; as it is where there is nothing to hide. */
-export async function* hideIn(chunks: AsyncIterable<Uint8Array>, hide: Hide | undefined): AsyncGenerator<Uint8Array> {
-  if (hide === undefined) return yield* chunks;
+/** What a process writes, hidden line by line. */
+export async function* hideIn(chunks: AsyncIterable<Uint8Array>, hide: Hide): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let open = "";

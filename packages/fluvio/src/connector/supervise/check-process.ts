@@ -46,8 +46,8 @@ export async function checkInProcess({ command, start, hide }: ChildStart, logge
   child.send(start, () => {});
   if (child.stderr !== null) {
     createInterface({ input: child.stderr }).on("line", (line) => {
-      lastLine = hide?.(line) ?? line;
-      logger.info({}, hide?.(line) ?? line);
+      lastLine = hide(line);
+      logger.info({}, hide(line));
     });
   }
   const answer = await new Promise<CheckAnswer | undefined>((resolve, reject) => {

@@ -25,8 +25,8 @@ export interface ChildStart {
   readonly command: ChildCommand;
   /** Secrets are in here, and nowhere else. */
   readonly start: StartMessage;
-  /** Hides them in what the process writes and says; absent when there are none. */
-  readonly hide: Hide | undefined;
+  /** Hides them in what the process writes and says. */
+  readonly hide: Hide;
 }
 
 export interface SupervisionLimits {
@@ -291,7 +291,7 @@ export class SupervisedConnector {
     this.#report({ reason: `has said nothing for ${this.#options.limits.silentAfterMs} ms` });
   }
 
-  async #copy(stream: AsyncIterable<Uint8Array> | null, hide: Hide | undefined): Promise<void> {
+  async #copy(stream: AsyncIterable<Uint8Array> | null, hide: Hide): Promise<void> {
     if (stream === null) return;
     try {
       for await (const chunk of hideIn(stream, hide)) {
@@ -304,8 +304,8 @@ export class SupervisedConnector {
 }
 
 /** The same message, without secrets in its reason. */
-function hidden(message: RunnerMessage, hide: Hide | undefined): RunnerMessage {
-  if (hide === undefined || !("reason" in message) || message.reason === undefined) return message;
+function hidden(message: RunnerMessage, hide: Hide): RunnerMessage {
+  if (!("reason" in message) || message.reason === undefined) return message;
   return { ...message, reason: hide(message.reason) };
 }
 

@@ -338,11 +338,10 @@ class Supervisor implements ConnectorHost {
       });
     }
     const secrets = resolveSecrets(config, lookup, WIRE_FILE);
-    const hidden = [...Object.values(secrets), ...hiddenTexts(config, shown)];
     return {
       command: await this.#command(name, config),
       start: { type: "start", config: text, secrets, hasBegun: await this.#marker(name).isSet() },
-      hide: hidden.length === 0 ? undefined : hider(hidden),
+      hide: hider([...Object.values(secrets), ...hiddenTexts(config, shown)]),
     };
   }
 

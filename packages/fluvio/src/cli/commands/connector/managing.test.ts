@@ -16,6 +16,8 @@ let server: Server;
 let url: string;
 /** The header that the server saw last. */
 let token: string | undefined;
+/** The query of the request that it saw last. */
+let query = "";
 
 const WAIT = { timeout: 20_000, interval: 50 };
 
@@ -69,6 +71,7 @@ beforeAll(async () => {
   program = new Program(home);
   server = createServer((request, response) => {
     token = request.headers["x-token"] as string | undefined;
+    query = new URL(request.url ?? "/", url).search;
     response.end('{"fact":"cats sleep"}');
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -162,20 +165,24 @@ describe("secrets", () => {
     await ok("connector", "delete", "inline");
   });
 
-  test("that are written down in a header are hidden and sealed as well, and stay over an update of what is shown", async () => {
-    await ok(
-      "connector",
-      "create",
-      "-c",
-      await file("plain.yml", yaml("plain", '  headers: ["X-Token: hunter2-plain"]\n')),
+  test("that are written down in a header or a URL are hidden and sealed as well, and stay over an update of what is shown", async () => {
+    const plain = yaml("plain", '  headers: ["X-Token: hunter2-plain"]\n').replace(
+      url,
+      `${url}?n=1&token=hunter2-query`,
     );
+    await ok("connector", "create", "-c", await file("plain.yml", plain));
     await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
+    expect(query).toBe("?n=1&token=hunter2-query");
     await ok("connector", "config", "plain", "--out-file", "shown.yml");
-    expect(await readFile(join(home, "shown.yml"), "utf8")).toContain("X-Token: [REDACTED]");
+    const written = await readFile(join(home, "shown.yml"), "utf8");
+    expect(written).toContain("X-Token: [REDACTED]");
+    expect(written).toContain(`endpoint: "${url}?n=1&token=[REDACTED]"`);
+    expect(await ok("connector", "describe", "plain")).not.toContain("hunter2");
     for (const [path, content] of await filesOfCluster()) expect(content.includes("hunter2"), path).toBe(false);
     token = undefined;
     await ok("connector", "update", "-c", "shown.yml");
     await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
+    expect(query).toBe("?n=1&token=hunter2-query");
     expect((await fluvio(["connector", "delete", "plain"])).exitCode).toBe(0);
     expect((await fluvio(["connector", "create", "-c", "shown.yml"])).stderr).toContain(
       "its value is hidden, and not known",
