@@ -144,6 +144,24 @@ describe("a consumer whose aggregate keeps its state", () => {
     await consumer.close();
   });
 
+  it("goes on with the code it has when the new one is no aggregate, and loses nothing", async () => {
+    const topic = await newTopic();
+    await fluvio.admin().createSmartModule("turned", await buildAs("aggregate"));
+    await send(topic, [1]);
+    const consumer = await fluvio.consumer(options(topic, "t", { smartmodules: [{ name: "turned", state: "t" }] }));
+    const records = consumer[Symbol.asyncIterator]();
+    const next = async () => text((await records.next()).value?.value);
+    expect(await next()).toBe("1");
+    await fluvio.admin().createSmartModule("turned", await buildAs("keep-all"), { replace: true });
+    expect(await fluvio.admin().switchSmartModule("turned")).toMatchObject({
+      streams: 0,
+      failures: [expect.stringContaining("goes on with the code it has: SmartModule turned has no state to keep")],
+    });
+    await send(topic, [2]);
+    expect(await next()).toBe("3");
+    await consumer.close();
+  });
+
   it("keeps open windows as well", async () => {
     const topic = await newTopic();
     const smartmodules = [{ name: "sum", state: "windows", window: { sizeMs: 1000 } }];

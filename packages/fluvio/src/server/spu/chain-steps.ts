@@ -71,6 +71,14 @@ export function stateNameOf(plan: readonly PlannedStep[]): string | undefined {
   });
 }
 
+/** A step that is to keep a state and is of a kind that has none. */
+export function noStateToKeep(planned: PlannedStep): Error {
+  return flvError("FLV_ARGUMENT", `SmartModule ${stepName(planned)} has no state to keep: it is no aggregate`, {
+    details: { module: stepName(planned), state: planned.options.stateName },
+    hint: "name a state only with an aggregate",
+  });
+}
+
 function longName(name: string): Error {
   return flvError(
     "FLV_ARGUMENT",

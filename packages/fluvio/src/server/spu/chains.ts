@@ -4,7 +4,14 @@ import type { PartitionLog } from "../../storage/index.ts";
 import type { Clock } from "../clock.ts";
 import type { ModuleSwitch } from "../link.ts";
 import { messageOf } from "../message-of.ts";
-import { type LoadedStep, loadStep, type PlannedStep, planSteps, refuseStreamOptions } from "./chain-steps.ts";
+import {
+  type LoadedStep,
+  loadStep,
+  noStateToKeep,
+  type PlannedStep,
+  planSteps,
+  refuseStreamOptions,
+} from "./chain-steps.ts";
 import type { SpuLimits } from "./limits.ts";
 import type { ModuleCache } from "./module-cache.ts";
 import { RunningChain } from "./running-chain.ts";
@@ -99,7 +106,10 @@ export class ChainFactory {
       steps,
       historyEnd,
       load: () => this.load(plan),
-      replace: (chain, next, end) => this.replace(chain, next, log, end),
+      replace: async (chain, next, end) => {
+        await this.requireKept(plan, next);
+        await this.replace(chain, next, log, end);
+      },
       closed: (closed) => this.running.delete(closed),
     });
     this.running.add(running);
@@ -175,6 +185,16 @@ export class ChainFactory {
     } catch (error) {
       await chain[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Code of another kind would leave the kept state behind, which is all that is known of the records before it. */
+  private async requireKept(plan: readonly PlannedStep[], steps: readonly LoadedStep[]): Promise<void> {
+    for (const [index, planned] of plan.entries()) {
+      const step = steps[index]?.step;
+      if (planned.options.stateName === undefined || step === undefined) continue;
+      const { kind } = await this.options.engine.inspect(step.name, step.wasm);
+      if (kind !== "aggregate") throw noStateToKeep(planned);
     }
   }
 

@@ -1,7 +1,7 @@
 import { flvError, type Logger } from "../../protocol/index.ts";
 import type { ChainState } from "../../smartengine/index.ts";
 import type { AggregateStates, StateSession } from "./aggregate-states.ts";
-import { type PlannedStep, stepName } from "./chain-steps.ts";
+import { noStateToKeep, type PlannedStep, stepName } from "./chain-steps.ts";
 import type { ChainFactory } from "./chains.ts";
 import { checkStart } from "./consumer-stream.ts";
 import type { SpuLimits } from "./limits.ts";
@@ -86,11 +86,7 @@ function startOffset({ replica, fetchOffset }: StatefulRequest, { stored, key }:
 
 function requireAggregates(plan: readonly PlannedStep[], state: ChainState): void {
   const other = plan.find(({ options }, index) => options.stateName !== undefined && !state.has(index));
-  if (other === undefined) return;
-  throw flvError("FLV_ARGUMENT", `SmartModule ${stepName(other)} has no state to keep: it is no aggregate`, {
-    details: { module: stepName(other), state: other.options.stateName },
-    hint: "name a state only with an aggregate",
-  });
+  if (other !== undefined) throw noStateToKeep(other);
 }
 
 interface Snapshot {
