@@ -241,6 +241,33 @@ transforms:
     );
     expect(load(new TextDecoder().decode(encodeConfig(config)))).toEqual(config);
   });
+
+  test("so does what the newer form says, with secrets that are only declared", () => {
+    const config = load(`apiVersion: 0.2.0
+meta:
+  version: 0.3.8
+  name: alerts
+  type: slack-sink
+  topic:
+    meta: { name: alerts }
+    partition: { count: 2 }
+  secrets: [{ name: WEBHOOK_URL }]
+  producer: { linger: 1ms, timeout: 2s, isolation: read_committed }
+  consumer:
+    partition: [0, 1]
+    id: own
+    max-bytes: 1 MB
+    offset: { start: { from-end: 3 }, strategy: auto, flush-period: { secs: 1, nanos: 500000000 } }
+slack:
+  template: ""
+transforms:
+  - uses: m
+    with: { empty: "" }
+    lookback: { last: 3, age: 1h }
+`);
+    expect(config.secrets).toEqual({ WEBHOOK_URL: "" });
+    expect(load(new TextDecoder().decode(encodeConfig(config)))).toEqual(config);
+  });
 });
 
 describe("mistakes name file, line, key, value and the way out", () => {

@@ -202,12 +202,13 @@ function checkSecretName(given: string, line: number, place: ProblemPlace): stri
   throw problem({ ...place, line }, sentence, "Use letters, digits and `_`, not starting with a digit");
 }
 
-/** Seed form: name and value. */
+/** Seed form: name and value. An empty text stands for a value that is elsewhere: so a secret that is only declared is stored. */
 function secretValues(entry: Found, place: ProblemPlace): Readonly<Record<string, string>> {
   if (entry === undefined) return {};
   const pairs = mapOf(entry.value, "secrets", place).entries.map((one): [string, string] => {
-    const value = textOf(one.value, `secrets.${one.key}`, place);
-    return [checkSecretName(one.key, one.line, place), one.value.kind === "text" ? one.value.source : value];
+    const name = checkSecretName(one.key, one.line, place);
+    if (one.value.kind === "text" && !one.value.isNull) return [name, one.value.source];
+    return [name, textOf(one.value, `secrets.${one.key}`, place)];
   });
   return Object.fromEntries(pairs);
 }

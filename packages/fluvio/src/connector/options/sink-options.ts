@@ -28,10 +28,15 @@ export interface SinkOptions extends ErrorOptions {
 const RETRY_DEFAULT: SinkRetry = { ...PAUSES_DEFAULT, attempts: Number.POSITIVE_INFINITY };
 const FLUSH_PERIOD_MS_DEFAULT = 10_000;
 
+/** Under which id a sink reads its topic: that of its file, else its name. */
+export function consumerIdOf({ consumer, name }: Pick<ConnectorConfig, "consumer" | "name">): string {
+  return consumer?.id ?? name;
+}
+
 /** The sink's part of a configuration. @throws FLV_CONNECTOR_INVALID */
 export function sinkOptions(config: ConnectorConfig, file: string): SinkOptions {
   const place = { file };
-  const { id, offset = {} } = config.consumer ?? {};
+  const { offset = {} } = config.consumer ?? {};
   const maxBytes = config.consumer?.["max-bytes"];
   const strategy = offset.strategy ?? "manual";
   const period = offset["flush-period"];
@@ -44,7 +49,7 @@ export function sinkOptions(config: ConnectorConfig, file: string): SinkOptions 
     });
   }
   return {
-    consumerId: id ?? config.name,
+    consumerId: consumerIdOf(config),
     partitions: partitions(config, place),
     start: startOffset(offset.start),
     strategy,

@@ -86,9 +86,11 @@ describe("the seed's commands", () => {
     await create("cat-facts");
     expect(await ok("connector", "list")).toBe(" NAME       STATUS  \n cat-facts  Running \n");
     expect(await firstRecord("cat-facts")).toBe(answer);
-    expect(await ok("connector", "describe", "cat-facts")).toBe(
-      `---\nname: cat-facts\ntype: http\ntopic: cat-facts\nversion: 0.3.0\nparameters:\n  endpoint: "${url}"\n  interval: 20ms\n`,
-    );
+    const seed = `---\nname: cat-facts\ntype: http\ntopic: cat-facts\nversion: 0.3.0\nparameters:\n  endpoint: "${url}"\n  interval: 20ms\n`;
+    expect(await ok("connector", "config", "cat-facts")).toBe(seed);
+    const described = await ok("connector", "describe", "cat-facts");
+    expect(described.startsWith(seed)).toBe(true);
+    expect(described.slice(seed.length)).toMatch(/^(# .*\n)*$/);
     expect(await ok("connector", "delete", "cat-facts")).toBe("");
     expect(await ok("connector", "list")).toBe("no managed connectors\n");
   });

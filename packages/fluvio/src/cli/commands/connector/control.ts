@@ -48,11 +48,10 @@ export const reset = command({
       const wasPaused = status.resolution === "paused";
       await admin.controlConnector(name, "pause", { signal: io.signal });
       await admin.controlConnector(name, "forget", { signal: io.signal });
-      const { decodeConfig } = await connectorLayer();
-      const { consumer } = decodeConfig(spec.config);
+      const { consumerIdOf, decodeConfig } = await connectorLayer();
       const client = await io.connect();
       for (const { consumerId, topic, partition } of await client.consumerOffsets({
-        consumerId: consumer?.id ?? name,
+        consumerId: consumerIdOf(decodeConfig(spec.config)),
       })) {
         await client.deleteConsumerOffset(consumerId, topic, partition, { signal: io.signal });
       }

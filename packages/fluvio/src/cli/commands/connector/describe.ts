@@ -4,17 +4,37 @@ import type { FluvioAdmin } from "../../../client/index.ts";
 import type { ConnectorConfig } from "../../../connector/index.ts";
 import { flvError } from "../../../protocol/index.ts";
 import { arg, command, value } from "../../command.ts";
+import { formatObject, outputOption } from "../../output/format.ts";
 import { nonEmpty } from "../../values.ts";
 import { connectorLayer, existingConnector } from "./find.ts";
+import { progressComments, progressObject, progressOf } from "./progress.ts";
+import { STATUS_WORDS } from "./status-words.ts";
 
 export const describe = command({
   noun: "connector",
   verb: "describe",
-  summary: "Show the configuration of a connector",
+  summary: "Show the configuration of a connector, and how far it is",
+  description:
+    "Prints the connector's file, secrets hidden, and below it as comments what the cluster keeps of how far it is: of a " +
+    "source the position that it goes on from, of a sink the last offsets that its consumer committed.",
   args: { name: arg({ name: "NAME", summary: "Name of the connector" }) },
-  run: async (input, io) => {
-    const { describeConfig } = await connectorLayer();
-    await io.stdout.write(describeConfig(await storedConfig((await io.connect()).admin(), input.name)));
+  options: { output: outputOption },
+  examples: [{ command: "fluvio connector describe cat-facts" }],
+  run: async ({ name, output }, io) => {
+    const { decodeConfig, describeConfig, redactSecrets } = await connectorLayer();
+    const client = await io.connect();
+    const { status, spec } = await existingConnector(client.admin(), name);
+    const found = decodeConfig(spec.config);
+    const progress = await progressOf(client, found, io.signal);
+    if (output === "table") {
+      await io.stdout.write(`${describeConfig(found)}${progressComments(progress, io.now())}`);
+      return 0;
+    }
+    const { name: _name, ...shown } = redactSecrets(found);
+    const { reason } = status;
+    const state = { resolution: STATUS_WORDS[status.resolution], ...(reason === "" ? {} : { reason }) };
+    const object = { name, spec: shown, status: { ...state, ...progressObject(progress) } };
+    io.stdout.print(formatObject([object], output, "connectors"));
     return 0;
   },
 });

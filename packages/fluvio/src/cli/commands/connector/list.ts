@@ -6,19 +6,10 @@ import { outputOption, printListing } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
 import { agoText, secondsText } from "./ago.ts";
 import { connectorLayer } from "./find.ts";
+import { STATUS_WORDS } from "./status-words.ts";
 
 /** As the seeds show it: begins with one blank, and the cells with another. */
 const SEED_INDENT = { indent: 0 };
-
-const STATUS_WORDS = {
-  initializing: "Init",
-  invalid: "Invalid",
-  pending: "Pending",
-  running: "Running",
-  failed: "Failed",
-  stopped: "Stopped",
-  paused: "Paused",
-} as const;
 
 export const list = command({
   noun: "connector",

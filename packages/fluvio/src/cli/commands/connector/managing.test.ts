@@ -269,6 +269,50 @@ describe("counters", () => {
     expect(watched.stdout.split("NAME").length).toBeGreaterThan(3);
   });
 
+  test("how far they are is in their description, below a file that creates them again", async () => {
+    interface Described {
+      readonly name: string;
+      readonly spec: Readonly<Record<string, unknown>>;
+      readonly status: {
+        readonly resolution: string;
+        readonly position?: { readonly kept: Readonly<Record<string, unknown>>; readonly modified: string };
+        readonly consumer?: { readonly id: string; readonly offsets: readonly Readonly<Record<string, unknown>>[] };
+      };
+    }
+    await ok("connector", "pause", "calm");
+    const described = async (name: string) =>
+      (JSON.parse(await ok("connector", "describe", name, "-O", "json")) as Described[])[0] as Described;
+    await vi.waitFor(async () => expect((await described("out")).status.consumer).toBeDefined(), WAIT);
+    const [calm, out] = [await described("calm"), await described("out")];
+    expect(calm).toMatchObject({
+      name: "calm",
+      spec: { type: "http", topic: "calm" },
+      status: { resolution: "Paused" },
+    });
+    const { position } = calm.status;
+    expect(Date.parse(position?.modified ?? "")).toBeGreaterThan(0);
+    const { askedAt } = (position?.kept ?? {}) as { askedAt?: number };
+    expect(askedAt).toBeLessThanOrEqual(Date.now());
+    expect(calm.status.consumer).toBeUndefined();
+    expect(out.status).toMatchObject({ resolution: "Running", consumer: { id: "out", offsets: [{ partition: 0 }] } });
+    expect(out.status.position).toBeUndefined();
+
+    const text = await ok("connector", "describe", "calm");
+    expect(text.startsWith(await ok("connector", "config", "calm"))).toBe(true);
+    expect(text).toMatch(
+      new RegExp(
+        `\\n# position, kept \\d+m?s ago \\(${position?.modified}\\):\\n(#   .*\\n)*#   askedAt: ${askedAt}\\n$`,
+      ),
+    );
+    expect(await ok("connector", "describe", "out")).toMatch(
+      /\n# offsets of the last records that consumer out has committed:\n# {4}PARTITION {2}OFFSET {2}COMMITTED\n# {4}0 +\d+ +\d+m?s ago \(\d{4}-.*Z\)\n$/,
+    );
+    expect(await ok("connector", "describe", "calm", "-O", "yaml")).toContain(`askedAt: ${askedAt}`);
+    await file("again.yml", text);
+    await ok("connector", "update", "-c", "again.yml");
+    await ok("connector", "resume", "calm");
+  });
+
   test("a reset has a sink begin anew", async () => {
     await ok("connector", "pause", "calm");
     const offset = async () => /out +calm +0 +(\d+)/.exec(await ok("consumer", "list"))?.[1];
