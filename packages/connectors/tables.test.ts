@@ -4,6 +4,7 @@ import { commonParameterTable, parameterTable } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
 import { CATALOGUE } from "../fluvio/src/connector/catalogue/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
+import { encodeConfig } from "../fluvio/src/connector/file/config.ts";
 import { loadConnectorFile } from "../fluvio/src/connector/file/load.ts";
 import { validateConnector } from "../fluvio/src/connector/options/validate.ts";
 
@@ -49,18 +50,26 @@ describe("tables in the documents are those of the schemas", () => {
   });
 });
 
+/** Checks a file as the command does, and then as the cluster does, which gets it in the form that it is stored in. */
+async function checkFile(content: string, path: string): Promise<void> {
+  const config = loadConnectorFile(content, path);
+  await validateConnector(config, path, { lookup: secretOf });
+  const stored = loadConnectorFile(new TextDecoder().decode(encodeConfig(config)), path);
+  expect(stored).toEqual(config);
+}
+
 describe("connector files in the documents can be created", () => {
   test.each([...SYSTEMS.map((system) => `./${system}/README.md`), "../../docs/connectors.md"])("%s", async (path) => {
     const files = [...(await read(path)).matchAll(/```yaml\n(# connect\.yml\n.*?)```/gs)].map(
       (match) => match[1] ?? "",
     );
     expect(files.length).toBeGreaterThan(0);
-    for (const file of files) await validateConnector(loadConnectorFile(file, path), path, { lookup: secretOf });
+    for (const file of files) await checkFile(file, path);
   });
 
   test.each(CONNECTORS)("examples of %s %s", async (system, part) => {
     const path = `./${system}/examples/${part}.yml`;
-    await validateConnector(loadConnectorFile(await read(path), path), path, { lookup: secretOf });
+    await checkFile(await read(path), path);
   });
 
   test("the chain of the document", async () => {

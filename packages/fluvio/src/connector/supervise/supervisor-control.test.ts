@@ -84,6 +84,17 @@ describe("secrets of the cluster", () => {
     ) as ConnectorConfig;
     expect(shown.parameters).toEqual({ endpoint });
   });
+
+  test("may be declared without a value, and stand in for an option that the file leaves out", async () => {
+    const declared = { name: "c", type: "slack-sink", topic: "t", secrets: { WEBHOOK_URL: "" } };
+    const validated = () => stage.supervisor.validate(new TextEncoder().encode(JSON.stringify(declared)));
+    await expect(validated()).rejects.toMatchObject({
+      message: expect.stringContaining("value not found for secret name WEBHOOK_URL"),
+    });
+    stage.supervisor.useSecrets(async () => "https://example.com/hook");
+    const shown = JSON.parse(new TextDecoder().decode(await validated())) as ConnectorConfig;
+    expect(shown).toMatchObject({ parameters: {}, secrets: { WEBHOOK_URL: "[REDACTED]" } });
+  });
 });
 
 const ENDED: readonly ConnectorResolution[] = ["stopped", "invalid", "failed"];
