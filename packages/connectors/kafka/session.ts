@@ -4,6 +4,7 @@ import { keepTrying, type SourceContext, tryLater } from "fluvio/connector";
 import { type FetchAnswer, nextOffset, type PartitionAnswer, recordBatches } from "./batches.ts";
 import type { ClientOptions } from "./client-options.ts";
 import { envelope } from "./envelope.ts";
+import { LostHeaders } from "./lost-headers.ts";
 import type { Places, TopicPartition } from "./places.ts";
 import { hasCode, isOwn, problemText } from "./problems.ts";
 import { closeNow, told } from "./requests.ts";
@@ -27,6 +28,9 @@ type Context = Pick<
   SourceContext<unknown>,
   "signal" | "logger" | "trouble" | "send" | "flush" | "checkpoint" | "lag" | "name"
 >;
+interface SessionContext extends Context {
+  readonly lostHeaders: LostHeaders;
+}
 
 const FETCH_WAIT_MS = 500;
 const FETCH_SIZE_BYTES_MAX = 4 * 1024 * 1024;
@@ -45,8 +49,9 @@ const RETRY_DELAY_MAX_MS = 5000;
 export async function readKafka(context: Context, places: Places, options: ReadOptions): Promise<void> {
   provideZstd();
   const stopped = aborted(context.signal);
+  const lostHeaders = new LostHeaders(context);
   const attempt = async (works: () => void) => {
-    const session = new Session(context, places, options, await newConsumer(context, options));
+    const session = new Session({ ...context, lostHeaders }, places, options, await newConsumer(context, options));
     try {
       await session.run(works, stopped);
     } catch (error) {
@@ -86,7 +91,7 @@ interface Answer {
 
 /** One membership: from joining until something breaks. */
 class Session {
-  readonly #context: Context;
+  readonly #context: SessionContext;
   readonly #places: Places;
   readonly #options: ReadOptions;
   readonly #consumer: Consumer;
@@ -97,7 +102,7 @@ class Session {
   #hasNewAssignment = false;
   #isOpen = true;
 
-  constructor(context: Context, places: Places, options: ReadOptions, consumer: Consumer) {
+  constructor(context: SessionContext, places: Places, options: ReadOptions, consumer: Consumer) {
     this.#context = context;
     this.#places = places;
     this.#options = options;
@@ -297,9 +302,11 @@ class Session {
         const { key, value, headers } = record;
         const timestamp = Number(batch.firstTimestamp + record.timestampDelta);
         const whole = () => envelope({ key, value, headers, ...at, offset: Number(offset), timestamp });
+        const { hasEnvelope } = this.#options;
+        if (!hasEnvelope && headers.length > 0) this.#context.lostHeaders.tell(at, offset, headers);
         await this.#context.send({
           ...(key === null ? {} : { key }),
-          value: this.#options.hasEnvelope ? whole() : (value ?? new Uint8Array()),
+          value: hasEnvelope ? whole() : (value ?? new Uint8Array()),
         });
       }
     }

@@ -79,6 +79,22 @@ describe("records of Kafka", () => {
     expect(found?.key).toBe("k1");
   });
 
+  test("lose their headers without it, and the log says so once", async () => {
+    await kafka.createTopic(kafkaTopic);
+    const topic = await connectors.topicWith([]);
+    const headers = new Map([[Buffer.from("trace"), Buffer.from("abc")]]);
+    await kafka.produce([message("0"), { ...message("1"), headers }, { ...message("2"), headers }]);
+    const connector = connectors.start(source, config(topic));
+    expect(await values(topic, 3)).toEqual(["0", "1", "2"]);
+    const told = connector.lines.filter(({ level }) => level === "warn");
+    expect(told).toMatchObject([
+      {
+        message: expect.stringMatching(/headers of records are dropped.*`headers: envelope`/),
+        details: { topic: kafkaTopic, partition: 0, offset: 1, headers: ["trace"] },
+      },
+    ]);
+  });
+
   test.each(["gzip", "snappy", "lz4"] as const)("are read from a topic with %s", async (compression) => {
     await kafka.createTopic(kafkaTopic);
     const topic = await connectors.topicWith([]);

@@ -1,6 +1,6 @@
 import { createPrivateKey, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,12 @@ export const KAFKA_USERS = {
   scram: { username: "scram", password: "scram-secret" },
 } as const;
 
+/** Beside a {@link Kafka}. */
+export interface SecondBroker {
+  readonly service: Service;
+  readonly url: string;
+}
+
 export type KafkaMessage = Message<Buffer, Buffer, Buffer, Buffer>;
 
 /**
@@ -36,6 +42,7 @@ export type KafkaMessage = Message<Buffer, Buffer, Buffer, Buffer>;
  * that of `fluvio.local`; the listener `SSL` wants one of its clients too.
  */
 export class Kafka implements AsyncDisposable {
+  /** The broker that is the controller too. */
   readonly service: Service;
   readonly #firstPort: number;
   readonly #folder: string;
@@ -54,28 +61,31 @@ export class Kafka implements AsyncDisposable {
     const key = createPrivateKey(SERVER_KEY).export({ type: "pkcs8", format: "pem" });
     await writeFile(join(folder, "keystore.pem"), `${key}${SERVER_CERT}`);
     await writeFile(join(folder, "truststore.pem"), CA_CERT);
-    const properties = join(folder, "server.properties");
-    await writeFile(properties, text({ ...brokerSettings(folder, firstPort), ...settings }));
-    const jvm = [
-      `-XX:SharedArchiveFile=${join(HOME, "classes.jsa")}`,
-      "-Xmx512m",
-      "-XX:+UseSerialGC",
-      "-XX:TieredStopAtLevel=1",
-    ];
-    const service = await Service.start({
-      name: "kafka",
-      command: "java",
-      args: [
-        ...jvm,
-        `-Dlog4j2.configurationFile=${HERE}log4j2.properties`,
-        "-cp",
-        join(HOME, "libs/*"),
-        "kafka.Kafka",
-        properties,
-      ],
-      ready: () => answers(firstPort),
-    });
+    const service = await startBroker(folder, { ...brokerSettings(folder, firstPort), ...settings }, firstPort);
     return new Kafka(service, firstPort, folder);
+  }
+
+  /**
+   * Starts a second broker of this cluster, number 2, in a JVM of its own, with the listener `PLAINTEXT` alone. Stop it before
+   * this one is disposed of.
+   */
+  async startSecond(settings: Readonly<Record<string, string>> = {}): Promise<SecondBroker> {
+    const folder = join(this.#folder, "second");
+    await mkdir(join(folder, "data"), { recursive: true });
+    const id = /^cluster\.id=.*$/m.exec(await readFile(join(HOME, "data", "meta.properties"), "utf8"))?.[0];
+    await writeFile(join(folder, "data", "meta.properties"), `version=1\nnode.id=2\n${id}\n`);
+    const port = await freePort();
+    const listener = `PLAINTEXT://127.0.0.1:${port}`;
+    const all = {
+      ...clusterSettings(this.#firstPort),
+      "process.roles": "broker",
+      "node.id": "2",
+      "log.dirs": join(folder, "data"),
+      listeners: listener,
+      "advertised.listeners": listener,
+      ...settings,
+    };
+    return { service: await startBroker(folder, all, port), url: `127.0.0.1:${port}` };
   }
 
   /** `host:port` of a listener. */
@@ -174,33 +184,35 @@ function portOf(listener: Listener, firstPort: number): number {
   return firstPort + 10 * LISTENERS.indexOf(listener);
 }
 
+/** @param port where it answers */
+async function startBroker(folder: string, settings: Readonly<Record<string, string>>, port: number): Promise<Service> {
+  const properties = join(folder, "server.properties");
+  await writeFile(properties, text(settings));
+  const jvm = [
+    `-XX:SharedArchiveFile=${join(HOME, "classes.jsa")}`,
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    `-Dlog4j2.configurationFile=${HERE}log4j2.properties`,
+  ];
+  return await Service.start({
+    name: "kafka",
+    command: "java",
+    args: [...jvm, "-cp", join(HOME, "libs/*"), "kafka.Kafka", properties],
+    ready: () => answers(port),
+  });
+}
+
 function brokerSettings(folder: string, firstPort: number): Readonly<Record<string, string>> {
   const address = (listener: Listener) => `${listener}://127.0.0.1:${portOf(listener, firstPort)}`;
   const login = KAFKA_USERS.plain;
   return {
+    ...clusterSettings(firstPort),
     "process.roles": "broker,controller",
     "node.id": "1",
     "log.dirs": join(folder, "data"),
     listeners: LISTENERS.map(address).join(","),
     "advertised.listeners": LISTENERS.slice(0, -1).map(address).join(","),
-    "listener.security.protocol.map": LISTENERS.map((one) => `${one}:${one === "CONTROLLER" ? "PLAINTEXT" : one}`).join(
-      ",",
-    ),
-    "controller.listener.names": "CONTROLLER",
-    "controller.quorum.voters": `1@127.0.0.1:${portOf("CONTROLLER", firstPort)}`,
-    "inter.broker.listener.name": "PLAINTEXT",
-    // so that a broker that was killed is let in again soon
-    "broker.session.timeout.ms": "2000",
-    "broker.heartbeat.interval.ms": "500",
-    "auto.create.topics.enable": "false",
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "1",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "1",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "group.initial.rebalance.delay.ms": "0",
     "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
     ...Object.fromEntries(
       ["sasl_plaintext", "sasl_ssl"].map((listener) => [
@@ -221,6 +233,30 @@ function brokerSettings(folder: string, firstPort: number): Readonly<Record<stri
     "ssl.truststore.type": "PEM",
     "ssl.truststore.location": join(folder, "truststore.pem"),
     "listener.name.ssl.ssl.client.auth": "required",
+  };
+}
+
+/** What all brokers of a cluster are told. */
+function clusterSettings(firstPort: number): Readonly<Record<string, string>> {
+  return {
+    "listener.security.protocol.map": LISTENERS.map((one) => `${one}:${one === "CONTROLLER" ? "PLAINTEXT" : one}`).join(
+      ",",
+    ),
+    "controller.listener.names": "CONTROLLER",
+    "controller.quorum.voters": `1@127.0.0.1:${portOf("CONTROLLER", firstPort)}`,
+    "inter.broker.listener.name": "PLAINTEXT",
+    // so that a broker that was killed is let in again soon, and missed soon
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
   };
 }
 
