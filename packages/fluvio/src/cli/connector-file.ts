@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   absolutePackageType,
@@ -74,11 +74,14 @@ async function hiddenSecrets(config: ConnectorConfig, { keepsSecrets, clusterSec
   return (name: string) => (isKept(name) || inCluster.includes(name) ? REDACTED : undefined);
 }
 
-/** The connector runs elsewhere than the command: a path that names a file here is made absolute. */
+/**
+ * The connector runs elsewhere than the command: a path that names a file here is made absolute. A folder is no SmartModule:
+ * beside the project `catfact-map` the name `catfact-map` means the module that was made of it.
+ */
 export function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
   const absolute = (given: string): string => {
     const path = resolve(cwd, given);
-    return existsSync(path) ? path : given;
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : given;
   };
   const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] =>
     isModuleParameter(key) && typeof value === "string" ? [key, absolute(value)] : [key, value],
