@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ParameterValue } from "../../fluvio/src/connector/file/config.ts";
+import { CA_CERT, CLIENT_CERT, CLIENT_KEY, SERVER_CERT, SERVER_KEY } from "../testing/certificates.ts";
 import { type RunningConnector, useConnectors } from "../testing/connectors.ts";
 import { connector } from "./sink.ts";
 import { WsServer } from "./testing/ws-server.ts";
@@ -42,6 +43,28 @@ describe("records", () => {
     ]);
     const strict = start(topic, { "message-type": "text", "on-error": "skip" });
     await strict.until(() => strict.lines.some(({ message }) => message.startsWith("record skipped")));
+  });
+
+  test("go over TLS, with certificates of both sides and who asks", async () => {
+    const tls = { cert: SERVER_CERT, key: SERVER_KEY, ca: CA_CERT, requestCert: true, rejectUnauthorized: true };
+    const secured = new WsServer(tls);
+    await secured.listen();
+    try {
+      const topic = await connectors.topicWith(["a", "b"]);
+      const parameters = {
+        endpoint: secured.url,
+        auth: { username: "ann", password: "secret" },
+        headers: ["X-One: 1"],
+      };
+      const sink = start(topic, { ...parameters, tls: { ca: CA_CERT, cert: CLIENT_CERT, key: CLIENT_KEY } });
+      await delivered(sink, 2);
+      expect(secured.texts).toEqual(["a", "b"]);
+      const authorization = `Basic ${Buffer.from("ann:secret").toString("base64")}`;
+      expect(secured.requests[0]?.headers).toMatchObject({ authorization, "x-one": "1" });
+      await sink.stop();
+    } finally {
+      await secured.close();
+    }
   });
 
   test("are one message when that is asked for", async () => {

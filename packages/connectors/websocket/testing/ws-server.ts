@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -9,6 +10,7 @@ interface Message {
 
 /** A real WebSocket server that keeps what it gets and does as it is told. */
 export class WsServer {
+  readonly #tls: ServerOptions | undefined;
   #http: Server | undefined;
   #port = 0;
   #waiting: (() => void)[] = [];
@@ -21,8 +23,13 @@ export class WsServer {
   refusal: number | undefined;
   autoPong = true;
 
+  /** @param tls of a server that speaks `wss` */
+  constructor(tls?: ServerOptions) {
+    this.#tls = tls;
+  }
+
   get url(): string {
-    return `ws://127.0.0.1:${this.#port}/feed`;
+    return `${this.#tls === undefined ? "ws" : "wss"}://127.0.0.1:${this.#port}/feed`;
   }
 
   get texts(): string[] {
@@ -30,7 +37,7 @@ export class WsServer {
   }
 
   async listen(): Promise<void> {
-    const http = createServer();
+    const http = this.#tls === undefined ? createServer() : createTlsServer(this.#tls);
     this.#http = http;
     const server = new WebSocketServer({ noServer: true, autoPong: this.autoPong });
     http.on("upgrade", (request, socket, head) => {
