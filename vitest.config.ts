@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Suites that need nothing but Node: `npm test`. The others are in vitest.suites.config.ts. */
@@ -9,7 +10,10 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: "forks",
-    // tests wait for processes more than they work: the one worker that two cores would get leaves half of them idle
-    maxWorkers: "100%",
+    // what the tests import takes longer to load than most of them take to run: loaded once per worker
+    isolate: false,
+    unstubEnvs: true,
+    // tests wait for processes about as much as they work
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
   },
 });

@@ -39,10 +39,14 @@ export const connector = defineSink({
   },
 });
 
+/** Times are told in whole milliseconds, rounded: the limit may end this much later. */
+const ROUNDED_MS = 1;
+
 /** The limit is told by headers; when it is crossed, by the answer itself, in seconds with fractions. */
 function pauseMs({ statusCode, header, excerpt }: PosterReply): number {
-  const resetMs = Number(header("x-ratelimit-reset-after") ?? 0) * 1000;
-  if (statusCode !== TOO_MANY_REQUESTS) return header("x-ratelimit-remaining") === "0" && resetMs > 0 ? resetMs : 0;
+  const told = Number(header("x-ratelimit-reset-after"));
+  const resetMs = Number.isFinite(told) ? told * 1000 + ROUNDED_MS : 0;
+  if (statusCode !== TOO_MANY_REQUESTS) return header("x-ratelimit-remaining") === "0" ? resetMs : 0;
   const [, seconds = "0"] = /"retry_after"\s*:\s*(\d+(?:\.\d+)?)/.exec(excerpt) ?? [];
-  return Math.max(Number(seconds) * 1000, Number.isNaN(resetMs) ? 0 : resetMs);
+  return Math.max(Number(seconds) * 1000 + ROUNDED_MS, resetMs);
 }

@@ -5,7 +5,7 @@ import { connectorSupervisor } from "../../fluvio/src/connector/supervise/superv
 import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
 import type { TestConnectors } from "./connectors.ts";
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 20_000, interval: 50 };
 
 /** Connectors as the cluster runs them: a process each, from the compiled code. */
 export interface ManagedConnectors {

@@ -54,7 +54,7 @@ const processOf = async (name: string): Promise<number> => {
   return all.find((one) => one.name === name)?.processId ?? 0;
 };
 const reaches = (name: string, status: string) =>
-  vi.waitFor(async () => expect(await statusOf(name)).toBe(status), { timeout: 20_000, interval: 20 });
+  vi.waitFor(async () => expect(await statusOf(name)).toBe(status), { timeout: 20_000, interval: 50 });
 const firstRecord = async (topic: string) => (await ok("consume", topic, "-B", "--end", "0")).trimEnd();
 
 beforeAll(async () => {
@@ -154,7 +154,7 @@ describe("a sink", () => {
       { timeout: 20_000, interval: 50 },
     );
     target.listen(port, "127.0.0.1");
-    await vi.waitFor(() => expect(received).toContain('"cats sleep"'), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(() => expect(received).toContain('"cats sleep"'), { timeout: 20_000, interval: 50 });
     await vi.waitFor(async () => expect(await ok("connector", "list")).toMatch(/ taken +Running *\n/), {
       timeout: 20_000,
       interval: 50,
@@ -234,7 +234,7 @@ describe("what goes wrong is said", () => {
         expect(log).toContain("catfact-map");
         expect(log).toContain("this is no JSON");
       },
-      { timeout: 20_000, interval: 20 },
+      { timeout: 20_000, interval: 50 },
     );
     expect(await statusOf("picky")).toBe("Running");
     answer = '{"fact":"cats sleep","length":10}';
@@ -266,7 +266,7 @@ describe("secrets", () => {
     await ok("connector", "config", "secret", "--out-file", "shown.yml");
     token = undefined;
     await ok("connector", "update", "-c", "shown.yml");
-    await vi.waitFor(() => expect(token).toBe("hunter2"), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(() => expect(token).toBe("hunter2"), { timeout: 20_000, interval: 50 });
     await ok("connector", "delete", "secret");
   });
 
@@ -279,7 +279,7 @@ describe("secrets", () => {
     expect((await fluvio("connector", "create", "-c", path)).stderr).toContain("value not found for secret name TOKEN");
     const secrets = await file("secrets.env", "TOKEN=from-file\n");
     await ok("connector", "create", "-c", path, "--secrets", secrets);
-    await vi.waitFor(() => expect(token).toBe("from-file"), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(() => expect(token).toBe("from-file"), { timeout: 20_000, interval: 50 });
     await ok("connector", "delete", "today");
   });
 });
@@ -300,7 +300,7 @@ describe("the life of a managed connector", () => {
     });
     const path = await file("living.yml", yaml("living", "  rust-log: debug\n"));
     await ok("connector", "update", `--config=${path}`);
-    await vi.waitFor(() => expect(heard).toContain("DEBUG answer sent"), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(() => expect(heard).toContain("DEBUG answer sent"), { timeout: 20_000, interval: 50 });
     expect(heard).toContain("Stop signal received, shutting down connector.");
     stop.abort();
     expect((await following).exitCode).toBe(0);
