@@ -60,6 +60,13 @@ function tests(answers: Answers): string {
   await assert.rejects(testSmartModule({ records: ${list(records.slice(0, 1))} }), /Missing param ${param.name}/);
 });`);
   }
+  if (param?.refused !== undefined) {
+    const { value, message } = param.refused;
+    blocks.push(`test("refuses a parameter that it cannot work with", async () => {
+  const given = { records: ${list(records.slice(0, 1))}, params: { ${param.name}: ${JSON.stringify(value)} } };
+  await assert.rejects(testSmartModule(given), /${message}/);
+});`);
+  }
   return `import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testSmartModule } from "fluvio/testing";

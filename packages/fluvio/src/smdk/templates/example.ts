@@ -7,12 +7,20 @@ export interface Example {
   readonly records: readonly string[];
   readonly expected: readonly string[];
   /** The parameter of the variant that has one. */
-  readonly param?: { readonly name: string; readonly value: string; readonly description: string };
+  readonly param?: {
+    readonly name: string;
+    readonly value: string;
+    readonly description: string;
+    /** Where it is a number: a value that is refused, and the error. */
+    readonly refused?: { readonly value: string; readonly message: string };
+  };
   /** A record that the example reports an error for, and the error. */
   readonly failing?: { readonly record: string; readonly message: string };
 }
 
 const NUMBER_FAILS = { record: "many", message: "not a number: many" };
+/** Sums are whole: those of fractions would depend on how a language rounds and writes them. */
+const WHOLE_FAILS = { record: "1.5", message: "not a whole number: 1.5" };
 
 const PLAIN: Readonly<Record<GeneratedKind, Example>> = {
   filter: {
@@ -37,10 +45,10 @@ const PLAIN: Readonly<Record<GeneratedKind, Example>> = {
     expected: ["apple", "kiwi", "plum"],
   },
   aggregate: {
-    does: "Adds up numbers: each record becomes the sum so far.",
+    does: "Adds up whole numbers: each record becomes the sum so far.",
     records: ["1", "2", "3"],
     expected: ["1", "3", "6"],
-    failing: NUMBER_FAILS,
+    failing: WHOLE_FAILS,
   },
 };
 
@@ -59,7 +67,12 @@ const WITH_PARAMS: Readonly<Record<GeneratedKind, Example>> = {
   "filter-map": {
     ...PLAIN["filter-map"],
     does: "Keeps the numbers that the parameter `divisor` divides, divided by it.",
-    param: { name: "divisor", value: "2", description: "Number to divide by" },
+    param: {
+      name: "divisor",
+      value: "2",
+      description: "Number to divide by",
+      refused: { value: "two", message: "divisor is not a number: two" },
+    },
   },
   "array-map": {
     does: "Makes a record of each part of a value between the separators that the parameter `separator` names.",
@@ -68,11 +81,16 @@ const WITH_PARAMS: Readonly<Record<GeneratedKind, Example>> = {
     param: { name: "separator", value: ";", description: "Text between the parts of a value" },
   },
   aggregate: {
-    does: "Adds up numbers, each times the parameter `factor`: each record becomes the sum so far.",
+    does: "Adds up whole numbers, each times the parameter `factor`: each record becomes the sum so far.",
     records: ["1", "2", "3"],
     expected: ["10", "30", "60"],
-    param: { name: "factor", value: "10", description: "Number that every record is multiplied by" },
-    failing: NUMBER_FAILS,
+    param: {
+      name: "factor",
+      value: "10",
+      description: "Whole number that every record is multiplied by",
+      refused: { value: "1.5", message: "factor is not a whole number: 1.5" },
+    },
+    failing: WHOLE_FAILS,
   },
 };
 

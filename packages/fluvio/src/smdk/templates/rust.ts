@@ -44,15 +44,19 @@ interface Body {
   readonly signature: string;
   readonly lines: readonly string[];
   /** Type of the parameter; a number is parsed. */
-  readonly paramType: "String" | "f64";
+  readonly paramType: ParamType;
 }
 
-const READ_NUMBER = [
+type ParamType = "String" | NumberType;
+type NumberType = "f64" | "i64";
+const NUMBERS: Readonly<Record<NumberType, string>> = { f64: "number", i64: "whole number" };
+
+const readNumber = (type: NumberType) => [
   "let text = std::str::from_utf8(record.value().as_ref())?;",
-  "let number: f64 = text",
+  `let number: ${type} = text`,
   "    .trim()",
   "    .parse()",
-  '    .map_err(|_| eyre!("not a number: {text}"))?;',
+  `    .map_err(|_| eyre!("not a ${NUMBERS[type]}: {text}"))?;`,
 ];
 const READ_TEXT = "let text = std::str::from_utf8(record.value().as_ref())?;";
 
@@ -83,8 +87,8 @@ const BODIES: Readonly<Record<GeneratedKind, (param: string | undefined) => Body
     imports: ["RecordData", "eyre"],
     signature: "filter_map(record: &SmartModuleRecord) -> Result<Option<(Option<RecordData>, RecordData)>>",
     lines: [
-      ...READ_NUMBER,
-      `let divisor = ${numberParam(param) ?? "2.0"};`,
+      ...readNumber("f64"),
+      `let divisor = ${numberParam(param, "1.0") ?? "2.0"};`,
       "if number % divisor != 0.0 {",
       "    return Ok(None);",
       "}",
@@ -110,16 +114,16 @@ const BODIES: Readonly<Record<GeneratedKind, (param: string | undefined) => Body
     imports: ["RecordData", "eyre"],
     signature: "aggregate(accumulator: RecordData, record: &SmartModuleRecord) -> Result<RecordData>",
     lines: [
-      ...READ_NUMBER,
+      ...readNumber("i64"),
       "let before = std::str::from_utf8(accumulator.as_ref())?;",
-      "let sum: f64 = match before {",
-      '    "" => 0.0,',
+      "let sum: i64 = match before {",
+      '    "" => 0,',
       "    _ => before.parse()?,",
       "};",
-      `let sum = (sum + number${param === undefined ? "" : ` * ${numberParam(param)}`}) as i64;`,
+      `let sum = sum + number${param === undefined ? "" : ` * ${numberParam(param, "1")}`};`,
       "Ok(sum.to_string().into())",
     ],
-    paramType: "f64",
+    paramType: "i64",
   }),
 };
 
@@ -127,8 +131,8 @@ function textParam(param: string | undefined): string | undefined {
   return param && `${param.toUpperCase()}.get().map(String::as_str).unwrap_or_default()`;
 }
 
-function numberParam(param: string | undefined): string | undefined {
-  return param && `${param.toUpperCase()}.get().copied().unwrap_or(1.0)`;
+function numberParam(param: string | undefined, otherwise: string): string | undefined {
+  return param && `${param.toUpperCase()}.get().copied().unwrap_or(${otherwise})`;
 }
 
 function source(answers: Answers): string {
@@ -154,9 +158,18 @@ ${lines.map((line) => `    ${line}`).join("\n")}
 const PARAM_IMPORTS = `use fluvio_smartmodule::dataplane::smartmodule::{SmartModuleExtraParams, SmartModuleInitError};
 `;
 
-function init(param: string, type: "String" | "f64"): string {
+function init(param: string, type: ParamType): string {
   const name = param.toUpperCase();
-  const read = type === "String" ? "text.clone()" : "text.parse()?";
+  const [read, variable] =
+    type === "String"
+      ? ["", "text.clone()"]
+      : [
+          `
+    let value: ${type} = text
+        .parse()
+        .map_err(|_| eyre!("${param} is not a ${NUMBERS[type]}: {text}"))?;`,
+          "value",
+        ];
   return `static ${name}: OnceLock<${type}> = OnceLock::new();
 
 /// Runs once, before the first record. A required parameter that is missing is an error that names it.
@@ -164,9 +177,9 @@ function init(param: string, type: "String" | "f64"): string {
 fn init(params: SmartModuleExtraParams) -> Result<()> {
     let Some(text) = params.get("${param}") else {
         return Err(SmartModuleInitError::MissingParam("${param}".to_string()).into());
-    };
+    };${read}
     ${name}
-        .set(${read})
+        .set(${variable})
         .map_err(|_| eyre!("init ran twice"))
 }
 

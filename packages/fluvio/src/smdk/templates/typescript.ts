@@ -17,16 +17,44 @@ interface Body {
   readonly imports: readonly string[];
   readonly signature: string;
   readonly lines: readonly string[];
-  /** Type of the parameter's variable and how its text becomes one; for the variant with a parameter. */
-  readonly param: { readonly type: string; readonly initial: string; read(required: string): string };
+  /** The parameter's variable, and the lines of `init` that set it; for the variant with a parameter. */
+  readonly param: Param;
 }
 
-const TEXT_PARAM = { type: "string", initial: '""', read: (required: string) => required };
-const NUMBER_PARAM = { type: "f64", initial: "1", read: (required: string) => `parseFloat(${required})` };
-const readNumber = (type: string) => [
-  "const number = record.value.toF64();",
-  `if (isNaN(number)) return fail<${type}>(\`not a number: \${record.value.toString()}\`);`,
-];
+interface Param {
+  /** Names imported from the SDK for it. */
+  readonly imports: readonly string[];
+  readonly type: string;
+  readonly initial: string;
+  lines(name: string): readonly string[];
+}
+
+const TEXT_PARAM: Param = {
+  imports: [],
+  type: "string",
+  initial: '""',
+  lines: (name) => [`${name} = params.require("${name}");`],
+};
+const NUMBER_PARAM: Param = {
+  imports: ["Bytes", "fail"],
+  type: "f64",
+  initial: "1",
+  lines: (name) => [
+    `const text = Bytes.of(params.require("${name}"));`,
+    `${name} = text.toF64();`,
+    `if (isNaN(${name})) fail<void>(\`${name} is not a number: \${text.toString()}\`);`,
+  ],
+};
+const WHOLE_PARAM: Param = {
+  imports: ["Bytes", "fail"],
+  type: "i64",
+  initial: "1",
+  lines: (name) => [
+    `const text = Bytes.of(params.require("${name}"));`,
+    `if (!text.isI64) return fail<void>(\`${name} is not a whole number: \${text.toString()}\`);`,
+    `${name} = text.toI64();`,
+  ],
+};
 
 /** The body of each kind's example; `param` is the name of the parameter's variable, or the constant it replaces. */
 function body(kind: GeneratedKind, param: string | undefined): Body {
@@ -54,7 +82,8 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         imports: ["fail"],
         signature: "filterMap(record: SmartRecord): string | null",
         lines: [
-          ...readNumber("string | null"),
+          "const number = record.value.toF64();",
+          "if (isNaN(number)) return fail<string | null>(`not a number: ${record.value.toString()}`);",
           `if (number % ${param ?? "2"} != 0) return null;`,
           `return \`\${i64(number / ${param ?? "2"})}\`;`,
         ],
@@ -72,11 +101,11 @@ function body(kind: GeneratedKind, param: string | undefined): Body {
         imports: ["Bytes", "fail"],
         signature: "aggregate(accumulator: Bytes, record: SmartRecord): string",
         lines: [
-          ...readNumber("string"),
-          "const sum = accumulator.length == 0 ? 0 : accumulator.toF64();",
-          `return \`\${i64(sum + number${param === undefined ? "" : ` * ${param}`})}\`;`,
+          "if (!record.value.isI64) return fail<string>(`not a whole number: ${record.value.toString()}`);",
+          "const sum = accumulator.length == 0 ? 0 : accumulator.toI64();",
+          `return \`\${sum + record.value.toI64()${param === undefined ? "" : ` * ${param}`}}\`;`,
         ],
-        param: NUMBER_PARAM,
+        param: WHOLE_PARAM,
       };
   }
 }
@@ -85,7 +114,7 @@ function source(answers: Answers): string {
   const example = exampleOf(answers);
   const param = example.param?.name;
   const { imports, signature, lines, param: kind } = body(answers.kind, param);
-  const names = [...imports, ...(param === undefined ? [] : ["Params"]), "SmartRecord"].sort();
+  const names = [...imports, ...(param === undefined ? [] : ["Params", ...kind.imports]), "SmartRecord"];
   const init =
     param === undefined
       ? ""
@@ -93,18 +122,20 @@ function source(answers: Answers): string {
 
 /** Runs once, before the first record. A required parameter that is missing is an error that names it. */
 export function init(params: Params): void {
-  ${param} = ${kind.read(`params.require("${param}")`)};
+${indented(kind.lines(param))}
 }
 
 `;
-  return `import { ${names.join(", ")} } from "@fluvio/smartmodule";
+  return `import { ${[...new Set(names)].sort().join(", ")} } from "@fluvio/smartmodule";
 
 ${init}/** ${example.does} */
 export function ${signature} {
-${lines.map((line) => `  ${line}`).join("\n")}
+${indented(lines)}
 }
 `;
 }
+
+const indented = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join("\n");
 
 function manifest({ name, productVersion }: Answers): string {
   const json = {

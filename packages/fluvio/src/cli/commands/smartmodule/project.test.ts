@@ -191,7 +191,7 @@ describe("a project in TypeScript", () => {
 
   it("passes its own tests, which find this installation", async () => {
     const { exitCode, stdout } = await run(["sm", "test"], project());
-    expect(stdout).toMatch(/pass 3/);
+    expect(stdout).toMatch(/pass 4/);
     expect(exitCode).toBe(0);
   }, 60_000);
 
