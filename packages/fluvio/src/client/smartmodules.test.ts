@@ -297,7 +297,7 @@ describe("a SmartModule that goes wrong", () => {
     },
   );
 
-  it("names module, offset, key and value of a record that it refuses, to consumers and producers", async () => {
+  it("names kind of module, offset, key and value of a record that it refuses, to consumers and producers", async () => {
     const topic = await fluvio.admin().createTopic(cluster.topicName());
     await using producer = await fluvio.topicProducer(topic);
     await producer.sendAll([
