@@ -1,10 +1,10 @@
-import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { defineSink, field, recordsRefused, type SinkContext, type SinkGroup, tryLater } from "fluvio/connector";
 import { z } from "zod";
 import { CONTENT_TYPES, columnsField, DOCUMENT_FORMATS, encodeDocument, extensionOf } from "../shared/formats/index.ts";
-import { answer, clientFields, errorCode, problemOf, s3Client } from "./client.ts";
+import { clientFields, errorCode, problemOf, s3Client } from "./client.ts";
 import { ObjectCutter, type ObjectToWrite } from "./object-cutter.ts";
 import { parseObjectPath } from "./object-path.ts";
+import { type ObjectProperties, ObjectWriter } from "./object-writer.ts";
 
 const rotate = {
   size: field.byteSize({ doc: "keys and values in one object at most; so much is held in memory", default: "16MiB" }),
@@ -46,11 +46,12 @@ export const connector = defineSink({
     const { config: own, deliver, logger } = context;
     const { size, records, interval } = own.rotate ?? ROTATE_DEFAULTS;
     const client = await s3Client(own);
+    const writer = new ObjectWriter(context, client, properties(own));
     const cutter = new ObjectCutter(own.path, own);
     const write = async (group: SinkGroup, signal: AbortSignal): Promise<void> => {
       const objects = cutter.cut(group);
       for (let at = 0; at < objects.length; at += PUTS_AT_ONCE) {
-        await Promise.all(objects.slice(at, at + PUTS_AT_ONCE).map((object) => put(context, client, object, signal)));
+        await Promise.all(objects.slice(at, at + PUTS_AT_ONCE).map((object) => put(context, writer, object, signal)));
       }
       cutter.written(group);
       for (const { key, pieces } of objects) logger.debug({ key, records: pieces.length }, "wrote an object");
@@ -67,31 +68,27 @@ export const connector = defineSink({
 const REFUSALS = ["EntityTooLarge", "KeyTooLongError"];
 
 async function put(
-  context: SinkContext<S3SinkConfig>,
-  client: S3Client,
-  object: ObjectToWrite,
+  { config: own }: SinkContext<S3SinkConfig>,
+  writer: ObjectWriter,
+  { key, pieces }: ObjectToWrite,
   signal: AbortSignal,
 ): Promise<void> {
-  const own = context.config;
-  const { key, pieces } = object;
-  const body = await encodeDocument(pieces, own);
-  const command = new PutObjectCommand({
+  try {
+    await writer.write(key, await encodeDocument(pieces, own), { timeoutMs: own.timeout, signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const sentence = `put s3://${own.bucket}/${key}: ${problemOf(error, own.timeout)}`;
+    throw REFUSALS.includes(errorCode(error)) ? recordsRefused(sentence) : tryLater(sentence);
+  }
+}
+
+function properties(own: S3SinkConfig): ObjectProperties {
+  return {
     Bucket: own.bucket,
-    Key: key,
-    Body: body,
     // Of packed objects too: an encoding would make clients unpack what the name says is packed.
     ContentType: extensionOf(own).endsWith(".gz") ? "application/gzip" : CONTENT_TYPES[own.format],
     ...(own["storage-class"] === undefined ? {} : { StorageClass: own["storage-class"] as "STANDARD" }),
     ...(own.encryption === undefined ? {} : { ServerSideEncryption: own.encryption as "AES256" }),
     ...(own["kms-key"] === undefined ? {} : { SSEKMSKeyId: own["kms-key"] }),
-  });
-  const what = `put s3://${own.bucket}/${key}`;
-  const limits = { timeoutMs: own.timeout, signal };
-  try {
-    await answer(context, what, limits, (abortSignal) => client.send(command, { abortSignal }));
-  } catch (error) {
-    if (signal.aborted) throw error;
-    const sentence = `${what}: ${problemOf(error, own.timeout)}`;
-    throw REFUSALS.includes(errorCode(error)) ? recordsRefused(sentence) : tryLater(sentence);
-  }
+  };
 }

@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector } from "../../../packages/connectors/s3/sink.ts";
@@ -8,7 +9,9 @@ import { connector as source } from "../../../packages/connectors/s3/source.ts";
 import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 import type { ConnectorConfig, ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
+import { makeCertificates } from "../services/certificates.ts";
 import { S3Server } from "../services/s3.ts";
+import { TcpProxy } from "../services/tcp-proxy.ts";
 
 /** The sink with a real S3 server and a real cluster. */
 const connectors = useConnectors();
@@ -141,6 +144,56 @@ describe("objects", () => {
       { id: "2", price: 2, at: null, id2: null },
     ]);
   });
+});
+
+describe("a large object", () => {
+  /** More than one part. */
+  const large = Array.from({ length: 40 }, (_, index) => `${index % 10}`.repeat(1_000_000));
+  const rotate = { size: "64MiB", records: `${large.length}`, interval: "1h" };
+  const isWhole = async () => {
+    const bytes = await s3.bytes(bucket, `0/${offset(0)}.txt`);
+    return bytes.equals(Buffer.from(large.map((line) => `${line}\n`).join("")));
+  };
+  const sent = () => vi.waitFor(async () => expect(await s3.keys(bucket)).toHaveLength(1), WAIT);
+
+  test("is sent in parts", async () => {
+    start(config(await connectors.topicWith(large), { format: "lines", rotate, timeout: "10s" }));
+    await sent();
+    expect(await isWhole()).toBe(true);
+    const { ETag } = await s3.client.send(new HeadObjectCommand({ Bucket: bucket, Key: `0/${offset(0)}.txt` }));
+    expect(ETag).toMatch(/-2"$/);
+    expect(await s3.unfinished(bucket)).toEqual([]);
+  });
+
+  test("whose connection is cut in a part is sent again, and nothing stays behind", async () => {
+    await using proxy = await TcpProxy.to(Number(new URL(s3.endpoint).port));
+    const endpoint = `http://127.0.0.1:${proxy.port}`;
+    const cut = proxy.cutAfter("partNumber=2");
+    const sink = start(config(await connectors.topicWith(large), { format: "lines", rotate, endpoint }));
+    await cut;
+    await sink.until(() => sink.troubles.at(-1)?.includes(`put s3://${bucket}/0/`) === true);
+    await sent();
+    expect(await isWhole()).toBe(true);
+    expect(await s3.unfinished(bucket)).toEqual([]);
+    await sink.stop();
+  });
+});
+
+test("a server with a certificate of one's own authority is trusted when that is named, and only then", async () => {
+  const certificates = await makeCertificates(connectors.folder);
+  await using secured = await S3Server.start(certificates);
+  await secured.createBucket("secured");
+  const own = { ...secured.parameters, bucket: "secured" };
+  const topic = await connectors.topicWith(json(0, 2));
+  const distrustful = start(config(topic, own));
+  await distrustful.until(() => distrustful.troubles.some((reason) => /certificate/.test(reason)));
+  await distrustful.stop();
+  start(config(topic, { ...own, ca: certificates.ca }));
+  const back = await connectors.topicWith([]);
+  const ca = await readFile(certificates.ca, "utf8");
+  const reading = { ...own, "poll-interval": "50ms", ca };
+  connectors.start(source, connectors.config("s3-source", back, reading));
+  expect((await connectors.records(back, 2)).map(({ value }) => value)).toEqual(json(0, 2));
 });
 
 describe("delivery", () => {

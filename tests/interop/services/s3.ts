@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -7,11 +7,13 @@ import {
   CreateBucketCommand,
   GetObjectCommand,
   ListBucketsCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { freePort } from "../../free-port.ts";
+import type { Certificates } from "./certificates.ts";
 import { Service } from "./service.ts";
 
 const VERSION = "1.8.0";
@@ -32,24 +34,30 @@ export class S3Server implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  static async start(): Promise<S3Server> {
+  /** @param tls of a server that is spoken to by https */
+  static async start(tls?: Certificates): Promise<S3Server> {
     const folder = await mkdtemp(join(tmpdir(), "fluvio-s3-"));
     const data = join(folder, "data");
     await mkdir(data);
     const port = await freePort();
-    const endpoint = `http://127.0.0.1:${port}`;
+    const endpoint = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
     const client = new S3Client({
       endpoint,
       region: "us-east-1",
       forcePathStyle: true,
       credentials: CREDENTIALS,
       maxAttempts: 1,
+      ...(tls === undefined ? {} : { requestHandler: { httpsAgent: { ca: await readFile(tls.ca) } } }),
     });
     const cache = process.env.FLUVIO_CI_CACHE ?? join(homedir(), ".cache", "fluvio-ci");
     const service = await Service.start({
       name: "versitygw",
       command: join(cache, `versitygw-${VERSION}`, "versitygw"),
-      args: ["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet", "posix", data],
+      args: [
+        ...["--port", `127.0.0.1:${port}`, "--keep-alive", "--quiet"],
+        ...(tls === undefined ? [] : ["--cert", tls.serverCert, "--key", tls.serverKey]),
+        ...["posix", data],
+      ],
       env: { ROOT_ACCESS_KEY: CREDENTIALS.accessKeyId, ROOT_SECRET_KEY: CREDENTIALS.secretAccessKey },
       ready: async () => {
         await client.send(new ListBucketsCommand({}), { abortSignal: AbortSignal.timeout(READY_TIMEOUT_MS) });
@@ -88,6 +96,12 @@ export class S3Server implements AsyncDisposable {
   async keys(bucket: string): Promise<string[]> {
     const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket: bucket }));
     return Contents.map(({ Key = "" }) => Key);
+  }
+
+  /** Uploads of parts that are neither completed nor aborted. */
+  async unfinished(bucket: string): Promise<string[]> {
+    const { Uploads = [] } = await this.client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    return Uploads.map(({ Key = "" }) => Key);
   }
 
   async bytes(bucket: string, key: string): Promise<Buffer> {
