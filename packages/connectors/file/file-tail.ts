@@ -14,6 +14,8 @@ const OPEN_FILES_MAX = 64;
 const KNOWN_TIMEOUT_MS = 1000;
 /** Within a file a position is kept after so many bytes. */
 const CHECKPOINT_SIZE_BYTES = 1024 * 1024;
+/** While files are read, the lag is told so often. */
+const LAG_INTERVAL_MS = 500;
 
 export interface RoundResult {
   /** What is in the way; empty when nothing is. */
@@ -36,6 +38,9 @@ export class FileTail implements AsyncDisposable {
   /** Places have changed since the last checkpoint. */
   #hasMoved = false;
   #failure: { readonly error: unknown } | undefined;
+  /** Of the last round that could look at the files. */
+  #listed: readonly FoundFile[] = [];
+  #lagToldMs = Number.NEGATIVE_INFINITY;
 
   /** @param wake asks for another round */
   constructor(context: SourceContext<FileConfig>, wake: () => void) {
@@ -52,6 +57,7 @@ export class FileTail implements AsyncDisposable {
    */
   async round(found: readonly FoundFile[] | Error): Promise<RoundResult> {
     const listed = found instanceof Error ? [] : found;
+    if (!(found instanceof Error)) this.#listed = found;
     const problems: string[] = found instanceof Error ? [said(found)] : [];
     if (!(found instanceof Error)) await this.#track(found);
     else if (isMissing(found)) await this.#track([]);
@@ -71,6 +77,7 @@ export class FileTail implements AsyncDisposable {
       if (this.#files.has(one.id) && !(file.isFinished && this.#context.config.after === "keep")) isDone = false;
     }
     if (this.#hasMoved) this.#checkpoint();
+    this.#tellLag();
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
     return { problem: `${problems[0] ?? ""}${more}`, isDone: isDone && problems.length === 0 };
   }
@@ -180,7 +187,15 @@ export class FileTail implements AsyncDisposable {
       throw error;
     }
     this.#hasMoved = true;
+    if (performance.now() - this.#lagToldMs >= LAG_INTERVAL_MS) this.#tellLag();
     if (this.#sinceCheckpointBytes >= CHECKPOINT_SIZE_BYTES) this.#checkpoint();
+  }
+
+  /** Of files that were rotated away the rest is read before the others: it is not counted. */
+  #tellLag(): void {
+    this.#lagToldMs = performance.now();
+    const waiting = this.#listed.map(({ id, sizeBytes }) => this.#files.get(id)?.behindBytes(sizeBytes) ?? 0);
+    this.#context.lag(waiting.reduce((sum, one) => sum + one, 0));
   }
 
   #checkpoint(stored?: () => void): void {

@@ -46,6 +46,7 @@ export const connector = defineSource({
   name: "file",
   version: "0.1.0",
   summary: "Makes the lines, rows or JSON values of files records, as they are written",
+  lagUnit: "bytes",
   config,
   run: async (context) => {
     const { config: own, signal, logger } = context;

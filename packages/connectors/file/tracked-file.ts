@@ -68,6 +68,13 @@ export class TrackedFile implements AsyncDisposable {
     return this.#seen?.modifiedMs;
   }
 
+  /** Bytes that are not handed over; those of a packed file, all of them, until it is read to its end. */
+  behindBytes(sizeBytes: number): number {
+    if (this.isFinished) return 0;
+    if (this.#isPacked) return this.#packedSizeBytes === sizeBytes ? 0 : sizeBytes;
+    return Math.max(0, sizeBytes - this.#decoder.place.offset);
+  }
+
   /** Whether it is as it was when it was last read. */
   isAsRead({ sizeBytes, modifiedMs }: FoundFile): boolean {
     return this.#seen?.sizeBytes === sizeBytes && this.#seen.modifiedMs === modifiedMs;

@@ -150,6 +150,8 @@ async function consume(client: NatsConnection, context: Context, progress: Progr
     progress.upTo,
   );
   const consumer = await jetstream(client, { timeout: own.timeout }).consumers.get(own.stream, durable);
+  const { num_pending: waiting, num_ack_pending: given } = await consumer.info();
+  context.lag(waiting + given);
   const iterable = await consumer.consume({ max_messages: FETCHED_MAX, abort_on_missing_resource: true });
   void (async () => {
     for await (const status of iterable.status()) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connectorStopped, keepTrying, type SourceContext, type SourceRecord, tryLater } from "fluvio/connector";
 import { reasonOf } from "../shared/reason.ts";
 import { changeRecords } from "./change.ts";
+import { followLogEnd } from "./log-end.ts";
 import { type Lsn, lsnText } from "./lsn.ts";
 import type { Message } from "./pgoutput.ts";
 import { messageRecord, type Place } from "./record.ts";
@@ -20,7 +21,7 @@ export interface ChangesOptions extends ServerOptions {
 
 type Context = Pick<
   SourceContext<unknown>,
-  "signal" | "logger" | "trouble" | "send" | "flush" | "checkpoint" | "position"
+  "signal" | "logger" | "trouble" | "send" | "flush" | "checkpoint" | "position" | "lag"
 >;
 
 const RETRY_DELAY_MAX_MS = 5000;
@@ -28,6 +29,8 @@ const FLUSH_TIMEOUT_MS = 5000;
 /** Within a large transaction a place is kept after so many messages. */
 const MESSAGES_PER_PLACE = 1000;
 const SLOT_WAIT_MS = 3000;
+/** A server that does not answer keeps the end up no longer than this. */
+const LOG_END_TIMEOUT_MS = 1000;
 /** Microseconds from 1970 to 2000. */
 const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 
@@ -181,7 +184,16 @@ export class Changes {
       confirmed: () => this.#confirmed,
       stopping: () => this.#storeAll(),
     };
-    await streamChanges(this.#options, from, target, signal);
+    const ended = new AbortController();
+    const following = followLogEnd(this.#options, AbortSignal.any([signal, ended.signal]), (end) => {
+      this.#context.lag(Math.max(0, Number(end - this.#confirmed)));
+    });
+    try {
+      await streamChanges(this.#options, from, target, signal);
+    } finally {
+      ended.abort();
+      await Promise.race([following, sleep(LOG_END_TIMEOUT_MS, undefined, { ref: false })]);
+    }
   }
 
   /** What was handed over is stored, so that the server learns of it. */

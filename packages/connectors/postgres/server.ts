@@ -41,6 +41,10 @@ const CONNECT_TIMEOUT_MS = 4000;
 const END_TIMEOUT_MS = 2000;
 const PLUGIN = "pgoutput";
 
+/** Where the log of a server ends, also of one that follows another. */
+const END_OF_LOG =
+  "(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn";
+
 /** @param socket that the driver connects and uses: cutting it ends the connection */
 export function clientConfig({ url, name }: ServerOptions, socket: Socket): ReplicationClientConfig {
   return {
@@ -84,7 +88,7 @@ export async function prepare(client: pg.Client, options: ServerOptions): Promis
   const [server] = await rows(
     client,
     `SELECT current_setting('wal_level') AS level, system_identifier::text AS system, current_database() AS database,
-            (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn
+            ${END_OF_LOG}
        FROM pg_control_system()`,
   );
   if (server?.level !== "logical") {
@@ -110,6 +114,12 @@ export async function prepare(client: pg.Client, options: ServerOptions): Promis
     slot:
       slot === undefined ? undefined : { confirmedLsn: parseLsn(slot.lsn ?? "") ?? 0n, isLost: slot.status === "lost" },
   };
+}
+
+/** Where the server's log ends now. */
+export async function endOfLog(client: pg.Client): Promise<Lsn> {
+  const [row] = await rows(client, `SELECT ${END_OF_LOG}`);
+  return parseLsn(row?.lsn ?? "") ?? 0n;
 }
 
 async function publish(client: pg.Client, { publication, tables, skipSetup }: ServerOptions): Promise<void> {

@@ -47,6 +47,7 @@ export const connector = defineSource({
   name: "postgres",
   version: "0.4.0",
   summary: "Reads the rows of a PostgreSQL database and their changes",
+  lagUnit: "bytes",
   config,
   run: async (context) => {
     const { config: own, name } = context;

@@ -29,6 +29,8 @@ export class BucketReader {
   #current: ObjectPlace | undefined;
   #isFirstRound: boolean;
   #sinceCheckpointBytes = 0;
+  /** Objects that are listed and not read. */
+  #waiting = 0;
 
   /** @param wake asks for another round */
   constructor(context: SourceContext<S3SourceConfig>, client: S3Client, wake: () => void) {
@@ -52,18 +54,29 @@ export class BucketReader {
     const { signal, config } = this.#context;
     if (this.#isFirstRound) await this.#begin();
     if (this.#ledger.isByKey) {
-      for await (const page of this.#pages()) for (const object of page) await this.#deal(object, works);
+      for await (const page of this.#pages()) {
+        this.#tellWaiting(page.filter((object) => this.#ledger.isNew(object)).length);
+        for (const object of page) await this.#deal(object, works);
+      }
     } else {
       const objects: ListedObject[] = [];
       for await (const page of this.#pages()) {
         for (const object of page) if (this.#concerns(object)) objects.push(object);
       }
+      this.#tellWaiting(objects.filter((object) => this.#ledger.isNew(object)).length);
       objects.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.key < b.key ? -1 : 1));
       for (const object of objects) await this.#deal(object, works);
     }
     if (signal.aborted) return false;
+    this.#tellWaiting(0);
     works();
     return config.after === "keep" || this.#unstored.size === 0;
+  }
+
+  /** Of a listing in the order of keys the pages that follow are not known yet. */
+  #tellWaiting(objects: number): void {
+    this.#waiting = objects;
+    this.#context.lag(objects);
   }
 
   /** Keeps what a run had in hand when it ends. */
@@ -119,6 +132,7 @@ export class BucketReader {
     this.#current = undefined;
     this.#ledger.add(object);
     this.#unstored.add(key);
+    this.#tellWaiting(this.#waiting - 1);
     logger.info({ key, sizeBytes }, "an object is read");
     this.#checkpoint(() => {
       this.#unstored.delete(key);

@@ -49,6 +49,7 @@ export const connector = defineSource({
   name: "s3",
   version: "0.1.0",
   summary: "Makes the lines, rows or JSON values of a bucket's objects records",
+  lagUnit: "objects",
   config,
   run: async (context) => {
     const { config: own, signal } = context;

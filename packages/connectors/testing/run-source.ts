@@ -15,6 +15,8 @@ export class SourceRun {
   readonly records: string[] = [];
   readonly lines: Line[] = [];
   readonly troubles: string[] = [];
+  /** What it said waits. */
+  readonly lags: number[] = [];
   /** The last position that was marked. */
   position: Position | undefined;
   readonly done: Promise<void>;
@@ -48,7 +50,10 @@ export class SourceRun {
         this.#wake();
       },
       flush: async () => {},
-      lag: () => {},
+      lag: (waiting) => {
+        this.lags.push(waiting);
+        this.#wake();
+      },
       checkpoint: (place) => {
         this.position = place.position ?? this.position;
         void place.stored?.();

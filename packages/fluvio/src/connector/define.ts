@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { ConsumerRecord } from "../client/index.ts";
-import type { Logger } from "../protocol/index.ts";
+import type { LagUnit, Logger } from "../protocol/index.ts";
 
 /** A record as a source hands it over. Text is sent as UTF-8. */
 export interface SourceRecord {
@@ -57,8 +57,11 @@ export interface SourceContext<C> extends ConnectorContext<C> {
   checkpoint(place: Checkpoint): void;
   /** Resolves when every record handed over so far is acknowledged by the cluster, or refused and dealt with. */
   flush(): Promise<void>;
-  /** Says how many records still wait in the system, where it tells: shown as the lag of the connector. */
-  lag(records: number): void;
+  /**
+   * Says how much still waits in the system, where it tells: shown as the lag of the connector, in the unit of its
+   * {@link SourceDefinition.lagUnit}.
+   */
+  lag(waiting: number): void;
 }
 
 /** A record for a sink. `key` and `value` are views that are valid while the write runs: copy them to keep them. */
@@ -154,6 +157,8 @@ interface Description<S extends ConfigSchema> {
 /** A source connector: reads from another system and sends records to a topic. */
 export interface SourceDefinition<S extends ConfigSchema = ConfigSchema> extends Description<S> {
   readonly direction: "source";
+  /** What {@link SourceContext.lag} counts. Default: records. */
+  readonly lagUnit?: LagUnit;
   /**
    * Works until the system has no more to give (the connector then stops) or `signal` aborts. A throw is a failure:
    * the supervisor starts the connector again after a pause.

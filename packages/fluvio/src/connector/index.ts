@@ -1,5 +1,6 @@
 export { z } from "zod";
 export type { PackageStore } from "../npm/index.ts";
+export type { LagUnit } from "../protocol/index.ts";
 export type {
   ApplyOptions,
   ConnectorCounters,

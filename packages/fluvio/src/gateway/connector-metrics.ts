@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import { LAG_UNITS } from "../protocol/index.ts";
 import type { Cluster, ConnectorCounters } from "../server/index.ts";
 
 type ConnectorNumber = (counters: ConnectorCounters) => number | undefined;
@@ -18,7 +19,11 @@ const COUNTERS: readonly (readonly [name: string, help: string, of: ConnectorNum
   ["restarts", "Starts of the process after the first one", ({ restarts }) => restarts],
 ];
 const GAUGES: typeof COUNTERS = [
-  ["lag_records", "Records that wait, where that is known", ({ lag }) => lag],
+  ...LAG_UNITS.map((unit): (typeof COUNTERS)[number] => [
+    `lag_${unit}`,
+    `What waits, in ${unit}, where that is known and counted so`,
+    ({ lag, lagUnit }) => (lagUnit === unit ? lag : undefined),
+  ]),
   ["last_record_time_seconds", "When a record last went out", ({ lastRecordMs }) => seconds(lastRecordMs)],
   ["last_error_time_seconds", "When something last went wrong", ({ lastErrorMs }) => seconds(lastErrorMs)],
 ];

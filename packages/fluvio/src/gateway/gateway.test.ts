@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
 import { Fluvio } from "../client/index.ts";
-import { type Cluster, startCluster } from "../server/index.ts";
+import { type Cluster, type ConnectorCounters, startCluster } from "../server/index.ts";
 import { IdleHost } from "../server/sc/testing/idle-host.ts";
 import { type Gateway, startGateway } from "./index.ts";
 
@@ -126,7 +126,14 @@ describe("/metrics of connectors", () => {
       {
         ...{ name: "out", type: "http-sink", direction: "sink", topic: "into", sinceMs: 1, restarts: 2 },
         ...{ recordsIn: 9, bytesIn: 90, recordsOut: 7, bytesOut: 70, refused: 4, skipped: 1, deadLettered: 3 },
-        ...{ lastError: "no", lastErrorMs: 5000, lastRecordMs: 6000, nextStartMs: undefined, lag: undefined },
+        ...{
+          lastError: "no",
+          lastErrorMs: 5000,
+          lastRecordMs: 6000,
+          nextStartMs: undefined,
+          lag: undefined,
+          lagUnit: "records",
+        },
         positions: [{ partition: 0, nextOffset: 0 }],
       },
     ];
@@ -140,6 +147,14 @@ describe("/metrics of connectors", () => {
     ]);
     expect(await of("refused_total", "skipped_total", "dead_lettered_total", "restarts_total")).toEqual([4, 1, 3, 2]);
     expect(await of("up", "lag_records", "last_record_time_seconds", "last_error_time_seconds")).toEqual([1, 0, 6, 5]);
+    const [counted] = host.known;
+    for (const lagUnit of ["bytes", "objects"] as const) {
+      host.known = [{ ...(counted as ConnectorCounters), direction: "source", lag: 7, lagUnit }];
+      const found = [...(await metrics())].filter(([name]) => name.startsWith("fluvio_connector_lag_"));
+      const source = labels.replace('"sink"', '"source"');
+      expect(found).toEqual([[`fluvio_connector_lag_${lagUnit}{${source}}`, 7]]);
+    }
+    host.known = counted === undefined ? [] : [counted];
     host.say("out", { resolution: "running", reason: "cannot write" });
     expect(await of("up")).toEqual([0]);
     host.known = [];

@@ -184,7 +184,16 @@ describe("bytes of the extensions", () => {
     expect(toHex(encode(connectorStatsApi.request, { names: ["c"] }, 0))).toBe("00000001000163");
     const counted = {
       ...{ name: "c", type: "h", direction: "sink", sinceMs: 1, recordsIn: 2, bytesIn: 3, recordsOut: 4, bytesOut: 5 },
-      ...{ refused: 6, skipped: 7, deadLettered: 8, lag: 9, restarts: 10, lastError: "e", lastErrorMs: 11 },
+      ...{
+        refused: 6,
+        skipped: 7,
+        deadLettered: 8,
+        lag: 9,
+        lagUnit: "bytes" as const,
+        restarts: 10,
+        lastError: "e",
+        lastErrorMs: 11,
+      },
       ...{ lastRecordMs: undefined, nextStartMs: 12 },
     };
     const long = (value: number) => value.toString(16).padStart(16, "0");
@@ -193,7 +202,7 @@ describe("bytes of the extensions", () => {
       [
         ["0000", "00", "00000001", "000163", "000168", "000473696e6b"],
         [1, 2, 3, 4, 5, 6, 7, 8].map(long),
-        ["01", long(9), "0000000a", "01000165", "01", long(11), "00", "01", long(12)],
+        ["01", long(9), "01", "0000000a", "01000165", "01", long(11), "00", "01", long(12)],
       ]
         .flat()
         .join(""),

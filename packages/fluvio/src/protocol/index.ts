@@ -69,6 +69,8 @@ export {
   ConnectorStatsResponse,
   type ConnectorStatsResponseInput,
   connectorStatsApi,
+  LAG_UNITS,
+  type LagUnit,
 } from "./apis/sc/connector-stats.ts";
 export { CreateRequest, type CreateRequestInput, createApi } from "./apis/sc/create.ts";
 export { DeleteRequest, type DeleteRequestInput, deleteApi } from "./apis/sc/delete.ts";

@@ -1,3 +1,5 @@
+import type { LagUnit } from "../../protocol/index.ts";
+
 /** What one run of a connector did. */
 export interface RunCounters {
   /** Sent to the topic, or durable in the target. */
@@ -13,8 +15,9 @@ export interface RunCounters {
   bytesIn: number;
   /** Of `records`; in a source with the few bytes that frame each of them. */
   bytesOut: number;
-  /** Records that wait in the system of a source; absent when that does not say. */
+  /** What waits in the system of a source; absent when that does not say. */
   lag: number | undefined;
+  lagUnit: LagUnit;
   /** When a record last went out, milliseconds since 1970. */
   lastRecordMs: number | undefined;
   /** Of a sink: where it goes on, by partition. */
@@ -31,6 +34,7 @@ export function newCounters(): RunCounters {
     bytesIn: 0,
     bytesOut: 0,
     lag: undefined,
+    lagUnit: "records",
     lastRecordMs: undefined,
     positions: new Map(),
   };

@@ -112,8 +112,9 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
 }
 
 async function runSource(definition: SourceDefinition, prepared: Prepared): Promise<void> {
-  const { smartmodules, context, options, troubles } = prepared;
+  const { smartmodules, context, options, troubles, counters } = prepared;
   const { logger } = options;
+  counters.lagUnit = definition.lagUnit ?? counters.lagUnit;
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
   const failed = troubles.side();
@@ -144,8 +145,8 @@ async function runSource(definition: SourceDefinition, prepared: Prepared): Prom
         send: (record) => source.send(record),
         checkpoint: (place) => source.checkpoint(place),
         flush: () => source.flush(),
-        lag: (records) => {
-          prepared.counters.lag = records;
+        lag: (waiting) => {
+          counters.lag = waiting;
         },
       }),
       options,

@@ -27,8 +27,8 @@ export class ConnectorTotals {
   /** A new process begins at 0. */
   begin(): void {
     const sums = Object.fromEntries(SUMMED.map((key) => [key, this.#sum(key)]));
-    const { lag, positions } = this.#now;
-    this.#before = { ...this.#before, ...sums, lag, positions, lastRecordMs: this.#lastRecordMs };
+    const { lag, lagUnit, positions } = this.#now;
+    this.#before = { ...this.#before, ...sums, lag, lagUnit, positions, lastRecordMs: this.#lastRecordMs };
     this.#now = countersMessage(newCounters());
   }
 
@@ -47,12 +47,18 @@ export class ConnectorTotals {
       refused: this.#sum("refused"),
       skipped: this.#sum("recordErrors") - this.#sum("deadLettered"),
       deadLettered: this.#sum("deadLettered"),
-      lag: this.#now.lag ?? this.#before.lag,
+      ...this.#lag,
       positions: positions.map(([partition, nextOffset]) => ({ partition, nextOffset })),
       lastRecordMs: this.#lastRecordMs,
       lastError: this.#lastError?.reason,
       lastErrorMs: this.#lastError?.timeMs,
     };
+  }
+
+  /** A process that has not told yet has what the one before it said. */
+  get #lag(): Pick<ConnectorCounters, "lag" | "lagUnit"> {
+    const { lag, lagUnit } = this.#now.lag === undefined ? this.#before : this.#now;
+    return { lag, lagUnit };
   }
 
   get #lastRecordMs(): number | undefined {

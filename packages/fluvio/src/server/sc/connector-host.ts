@@ -23,7 +23,7 @@ export interface ApplyOptions {
 /** Counters of a connector, over restarts of its process. */
 export interface ConnectorCounters extends Omit<ConnectorStats, "lag"> {
   readonly topic: string;
-  /** Records that wait in a source's system, where it says. */
+  /** What waits in a source's system, where it says, in `lagUnit`. */
   readonly lag: number | undefined;
   /** Of a sink: where it goes on in the partitions that it reads. */
   readonly positions: readonly { readonly partition: number; readonly nextOffset: number }[];

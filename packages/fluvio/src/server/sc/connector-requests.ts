@@ -44,7 +44,10 @@ export function connectorStats(parts: Parts, { names }: ConnectorStatsRequest): 
   }
 }
 
-/** Records behind a sink's position, in the partitions where it is known; of a source what its system says. */
+/**
+ * Records behind a sink's position, in the partitions where it is known; of a source what its system says, in the unit of
+ * its counters.
+ */
 export function lagOf({ direction, lag, topic, positions }: ConnectorCounters, stores: Stores): number | undefined {
   if (direction !== "sink") return lag;
   if (positions.length === 0) return undefined;

@@ -221,20 +221,23 @@ test("counters have the lag of a sink, from the ends of its partitions", async (
   const counters: ConnectorCounters = {
     ...{ name: "cats", type: "http-sink", direction: "sink", topic: "t", sinceMs: 1, restarts: 2 },
     ...{ recordsIn: 9, bytesIn: 90, recordsOut: 7, bytesOut: 70, refused: 3, skipped: 1, deadLettered: 1 },
-    ...{ lastError: "no", lastErrorMs: 5, lastRecordMs: 6, nextStartMs: undefined, lag: undefined },
+    ...{ lastError: "no", lastErrorMs: 5, lastRecordMs: 6, nextStartMs: undefined, lag: undefined, lagUnit: "records" },
     positions: [{ partition: 0, nextOffset: 7 }],
   };
   await sc.create({});
-  sc.host.known = [counters, { ...counters, name: "dogs", direction: "source", lag: 4, positions: [] }];
+  sc.host.known = [
+    counters,
+    { ...counters, name: "dogs", direction: "source", lag: 4, lagUnit: "bytes", positions: [] },
+  ];
   const ask = (...names: string[]) => sc.controller.client.request(connectorStatsApi, { names });
   const partition = sc.controller.sc.stores.partitions.get("t-0");
   if (partition === undefined) throw new Error("no partition");
   const leader = { ...partition.status.leader, hw: 12 };
   sc.controller.sc.stores.partitions.put({ ...partition, status: { ...partition.status, leader } });
   const { connectors } = await ask();
-  expect(connectors.map(({ name, lag }) => [name, lag])).toEqual([
-    ["cats", 5],
-    ["dogs", 4],
+  expect(connectors.map(({ name, lag, lagUnit }) => [name, lag, lagUnit])).toEqual([
+    ["cats", 5, "records"],
+    ["dogs", 4, "bytes"],
   ]);
   const { topic: _topic, positions: _positions, ...sent } = counters;
   expect((await ask("cats")).connectors).toEqual([{ ...sent, lag: 5 }]);

@@ -6,6 +6,7 @@ import { outputOption, printListing } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
 import { agoText, secondsText } from "./ago.ts";
 import { connectorLayer } from "./find.ts";
+import { lagText } from "./lag-text.ts";
 import { STATUS_WORDS } from "./status-words.ts";
 
 /** As the seeds show it: begins with one blank, and the cells with another. */
@@ -88,7 +89,7 @@ function wideRow({ name, config, status, counters }: Listed, nowMs: number): rea
     counted(({ recordsIn }) => recordsIn),
     counted(({ recordsOut }) => recordsOut),
     counted(({ skipped, deadLettered }) => skipped + deadLettered),
-    counted(({ lag }) => lag),
+    lagText(counters),
     agoText(counters?.lastRecordMs, nowMs),
     reasonText(status, counters, nowMs),
   ];

@@ -269,6 +269,22 @@ describe("counters", () => {
     expect(watched.stdout.split("NAME").length).toBeGreaterThan(3);
   });
 
+  test("a lag has its unit, in the table, as JSON and in the metrics", async () => {
+    const path = join(home, "begun.log");
+    await writeFile(path, "whole\nonly begun");
+    const tail = `name: tail\ntype: file-source\ntopic: tail\nparameters:\n  path: ${path}\n`;
+    await ok("connector", "create", "-c", await file("tail.yml", tail));
+    await vi.waitFor(async () => {
+      const [tailed] = JSON.parse(await ok("connector", "stats", "tail", "-O", "json"));
+      expect([tailed.lag, tailed.lagUnit]).toEqual([10, "bytes"]);
+    }, WAIT);
+    expect(await ok("connector", "stats", "tail")).toMatch(/ 10 B /);
+    const sink = (await ok("connector", "stats", "out")).split("\n")[1];
+    expect(sink).toMatch(/ \d+ records? /);
+    expect((await ok("connector", "stats", "calm")).split("\n")[1]).toMatch(/ - /);
+    await ok("connector", "delete", "tail");
+  });
+
   test("how far they are is in their description, below a file that creates them again", async () => {
     interface Described {
       readonly name: string;

@@ -6,6 +6,7 @@ import { renderTable } from "../../output/table.ts";
 import { untilNext, watchOptions } from "../../watching.ts";
 import { agoText } from "./ago.ts";
 import { existingConnector } from "./find.ts";
+import { lagText } from "./lag-text.ts";
 
 export const stats = command({
   noun: "connector",
@@ -15,8 +16,8 @@ export const stats = command({
     "Counters of managed connectors since the cluster started, over restarts of their processes; they are up to two seconds " +
     "old. IN is what a source took from its system or a sink read from its topic, OUT what the topic or the target has. " +
     "REFUSED counts refusals by a SmartModule or the target; SKIPPED and DEAD-LETTERED are the records that were left out " +
-    "or put into the dead-letter topic. LAG is how many records wait: in the topic of a sink, in the system of a source " +
-    "that says so.",
+    "or put into the dead-letter topic. LAG is what waits: the records in the topic of a sink; in the system of a source " +
+    "records, bytes or objects, or `-` where it does not tell.",
   args: { names: optionalArgs({ name: "NAME", summary: "Only these connectors" }) },
   options: {
     output: outputOption,
@@ -83,7 +84,7 @@ function row(counted: ConnectorStats, nowMs: number): readonly string[] {
     String(counted.refused),
     String(counted.skipped),
     String(counted.deadLettered),
-    String(counted.lag ?? "-"),
+    lagText(counted),
     String(counted.restarts),
     agoText(counted.lastRecordMs, nowMs),
     counted.lastError === undefined ? "-" : `${agoText(counted.lastErrorMs, nowMs)}: ${counted.lastError}`,

@@ -1,6 +1,6 @@
 import { api } from "../../api.ts";
 import type { Infer, InputOf } from "../../schema.ts";
-import { array, i64, optional, string, struct, u32 } from "../../schema.ts";
+import { array, enumeration, i64, optional, string, struct, u32 } from "../../schema.ts";
 import { ErrorCode } from "../../wire-errors.ts";
 
 export const ConnectorStatsRequest = struct({
@@ -9,6 +9,10 @@ export const ConnectorStatsRequest = struct({
 });
 export type ConnectorStatsRequest = Infer<typeof ConnectorStatsRequest>;
 export type ConnectorStatsRequestInput = InputOf<typeof ConnectorStatsRequest>;
+
+/** What a connector's lag is counted in. */
+export const LAG_UNITS = ["records", "bytes", "objects"] as const;
+export type LagUnit = (typeof LAG_UNITS)[number];
 
 /** What a managed connector did since the cluster started or the connector was created, over restarts of its process. */
 export const ConnectorStats = struct({
@@ -31,8 +35,9 @@ export const ConnectorStats = struct({
   skipped: i64,
   /** Records that went into the dead-letter topic. */
   deadLettered: i64,
-  /** Records that wait: of a sink those of its partitions behind its position, of a source what its system says. */
+  /** What waits: of a sink the records of its partitions behind its position, of a source what its system says. */
   lag: optional(i64),
+  lagUnit: enumeration("unit of a lag", ...LAG_UNITS),
   /** Starts of the process after the first one. */
   restarts: u32,
   /** What last went wrong, also when it has passed. */
