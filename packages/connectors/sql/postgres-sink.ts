@@ -1,7 +1,7 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
 import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
-import { type DocumentReader, jsonOf } from "../shared/sql/row.ts";
+import { type DocumentReader, isObject, jsonOf } from "../shared/sql/row.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
 import { messageReader } from "./messages.ts";
 import { postgresDialect } from "./postgres.ts";
@@ -52,9 +52,16 @@ export const connector = defineSink({
   },
 });
 
-/** Messages, unless the options say what records are. */
+/** What the postgres source makes of changes, in either form, unless the options say what records are. */
 function reader(options: RowOptions, relations: Relations): DocumentReader {
-  const other = documentReader(options);
-  if (options.table !== undefined || options.mapping !== undefined || options.changes) return other;
+  const rows = documentReader(options);
+  if (options.table !== undefined || options.mapping !== undefined || options.changes) return rows;
+  const changes = documentReader({ ...options, changes: true });
+  const other: DocumentReader = (document) => (isChange(document.json) ? changes : rows)(document);
   return messageReader(relations, { unique: options["unique-columns"] ?? [], other });
+}
+
+/** A row of the SQL model has one member, the name of what is done with it. */
+function isChange(json: unknown): boolean {
+  return isObject(json) && typeof json.op === "string" && typeof json.table === "string";
 }

@@ -103,3 +103,19 @@ test("a change of a table that nothing has described is refused, rows of other f
   expect(await copy("SELECT * FROM model")).toEqual([{ id: 5 }]);
   expect(JSON.stringify(running.lines)).toContain("no record before has described the table 4711");
 });
+
+test("changes of rows are applied like messages, without an option that says so", async () => {
+  const change = { schema: "public", table: "pets", before: null };
+  const topic = await connectors.topicWith(
+    [
+      { ...change, op: "read", key: { id: 1 }, after: { id: 1, name: "Rex" } },
+      { ...change, op: "insert", key: { id: 2 }, after: { id: 2, name: "Tom" } },
+      { ...change, op: "update", key: { id: 1 }, after: { id: 1, name: "Max" } },
+      { ...change, op: "delete", key: { id: 2 }, before: { id: 2 }, after: null },
+    ].map((one) => JSON.stringify(one)),
+  );
+  const parameters = { url: postgres.url("copy"), "create-table": "true" };
+  const running = connectors.start(sink, connectors.config("postgres-sink", topic, parameters));
+  await vi.waitFor(() => expect(running.counters.records).toBe(4), WAIT);
+  expect(await copy("SELECT id::int, name FROM pets")).toEqual([{ id: 1, name: "Max" }]);
+});
