@@ -250,8 +250,12 @@ export const WIRE_ERRORS = {
     }),
     (payload) => renderRuntimeError(payload),
   ),
-  SmartModuleChainInitError: row(6005, "FLV_SMARTMODULE_INIT", Message, ({ message }) =>
-    withDetail("SmartModule chain could not be built", message),
+  SmartModuleChainInitError: row(
+    6005,
+    "FLV_SMARTMODULE_INIT",
+    Message,
+    ({ message }) => withDetail("SmartModule chain could not be built", message),
+    { hint: "See what a stored SmartModule takes, and why one cannot run, with `fluvio smartmodule describe NAME`." },
   ),
   SmartModuleInitError: row(6006, "FLV_SMARTMODULE_INIT", struct({ hint: string }), ({ hint }) =>
     withDetail("SmartModule init failed", hint),

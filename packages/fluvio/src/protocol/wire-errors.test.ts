@@ -113,5 +113,7 @@ describe("the error that is thrown", () => {
     const missing = toFluvioError(wireError("TopicNotFound"), { topic: "nope" });
     expect(missing).toMatchObject({ code: "FLV_TOPIC_NOT_FOUND", retriable: false, details: { topic: "nope" } });
     expect(missing.hint).toContain("fluvio topic list");
+    const unbuilt = toFluvioError({ name: "SmartModuleChainInitError", message: "Missing param x" });
+    expect(unbuilt.hint).toContain("fluvio smartmodule describe");
   });
 });
