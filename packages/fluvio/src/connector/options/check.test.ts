@@ -211,6 +211,10 @@ describe("options", () => {
     expect(error.hint).toContain(hint);
   });
 
+  test("names that are listed are those of the direction", () => {
+    expect(refused(() => check({ zzzzzzzzz: "1" })).hint).not.toContain("retry");
+  });
+
   test("a required one that is missing is named with what it is", () => {
     const error = refused(() => checkOptions(source, config({}), "connect.yml"));
     expect(error.message).toContain("connect.yml: missing required option `parameters.url`");

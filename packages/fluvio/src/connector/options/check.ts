@@ -55,7 +55,7 @@ export function checkOptions<S extends ConfigSchema>(
     if (removed !== undefined) {
       throw problem(place, `\`parameters.${written}\` no longer exists`, removed[1], { key: `parameters.${written}` });
     }
-    throw unknownKey(place, "parameters", written, [...Object.keys(shape), ...COMMON_PARAMETERS.keys()]);
+    throw unknownKey(place, "parameters", written, [...Object.keys(shape), ...commonKeys(definition.direction)]);
   }
   for (const [key, field] of Object.entries(shape)) {
     const { secret = "" } = fieldMeta(field);
@@ -65,6 +65,11 @@ export function checkOptions<S extends ConfigSchema>(
   const result = visiblePart(definition.config, given).safeParse(given);
   if (result.success) return result.data as z.output<S>;
   throw explain(result.error, shape, given, writtenAs, file);
+}
+
+/** Names of the options that every connector of the direction takes. */
+function commonKeys(direction: "source" | "sink"): readonly string[] {
+  return [...COMMON_PARAMETERS].filter(([, { only = direction }]) => only === direction).map(([key]) => key);
 }
 
 /** Options by each name under which they are accepted, in canonical form. */

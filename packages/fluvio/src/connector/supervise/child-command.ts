@@ -62,11 +62,7 @@ export async function containerCommand(config: ConnectorConfig, place: ClusterPl
   const [tool, ...globals] = await containerTool(env);
   const image = imageOf(config);
   await run(tool, [...globals, "image", "inspect", image], { env }).catch((cause: unknown) => {
-    throw flvError("FLV_CONNECTOR_INVALID", `the image ${image} is not on this machine`, {
-      details: { image },
-      hint: `build or pull it (from a checkout: npm run images -- ${config.type}), name another one with \`image\`, or write \`runtime: process\``,
-      cause,
-    });
+    throw withoutImage(image, tool, config.type, cause);
   });
   const name = `fluvio-connector-${config.name}-${process.pid}-${Date.now().toString(36)}`;
   const mount = ["-v", `${profilePath}:${PROFILE_IN_IMAGE}:ro`, "-e", `FLV_PROFILE_PATH=${PROFILE_IN_IMAGE}`];
@@ -86,6 +82,25 @@ export async function containerCommand(config: ConnectorConfig, place: ClusterPl
     // The tool may be killed without the container: nothing may be left that works on unsupervised.
     cleanUp: { file: tool, args: [...globals, "rm", "-f", name] },
   };
+}
+
+/** How Docker and Podman say that there is no such image; everything else is trouble of their own. */
+const NO_IMAGE = /no such (?:image|object)|image not known|failed to find image/i;
+
+function withoutImage(image: string, tool: string, type: string, cause: unknown): Error {
+  const said = typeof cause === "object" && cause !== null && "stderr" in cause ? String(cause.stderr).trim() : "";
+  if (said !== "" && !NO_IMAGE.test(said)) {
+    return flvError("FLV_CONNECTOR_INVALID", `${tool} cannot tell whether it has the image ${image}: ${said}`, {
+      details: { image },
+      hint: `put ${tool} right for the user of the cluster, name another tool with ${TOOL_VARIABLE} where the cluster is started, or write \`runtime: process\``,
+      cause,
+    });
+  }
+  return flvError("FLV_CONNECTOR_INVALID", `the image ${image} is not on this machine`, {
+    details: { image },
+    hint: `build or pull it (from a checkout: npm run images -- ${type}), name another one with \`image\`, or write \`runtime: process\``,
+    cause,
+  });
 }
 
 async function containerTool(env: NodeJS.ProcessEnv): Promise<[string, ...string[]]> {
