@@ -22,6 +22,8 @@ interface ReadOptions {
   readonly keepsSecrets: boolean;
   /** Names of the cluster's secrets; asked only when the file needs some. */
   clusterSecrets(): Promise<readonly string[]>;
+  /** Checks that only the cluster can make; a key that an error names gets its line. */
+  checkMore?(config: ConnectorConfig): Promise<void>;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function readConnectorFile(
   );
   try {
     await validateConnector(config, path, { lookup: await hiddenSecrets(config, options) });
+    await options.checkMore?.(config);
   } catch (error) {
     throw withLine(error, content, path);
   }

@@ -65,10 +65,12 @@ export {
 export type { JsonSchema } from "./file/json-schema-values.ts";
 export { loadConnectorFile } from "./file/load.ts";
 export { withLine } from "./file/located.ts";
+export { problem as configProblem } from "./file/problem.ts";
 export { parseSecretsFile, secretsElsewhere } from "./file/secrets.ts";
 export { withoutUrlSecrets } from "./file/url-secrets.ts";
 export { isModuleParameter } from "./options/common-parameters.ts";
 export * as field from "./options/fields.ts";
+export { type NamedModule, namedModules } from "./options/named-modules.ts";
 export { commonParameterList, type ParameterInfo, parameterList } from "./options/parameter-list.ts";
 export { commonParameterTable, parameterTable } from "./options/parameter-table.ts";
 export { consumerIdOf } from "./options/sink-options.ts";

@@ -204,16 +204,45 @@ describe("what goes wrong is said", () => {
       'Connector twise does not exist (FLV_CONNECTOR_NOT_FOUND). Did you mean "twice"?\n',
     );
     expect((await fluvio("connector", "describe", "nope")).stderr).toContain("Connector not found");
-    const both = await fluvio("connector", "delete", "-c", "nope", "twice");
+    expect((await fluvio("connector", "delete", "nope")).stderr).toMatch(/^Connector not found: nope \(/);
+    const both = await fluvio("connector", "delete", "nope", "twice");
     expect(both.exitCode).toBe(1);
     expect(both.stderr).toContain('connector "nope" delete failed with: Connector not found');
     expect(both.stderr).toContain("Failed deleting connector(s). Check previous errors.");
     expect(await statusOf("twice")).toBeUndefined();
   });
 
-  test("a SmartModule that does not exist: failed with the reason, running once it does", async () => {
+  test("a SmartModule that does not exist, before anything is created, with the line and the nearest name", async () => {
+    const refused = async (verb: string, path: string) => {
+      const { exitCode, stdout, stderr } = await fluvio("connector", verb, "-c", path);
+      expect([exitCode, stdout]).toEqual([1, ""]);
+      return stderr;
+    };
+    const slip = await file("slip.yml", yaml("slip", "  map: catfact-mpa\n"));
+    const said =
+      "Invalid connector config ./slip.yml:10: SmartModule not found: catfact-mpa (FLV_CONNECTOR_INVALID). Did you mean `catfact-map`?";
+    const forced = " With --force the connector is stored all the same, and fails until the module is there.";
+    expect(await refused("create", slip)).toBe(`${said}${forced}\n`);
+    expect(await refused("test", slip)).toBe(`${said}\n`);
+    expect(await refused("run", slip)).toBe(`${said}\n`);
+    expect(await ok("topic", "list")).not.toContain(" slip ");
+    const listed = await file("listed.yml", yaml("listed", "transforms:\n  - uses: infinyon/none@0.1.0\n"));
+    expect(await refused("create", listed)).toContain("SmartModule not found: infinyon/none@0.1.0");
+    const path = await file("path.yml", yaml("path", "  filter: ./no-such.wasm\n"));
+    expect(await refused("create", path)).toContain(
+      "path.yml:10: there is no SmartModule file ./no-such.wasm (FLV_CONNECTOR_INVALID). Paths begin where you are.",
+    );
+    await create("stays");
+    expect(await refused("update", await file("stays.yml", yaml("stays", "  map: catfact-mpa\n")))).toContain(
+      "stays.yml:10: SmartModule not found: catfact-mpa",
+    );
+    expect(await ok("connector", "config", "stays")).not.toContain("catfact-mpa");
+    await ok("connector", "delete", "stays");
+  });
+
+  test("one that is to come later, with --force: failed with the reason, running once it does", async () => {
     const path = await file("late.yml", yaml("late", "  map: comes-later\n"));
-    const created = await fluvio("connector", "create", "-c", path);
+    const created = await fluvio("connector", "create", "--force", "-c", path);
     expect(created).toMatchObject({ exitCode: 0, stdout: "" });
     expect(created.stderr).toContain('connector "late" is created, but does not run yet: ');
     expect(created.stderr).toContain("comes-later");

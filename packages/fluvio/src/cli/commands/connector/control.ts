@@ -1,7 +1,6 @@
-import type { FluvioAdmin } from "../../../client/index.ts";
 import { args, command } from "../../command.ts";
-import type { Io } from "../../io.ts";
-import { connectorLayer, existingConnector } from "./find.ts";
+import { eachConnector } from "./each.ts";
+import { connectorLayer } from "./find.ts";
 
 const names = args({ name: "NAME", summary: "Names of the connectors" });
 
@@ -14,7 +13,11 @@ export const pause = command({
     "log and position, and goes on where it was when it is resumed.",
   args: { names },
   examples: [{ command: "fluvio connector pause cat-facts" }],
-  run: (input, io) => forEach(io, input.names, "paused", (admin, name) => admin.controlConnector(name, "pause")),
+  run: (input, io) =>
+    eachConnector(io, { names: input.names, verb: "pause" }, async (admin, { name }) => {
+      await admin.controlConnector(name, "pause", { signal: io.signal });
+      return `connector "${name}" paused`;
+    }),
 });
 
 export const resume = command({
@@ -22,7 +25,12 @@ export const resume = command({
   verb: "resume",
   summary: "Start paused connectors again",
   args: { names },
-  run: (input, io) => forEach(io, input.names, "resumed", (admin, name) => admin.controlConnector(name, "resume")),
+  run: (input, io) =>
+    eachConnector(io, { names: input.names, verb: "resume" }, async (admin, { name, status }) => {
+      if (status.resolution !== "paused") return `connector "${name}" is not paused`;
+      await admin.controlConnector(name, "resume", { signal: io.signal });
+      return `connector "${name}" resumed`;
+    }),
 });
 
 export const restart = command({
@@ -30,7 +38,11 @@ export const restart = command({
   verb: "restart",
   summary: "Stop connectors and start them again; also those that failed or ended, at once",
   args: { names },
-  run: (input, io) => forEach(io, input.names, "restarted", (admin, name) => admin.controlConnector(name, "restart")),
+  run: (input, io) =>
+    eachConnector(io, { names: input.names, verb: "restart" }, async (admin, { name }) => {
+      await admin.controlConnector(name, "restart", { signal: io.signal });
+      return `connector "${name}" restarted`;
+    }),
 });
 
 export const reset = command({
@@ -43,8 +55,7 @@ export const reset = command({
     "of a consumer group, stay.",
   args: { names },
   run: (input, io) =>
-    forEach(io, input.names, "reset", async (admin, name) => {
-      const { status, spec } = await existingConnector(admin, name);
+    eachConnector(io, { names: input.names, verb: "reset" }, async (admin, { name, status, spec }) => {
       const wasPaused = status.resolution === "paused";
       await admin.controlConnector(name, "pause", { signal: io.signal });
       await admin.controlConnector(name, "forget", { signal: io.signal });
@@ -56,20 +67,6 @@ export const reset = command({
         await client.deleteConsumerOffset(consumerId, topic, partition, { signal: io.signal });
       }
       if (!wasPaused) await admin.controlConnector(name, "resume", { signal: io.signal });
+      return `connector "${name}" reset`;
     }),
 });
-
-async function forEach(
-  io: Io,
-  all: readonly string[],
-  done: string,
-  work: (admin: FluvioAdmin, name: string) => Promise<void>,
-): Promise<number> {
-  const admin = (await io.connect()).admin();
-  for (const name of all) {
-    await existingConnector(admin, name);
-    await work(admin, name);
-    io.stdout.print(`connector "${name}" ${done}`);
-  }
-  return 0;
-}

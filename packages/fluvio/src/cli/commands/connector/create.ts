@@ -5,6 +5,7 @@ import type { Io } from "../../io.ts";
 import { fileOptions, needsConfig } from "./connector-options.ts";
 import { findConnector } from "./find.ts";
 import { whileInstalling } from "./installing.ts";
+import { forceOption, refuseUnknownModules } from "./known-modules.ts";
 
 export const create = command({
   noun: "connector",
@@ -13,7 +14,7 @@ export const create = command({
   description:
     "Creates a connector from a file and starts it in the cluster. Its topic is created with one partition if it does not exist. " +
     "A mistake in the file is reported with line, key and the nearest valid name, and nothing is created.",
-  options: fileOptions,
+  options: { ...fileOptions, force: forceOption },
   examples: [{ command: "fluvio connector create --config=./connect.yml" }],
   check: needsConfig,
   run: async (input, io) => {
@@ -21,6 +22,7 @@ export const create = command({
     const { name, bytes } = await readConnectorFile(io, input.config ?? "", {
       ...{ secretsPath: input.secrets, keepsSecrets: false },
       clusterSecrets: () => clusterSecrets(io),
+      ...(input.force ? {} : { checkMore: (config) => refuseUnknownModules(config, where(input), io) }),
     });
     const admin = (await io.connect()).admin();
     await whileInstalling(bytes, io, () => admin.createConnector(name, bytes, { signal: io.signal }));
@@ -32,6 +34,13 @@ export const create = command({
     return 0;
   },
 });
+
+function where({ config = "" }: { readonly config: string | undefined }) {
+  return {
+    file: config,
+    remedy: "With --force the connector is stored all the same, and fails until the module is there",
+  };
+}
 
 /** None in a cluster that cannot keep any. */
 async function clusterSecrets(io: Io): Promise<readonly string[]> {
@@ -67,7 +76,7 @@ export const update = command({
   noun: "connector",
   verb: "update",
   summary: "Replace the configuration of a connector and restart it",
-  options: fileOptions,
+  options: { ...fileOptions, force: forceOption },
   examples: [{ command: "fluvio connector update --config=./connect.yml" }],
   check: needsConfig,
   run: async (input, io) => {
@@ -75,6 +84,7 @@ export const update = command({
     const { name, bytes } = await readConnectorFile(io, input.config ?? "", {
       ...{ secretsPath: input.secrets, keepsSecrets: true },
       clusterSecrets: () => clusterSecrets(io),
+      ...(input.force ? {} : { checkMore: (config) => refuseUnknownModules(config, where(input), io) }),
     });
     const admin = (await io.connect()).admin();
     await findConnector(admin, name, (hint) =>

@@ -228,6 +228,24 @@ describe("pause, resume, restart", () => {
     await reaches("calm", "Running");
     await vi.waitFor(async () => expect(await ok("connector", "logs", "calm")).toContain("DEBUG"), WAIT);
     expect((await fluvio(["connector", "pause", "calmm"])).stderr).toContain('Did you mean "calm"?');
+    expect(await ok("connector", "resume", "calm")).toBe('connector "calm" is not paused\n');
+  });
+
+  test.each([
+    ["pause", "paused"],
+    ["reset", "reset"],
+    ["resume", "resumed"],
+    ["restart", "restarted"],
+  ])("%s of several connectors goes on when one is not there, and fails", async (verb, done) => {
+    const result = await fluvio(["connector", verb, "none", "calm", "nor-this"]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toBe(`connector "calm" ${done}\n`);
+    const lines = result.stderr.trimEnd().split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain(
+      `connector "none" ${verb} failed with: Connector not found: none (FLV_CONNECTOR_NOT_FOUND)`,
+    );
+    expect(lines[1]).toContain(`connector "nor-this" ${verb} failed with: Connector not found: nor-this`);
   });
 
   test("a restart starts a new process", async () => {

@@ -3,6 +3,7 @@ import { type ClusterChoice, clusterChoice } from "../../connection.ts";
 import type { Io } from "../../io.ts";
 import { nonEmpty } from "../../values.ts";
 import { fileOptions } from "./connector-options.ts";
+import { refuseUnknownModules } from "./known-modules.ts";
 
 const EITHER = "the following required arguments were not provided:\n  --config <FILE>";
 
@@ -89,6 +90,7 @@ async function runFile(path: string, { secrets, tarball }: FileRun, io: Io, arou
   const { config: written, content, lookup } = await loadUserConnector(io, path, secrets);
   const config = withPackage(written, tarball, io);
   try {
+    await refuseUnknownModules(config, { file: path }, io);
     await runForeground({ ...around, config, file: path, lookup, rustLog: io.env.RUST_LOG });
   } catch (error) {
     throw withLine(error, content, path);

@@ -8,6 +8,7 @@ import { formatObject, outputOption } from "../../output/format.ts";
 import { checked, integer, nonEmpty, text } from "../../values.ts";
 import { engineStep } from "../smartmodule/local-chain.ts";
 import { fileOptions, needsConfig } from "./connector-options.ts";
+import { refuseUnknownModules } from "./known-modules.ts";
 import { type Made, runStages, type Stage, stagesObject, stagesTable } from "./stages.ts";
 import { loadUserConnector } from "./user-file.ts";
 
@@ -102,6 +103,7 @@ async function tryOut(
       hint: "Run it with `fluvio connector run`.",
     });
   }
+  await refuseUnknownModules(config, { file: input.config ?? "" }, io);
   const engine = await chain(plan, io);
   const first = await firstStage(input, config, plan, io);
   const origins = first.made.map(({ origin }) => origin);
