@@ -8,7 +8,8 @@ import type {
 import { importDriver } from "fluvio/connector";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
-import type { Row, RowShape } from "../shared/sql/row.ts";
+import type { RowShape } from "../shared/sql/row.ts";
+import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
 
 type Driver = typeof import("@duckdb/node-api");
@@ -80,12 +81,6 @@ const CHUNK_ROWS = 2048;
 const PREPARED_MAX = 50;
 const STAGE = "fluvio_stage";
 
-/** A column of a chunk. */
-interface Vector {
-  readonly type: DuckDBType;
-  readonly values: readonly DuckDBValue[];
-}
-
 class DuckdbSession implements Session {
   broken: string | undefined;
   readonly #driver: Driver;
@@ -128,9 +123,10 @@ class DuckdbSession implements Session {
   }
 
   /** By the bulk appender, which converts what it gets as the columns want it; a row alone by a statement, whose errors say more. */
-  async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
-    if (rows.length === 1) {
-      await this.#insertOne(shape, rows[0] as Row);
+  async insert(rows: Rows): Promise<void> {
+    const { shape } = rows;
+    if (rows.count === 1) {
+      await this.#insertOne(shape, cellsAt(rows, 0));
       return;
     }
     const known = await this.#columnsOf(shape.table);
@@ -139,20 +135,20 @@ class DuckdbSession implements Session {
     const unknown = shape.columns.find((column) => !columns.includes(column));
     if (unknown !== undefined) throw new Error(`Binder Error: table ${shape.table} has no column ${unknown}`);
     if (shape.unique.length === 0 && columns.length === shape.columns.length) {
-      await this.#append(shape.table, known, shape, rows);
+      await this.#append(shape.table, known, rows);
       return;
     }
     const names = shape.columns.map((one) => this.#dialect.quote(one)).join(", ");
     await this.run(
       `CREATE OR REPLACE TEMP TABLE ${STAGE} AS SELECT ${names} FROM ${this.#dialect.quote(shape.table)} LIMIT 0`,
     );
-    await this.#append(STAGE, new Map(shape.columns.map((one) => [one, known.get(one) ?? ""])), shape, rows);
+    await this.#append(STAGE, new Map(shape.columns.map((one) => [one, known.get(one) ?? ""])), rows);
     await this.run(
       `${insertHead(this.#dialect, shape)} SELECT ${names} FROM ${STAGE} ORDER BY rowid${onConflict(this.#dialect, shape)}`,
     );
   }
 
-  async #insertOne(shape: RowShape, { cells }: Row): Promise<void> {
+  async #insertOne(shape: RowShape, cells: readonly Cell[]): Promise<void> {
     const places = cells.map((_, index) => `$${index + 1}`).join(", ");
     await this.run(
       `${insertHead(this.#dialect, shape)} VALUES (${places})${onConflict(this.#dialect, shape)}`,
@@ -160,23 +156,26 @@ class DuckdbSession implements Session {
     );
   }
 
-  async #append(
-    table: string,
-    columns: ReadonlyMap<string, string>,
-    shape: RowShape,
-    rows: readonly Row[],
-  ): Promise<void> {
-    const { DuckDBDataChunk } = this.#driver;
-    const places = [...columns].map(([column, type]) => ({ place: shape.columns.indexOf(column), type }));
+  async #append(table: string, columns: ReadonlyMap<string, string>, rows: Rows): Promise<void> {
+    const { DuckDBDataChunk, VARCHAR } = this.#driver;
+    const placeOf = (column: string) => rows.shape.columns.indexOf(column);
+    const parts = [...columns].map(([column, type]) => ({ cells: rows.columns[placeOf(column)] ?? [], type }));
     const [name = "", schema, catalog] = table.split(".").reverse();
     const appender = await this.#connection.createAppender(name, schema, catalog);
     try {
-      for (let from = 0; from < rows.length; from += CHUNK_ROWS) {
-        const some = rows.slice(from, from + CHUNK_ROWS);
-        const vectors = places.map(({ place, type }) => this.#vector(some, place, type));
-        const types = vectors.map((vector) => vector.type);
-        const chunk = DuckDBDataChunk.create(types, some.length);
-        chunk.setColumns(vectors.map(({ values }) => values));
+      for (let from = 0; from < rows.count; from += CHUNK_ROWS) {
+        const to = Math.min(rows.count, from + CHUNK_ROWS);
+        const types = parts.map(({ cells, type }) => this.#vectorType(cells, from, to, type));
+        const chunk = DuckDBDataChunk.create(types, to - from);
+        for (const [index, { cells }] of parts.entries()) {
+          const vector = chunk.getColumnVector(index);
+          const isText = types[index] === VARCHAR;
+          for (let at = from; at < to; at++) {
+            const cell = cells[at] ?? null;
+            vector.setItem(at - from, isText ? textCell(cell) : (cell as DuckDBValue));
+          }
+          vector.flush();
+        }
         appender.appendDataChunk(chunk);
       }
       appender.flushSync();
@@ -190,18 +189,15 @@ class DuckdbSession implements Session {
   }
 
   /** Numbers and booleans go as they are where the column is of their kind, everything else as text. */
-  #vector(rows: readonly Row[], place: number, columnType: string): Vector {
+  #vectorType(cells: readonly Cell[], from: number, to: number, columnType: string): DuckDBType {
     const { BOOLEAN, DOUBLE, VARCHAR } = this.#driver;
     const kind = columnType === "BOOLEAN" ? "boolean" : NUMBERS.has(columnType) ? "number" : "string";
-    const values: Cell[] = [];
-    let isAll = true;
-    for (const { cells } of rows) {
-      const cell = cells[place] ?? null;
-      values.push(cell);
-      isAll &&= cell === null || typeof cell === kind;
+    if (kind === "string") return VARCHAR;
+    for (let at = from; at < to; at++) {
+      const cell = cells[at] ?? null;
+      if (cell !== null && typeof cell !== kind) return VARCHAR;
     }
-    if (!isAll) return { type: VARCHAR, values: values.map(textCell) };
-    return { type: { boolean: BOOLEAN, number: DOUBLE, string: VARCHAR }[kind], values: values as DuckDBValue[] };
+    return kind === "boolean" ? BOOLEAN : DOUBLE;
   }
 
   async #columnsOf(table: string): Promise<ReadonlyMap<string, string>> {

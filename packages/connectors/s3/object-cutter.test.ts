@@ -20,6 +20,7 @@ function groupOf(records: readonly SinkRecord[]): SinkGroup & { readonly refused
     refuse: ({ offset }, reason) => void refused.push(`${offset}: ${reason}`),
     positions: [],
     settleRefused: async () => {},
+    following: async () => [],
   };
 }
 

@@ -1,7 +1,8 @@
 import mysql from "mysql2/promise";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, quoteParts, type Session } from "../shared/sql/dialect.ts";
-import type { Row, RowShape } from "../shared/sql/row.ts";
+import type { RowShape } from "../shared/sql/row.ts";
+import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
 import { type Address, addressOf, shownAddress, withTls } from "./address.ts";
 import type { ServerOptions } from "./postgres.ts";
@@ -125,27 +126,25 @@ class MysqlSession implements Session {
     return rows;
   }
 
-  async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
-    const countMax = Math.max(1, Math.floor(VALUES_MAX / shape.columns.length));
-    for (let from = 0; from < rows.length; ) {
-      let to = from;
-      for (let sizeBytes = 0; to < rows.length && to - from < countMax; to++) {
-        sizeBytes += sizeOf(rows[to] as Row);
-        if (to > from && sizeBytes > STATEMENT_SIZE_BYTES_MAX) break;
+  async insert(rows: Rows): Promise<void> {
+    const countMax = Math.max(1, Math.floor(VALUES_MAX / rows.shape.columns.length));
+    for (let from = 0; from < rows.count; ) {
+      const some: Cell[][] = [];
+      for (let sizeBytes = 0; from < rows.count && some.length < countMax; from++) {
+        const cells = cellsAt(rows, from);
+        sizeBytes += sizeOf(cells);
+        if (some.length > 0 && sizeBytes > STATEMENT_SIZE_BYTES_MAX) break;
+        some.push(cells);
       }
-      await this.#insertSome(shape, rows.slice(from, to));
-      from = to;
+      await this.#insertSome(rows.shape, some);
     }
   }
 
-  async #insertSome(shape: RowShape, rows: readonly Row[]): Promise<void> {
+  async #insertSome(shape: RowShape, rows: readonly (readonly Cell[])[]): Promise<void> {
     const tuple = `(${shape.columns.map(() => "?").join(",")})`;
     const tuples = new Array<string>(rows.length).fill(tuple).join(",");
     const sql = `${insertHead(this.#dialect, shape)} VALUES ${tuples}${onDuplicateKey(this.#dialect, shape)}`;
-    await this.run(
-      sql,
-      rows.flatMap(({ cells }) => cells),
-    );
+    await this.run(sql, rows.flat());
   }
 
   forget(): void {
@@ -163,7 +162,7 @@ class MysqlSession implements Session {
   }
 }
 
-function sizeOf({ cells }: Row): number {
+function sizeOf(cells: readonly Cell[]): number {
   let sizeBytes = 0;
   for (const cell of cells) sizeBytes += typeof cell === "string" || cell instanceof Uint8Array ? cell.length + 4 : 8;
   return sizeBytes;

@@ -1,7 +1,8 @@
 import pg from "pg";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
-import type { Row, RowShape } from "../shared/sql/row.ts";
+import type { RowShape } from "../shared/sql/row.ts";
+import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
 import { type Address, type AddressOptions, addressOf, shownAddress, withTls } from "./address.ts";
 
@@ -126,28 +127,30 @@ class PostgresSession implements Session {
   }
 
   /** A column is one bound array: as fast for many rows as the server can be, and no limit of their number. */
-  async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
+  async insert(rows: Rows): Promise<void> {
+    const { shape } = rows;
     const types = await this.#columnTypes(shape.table);
     const known = shape.columns.map((column) => types.get(column));
     // The server says better than we could what is wrong with a table or a column that is not there.
-    if (rows.length === 1 || known.some((type) => type === undefined || type.endsWith("[]"))) {
-      await this.#insertValues(shape, rows);
+    if (rows.count === 1 || known.some((type) => type === undefined || type.endsWith("[]"))) {
+      await this.#insertValues(rows);
       return;
     }
     const arrays = known.map((type, index) => `$${index + 1}::${type}[]`).join(", ");
     const text = `${insertHead(this.#dialect, shape)} SELECT * FROM unnest(${arrays})${onConflict(this.#dialect, shape)}`;
-    const values = shape.columns.map((_, column) => rows.map((row) => boundValue(row.cells[column] ?? null)));
+    const values = rows.columns.map((column) => column.map(boundValue));
     await this.#client.query({ ...this.#prepared(text), text, values });
   }
 
-  async #insertValues(shape: RowShape, rows: readonly Row[]): Promise<void> {
+  async #insertValues(rows: Rows): Promise<void> {
+    const { shape } = rows;
     const width = shape.columns.length;
     const count = Math.max(1, Math.floor(VALUES_MAX / width));
-    for (let from = 0; from < rows.length; from += count) {
-      const some = rows.slice(from, from + count);
+    for (let from = 0; from < rows.count; from += count) {
+      const some = Array.from({ length: Math.min(count, rows.count - from) }, (_, at) => cellsAt(rows, from + at));
       const tuples = some.map((_, row) => `(${shape.columns.map((__, index) => `$${row * width + index + 1}`)})`);
       const text = `${insertHead(this.#dialect, shape)} VALUES ${tuples.join(",")}${onConflict(this.#dialect, shape)}`;
-      await this.#client.query({ text, values: some.flatMap(({ cells }) => cells.map(boundValue)) });
+      await this.#client.query({ text, values: some.flatMap((cells) => cells.map(boundValue)) });
     }
   }
 

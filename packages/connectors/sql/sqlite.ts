@@ -2,7 +2,7 @@ import Database from "libsql";
 import { isJson } from "../shared/json-text.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
-import type { Row, RowShape } from "../shared/sql/row.ts";
+import type { Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
 
 const TYPES: Readonly<Record<SqlType, string>> = {
@@ -86,11 +86,13 @@ class SqliteSession implements Session {
     return this.#statement(sql).all(values.map((cell) => boundValue(cell, undefined))) as Record<string, unknown>[];
   }
 
-  async insert(shape: RowShape, rows: readonly Row[]): Promise<void> {
+  async insert({ shape, columns, count }: Rows): Promise<void> {
     const places = shape.columns.map(() => "?").join(",");
     const sql = `${insertHead(this.#dialect, shape)} VALUES (${places})${onConflict(this.#dialect, shape)}`;
     const statement = this.#statement(sql);
-    for (const { cells } of rows) statement.run(cells.map((cell, index) => boundValue(cell, shape.types[index])));
+    for (let at = 0; at < count; at++) {
+      statement.run(columns.map((column, index) => boundValue(column[at] ?? null, shape.types[index])));
+    }
   }
 
   #statement(sql: string): Database.Statement {

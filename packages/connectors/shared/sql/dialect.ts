@@ -1,4 +1,5 @@
-import type { Row, RowShape } from "./row.ts";
+import type { RowShape } from "./row.ts";
+import type { Rows } from "./runs.ts";
 import type { Cell, SqlType } from "./types.ts";
 
 /** What is to be thought of an error of a database. */
@@ -14,7 +15,7 @@ export interface Session {
   run(sql: string, values?: readonly Cell[]): Promise<number>;
   select(sql: string, values?: readonly Cell[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Stores rows of one shape, in their order. Of an upsert each key is there once. */
-  insert(shape: RowShape, rows: readonly Row[]): Promise<void>;
+  insert(rows: Rows): Promise<void>;
   /** Makes the table of a shape, or adds the columns that it lacks. */
   define?(shape: RowShape): Promise<void>;
   /** Forgets what is known of tables: they may have been altered. */
@@ -89,57 +90,3 @@ export function changeStatement(dialect: Pick<Dialect, "quote" | "placeholder">,
   const where = is(unique, columns.length + 1).join(" AND ");
   return `UPDATE ${dialect.quote(table)} SET ${is(columns, 1).join(", ")} WHERE ${where}`;
 }
-
-/** Rows of one shape, in order. */
-export interface Run<R extends { readonly row: Row }> {
-  readonly shape: RowShape;
-  readonly items: R[];
-}
-
-/** Neighbours of one shape; the order of the rows stays. */
-export function runsInOrder<R extends { readonly row: Row }>(items: readonly R[]): Run<R>[] {
-  const runs: Run<R>[] = [];
-  for (const item of items) {
-    const last = runs.at(-1);
-    if (last?.shape === item.row.shape) last.items.push(item);
-    else runs.push({ shape: item.row.shape, items: [item] });
-  }
-  return runs;
-}
-
-/**
- * Rows by shape, as few statements as possible: the order stays within a shape, and a table whose rows replace each other
- * in several shapes is left in order.
- */
-export function runsByShape<R extends { readonly row: Row }>(items: readonly R[]): Run<R>[] {
-  const inOrder = runsInOrder(items);
-  const shapes = new Map<RowShape, Run<R>>();
-  const tables = new Map<string, number>();
-  let hasUpsert = false;
-  // What a table is, and what a statement of its own does, counts for rows of other shapes too.
-  if (inOrder.some(({ shape }) => shape.action === "define" || typeof shape.action === "object")) return inOrder;
-  for (const run of inOrder) {
-    const known = shapes.get(run.shape);
-    if (known === undefined) {
-      shapes.set(run.shape, { shape: run.shape, items: [...run.items] });
-      tables.set(run.shape.table, (tables.get(run.shape.table) ?? 0) + 1);
-    } else known.items.push(...run.items);
-    hasUpsert ||= run.shape.unique.length > 0 || run.shape.action !== undefined;
-  }
-  return hasUpsert && shapes.size !== tables.size ? inOrder : [...shapes.values()];
-}
-
-/** An upsert cannot meet the same row twice in one statement: the last one counts. */
-export function lastOfEachKey(shape: RowShape, rows: readonly Row[]): readonly Row[] {
-  if (shape.unique.length === 0 || rows.length === 1) return rows;
-  const places = shape.unique.map((column) => shape.columns.indexOf(column));
-  const last = new Map<string, Row>();
-  for (const row of rows) {
-    const key = JSON.stringify(places.map((place) => keyCell(row.cells[place])));
-    last.delete(key);
-    last.set(key, row);
-  }
-  return last.size === rows.length ? rows : [...last.values()];
-}
-
-const keyCell = (cell: Cell | undefined) => (cell instanceof Uint8Array ? Buffer.from(cell).toString("hex") : cell);

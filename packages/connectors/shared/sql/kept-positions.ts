@@ -72,14 +72,14 @@ export class KeptPositions {
   }
 
   #after({ records, positions }: Pick<SinkGroup, "records" | "positions">, partition: number): Kept {
-    const own = records.filter((record) => record.partition === partition);
     const position = positions.find((one) => one.partition === partition)?.offset;
-    if (position !== undefined) return { offset: position, part: own.filter(({ offset }) => offset > position).length };
-    const first = own[0]?.offset ?? 0;
+    if (position !== undefined) return { offset: position, part: countBehind(records, partition, position) };
+    const first = records.find((record) => record.partition === partition)?.offset ?? 0;
+    const count = countBehind(records, partition, -1);
     const kept = this.#kept.get(partition);
     // Records before what is kept: the topic was made anew.
-    if (kept === undefined || first <= kept.offset) return { offset: first - 1, part: own.length };
-    return { offset: kept.offset, part: (this.#seen.get(partition) ?? 0) + own.length };
+    if (kept === undefined || first <= kept.offset) return { offset: first - 1, part: count };
+    return { offset: kept.offset, part: (this.#seen.get(partition) ?? 0) + count };
   }
 
   /** The group is written and the table moved. */
@@ -92,4 +92,10 @@ export class KeptPositions {
     }
     for (const { partition, after } of moves) this.#kept.set(partition, after);
   }
+}
+
+function countBehind(records: readonly SinkRecord[], partition: number, position: number): number {
+  let count = 0;
+  for (const record of records) if (record.partition === partition && record.offset > position) count++;
+  return count;
 }

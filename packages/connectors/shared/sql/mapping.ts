@@ -134,59 +134,84 @@ function isDigitOrDot(code: number): boolean {
 /** Makes rows of JSON objects. */
 export function mappingReader(mapping: Mapping): DocumentReader {
   const { columns } = mapping;
-  const kinds = new RowKinds(mapping);
+  if (columns === undefined) return objectReader(mapping);
+  let shape: RowShape | undefined;
   return ({ text, json }): Row => {
-    const { rules, shape } = kinds.of(json, columns);
+    shape ??= madeShape(mapping, columns, json);
     const exact = exactTextOf(text);
-    const cells: Cell[] = [];
-    for (const rule of rules) cells.push(cellOf(rule, json, exact));
+    // Rows of a group live until it is written: each takes no more room than it needs.
+    const cells = new Array<Cell>(columns.length);
+    for (let at = 0; at < columns.length; at++) cells[at] = cellOf(columns[at] as ColumnRule, json, exact);
     return { shape, cells };
   };
 }
 
-/** What is the same for records of one kind; the one of the last record is looked at first. */
+/** Every field is a column. */
+function objectReader(mapping: Mapping): DocumentReader {
+  const kinds = new RowKinds(mapping);
+  return ({ text, json }): Row => {
+    if (!isObject(json)) throw new Error("the record is no JSON object");
+    const { rules, shape } = kinds.of(json);
+    const exact = exactTextOf(text);
+    // In the order of the rules; most values are cells as they are.
+    const cells = Object.values(json);
+    for (let at = 0; at < cells.length; at++) {
+      const found = cells[at];
+      if (typeof found === "string" || typeof found === "boolean") continue;
+      if (typeof found === "number" && exact === undefined) continue;
+      cells[at] = cellOf(rules[at] as ColumnRule, json, exact);
+    }
+    return { shape, cells: cells as Cell[] };
+  };
+}
+
+/** What is the same for records whose fields have the same names in the same order. */
+interface RowKind {
+  readonly rules: readonly ColumnRule[];
+  readonly shape: RowShape;
+}
+
+/** The kind of the last record is looked at first. */
 class RowKinds {
   readonly #mapping: Mapping;
   readonly #shapes = new RowShapes();
   #names: readonly string[] = [];
-  #rules: readonly ColumnRule[] = [];
-  #shape: RowShape | undefined;
+  #last: RowKind | undefined;
 
   constructor(mapping: Mapping) {
     this.#mapping = mapping;
   }
 
-  of(json: unknown, columns: readonly ColumnRule[] | undefined): { rules: readonly ColumnRule[]; shape: RowShape } {
-    if (columns !== undefined) {
-      this.#shape ??= this.#made(columns, json);
-      return { rules: columns, shape: this.#shape };
-    }
-    if (!isObject(json)) throw new Error("the record is no JSON object");
+  of(json: Readonly<Record<string, unknown>>): RowKind {
+    if (this.#last !== undefined && hasNames(json, this.#names)) return this.#last;
     const names = Object.keys(json);
-    if (this.#shape === undefined || !isSame(names, this.#names)) {
-      if (names.length === 0) throw new Error("the record is an empty object");
-      this.#names = names;
-      this.#rules = names.map((column) => ({ column, path: [column], key: column, isRequired: false }));
-      this.#shape = this.#shapes.of(JSON.stringify(names), () => this.#made(this.#rules, json));
-    }
-    return { rules: this.#rules, shape: this.#shape };
-  }
-
-  #made(rules: readonly ColumnRule[], json: unknown): RowShape {
-    return {
-      table: this.#mapping.table,
-      unique: this.#mapping.unique,
-      columns: rules.map(({ column }) => column),
-      types: rules.map(({ type }) => type),
-      madeTypes: rules.map(({ type, path }) => type ?? guessedType(valueAt(json, path))),
-    };
+    if (names.length === 0) throw new Error("the record is an empty object");
+    const rules = names.map((column) => ({ column, path: [column], key: column, isRequired: false }));
+    const shape = this.#shapes.of(JSON.stringify(names), () => madeShape(this.#mapping, rules, json));
+    this.#names = names;
+    this.#last = { rules, shape };
+    return this.#last;
   }
 }
 
-function isSame(some: readonly string[], others: readonly string[]): boolean {
-  if (some.length !== others.length) return false;
-  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
-  return true;
+function madeShape({ table, unique }: Mapping, rules: readonly ColumnRule[], json: unknown): RowShape {
+  return {
+    table,
+    unique,
+    columns: rules.map(({ column }) => column),
+    types: rules.map(({ type }) => type),
+    madeTypes: rules.map(({ type, path }) => type ?? guessedType(valueAt(json, path))),
+  };
+}
+
+/** Whether these are the names of the fields, in this order. Parsed JSON inherits none; a list of the names would be garbage. */
+function hasNames(json: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
+  let at = 0;
+  for (const name in json) {
+    if (name !== names[at]) return false;
+    at++;
+  }
+  return at === names.length;
 }
 
 /** @throws with the reason when the value is not what the rule wants */

@@ -6,19 +6,11 @@ import {
   type SinkRecord,
   tryLater,
 } from "fluvio/connector";
-import {
-  changeStatement,
-  createTable,
-  type Dialect,
-  lastOfEachKey,
-  type Run,
-  runsByShape,
-  runsInOrder,
-  type Session,
-} from "./dialect.ts";
+import { changeStatement, createTable, type Dialect, type Session } from "./dialect.ts";
 import { KeptPositions, type Move } from "./kept-positions.ts";
 import { OffsetsTable } from "./offsets-table.ts";
-import type { Row, RowReader } from "./row.ts";
+import type { RowReader } from "./row.ts";
+import { cellsAt, lastOfEachKey, partOf, type Run, RunsInOrder, runsByShape } from "./runs.ts";
 
 export interface TableWriterOptions {
   readonly context: Pick<SinkContext<unknown>, "name" | "topic" | "trouble" | "logger" | "signal">;
@@ -48,9 +40,12 @@ interface BetweenTransactions {
   run(session: Session, tables: Iterable<string>, nowMs: number): Promise<void>;
 }
 
-interface Placed {
-  readonly record: SinkRecord;
-  readonly row: Row;
+/** Rows of records, and the records that are none. */
+interface ReadRows {
+  readonly records: readonly SinkRecord[];
+  /** In order. */
+  readonly runs: readonly Run<SinkRecord>[];
+  readonly refusals: readonly { readonly record: SinkRecord; readonly reason: string }[];
 }
 
 /** When a database has not answered for so long, the state of the connector says so. */
@@ -71,6 +66,8 @@ export class TableWriter {
   #isWriting = false;
   /** Tables of rows that are committed. */
   readonly #tables = new Set<string>();
+  /** Rows of the group that comes next. */
+  #ahead: ReadRows | undefined;
   /** What uses the session now, and what waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -182,17 +179,19 @@ export class TableWriter {
       const session = await this.#timed(signal, undefined, () => this.#connected());
       const moves = this.#kept.moves(group);
       this.#options.memory?.begin();
-      const placed = this.#rows(group);
-      if (moves.length > 0 || placed.length > 0) {
-        await this.#timed(signal, session, () => this.#store(session, group, placed, moves));
+      const runs = this.#rows(group);
+      if (moves.length > 0 || runs.length > 0) {
+        await this.#timed(signal, session, () => this.#store(session, group, runs, moves));
         isRefusal = true;
         await group.settleRefused();
         isRefusal = false;
-        await this.#timed(signal, session, () => session.run("COMMIT"));
+        const committed = this.#timed(signal, session, () => session.run("COMMIT"));
+        this.#readAhead(group);
+        await committed;
       }
       this.#kept.done(group, moves);
       this.#options.memory?.committed();
-      if (this.#options.between !== undefined) for (const { row } of placed) this.#tables.add(row.shape.table);
+      if (this.#options.between !== undefined) for (const { shape } of runs) this.#tables.add(shape.table);
     } catch (error) {
       // Nothing that goes on with this session could tell what became of the transaction.
       this.#isDoubtful = true;
@@ -205,33 +204,51 @@ export class TableWriter {
   }
 
   /** Rows of the records that are not written yet; what can be none is refused. */
-  #rows(group: SinkGroup): Placed[] {
-    const placed: Placed[] = [];
-    for (const record of this.#kept.open(group.records)) {
+  #rows(group: SinkGroup): ReadRows["runs"] {
+    const records = this.#kept.open(group.records);
+    const { runs, refusals } = this.#ahead?.records === records ? this.#ahead : this.#read(records);
+    this.#ahead = undefined;
+    for (const { record, reason } of refusals) group.refuse(record, reason);
+    return runs;
+  }
+
+  /** Reads the rows of the next group while the database is busy; not where they depend on what becomes of this one. */
+  #readAhead(group: SinkGroup): void {
+    if (this.#options.memory !== undefined) return;
+    void group.following().then((records) => {
+      if (records.length > 0) this.#ahead = this.#read(records);
+    });
+  }
+
+  #read(records: readonly SinkRecord[]): ReadRows {
+    const { read } = this.#options;
+    const placed = new RunsInOrder<SinkRecord>();
+    const refusals: { record: SinkRecord; reason: string }[] = [];
+    for (const record of records) {
       try {
-        const read = this.#options.read(record.value);
-        if ("shape" in read) placed.push({ record, row: read });
-        else for (const row of read) placed.push({ record, row });
+        const found = read(record.value);
+        if ("shape" in found) placed.add(found, record);
+        else for (const row of found) placed.add(row, record);
       } catch (error) {
-        group.refuse(record, (error as Error).message);
+        refusals.push({ record, reason: (error as Error).message });
       }
     }
-    return placed;
+    return { records, runs: placed.runs, refusals };
   }
 
   /** Everything of the transaction but its end. */
-  async #store(session: Session, group: SinkGroup, placed: readonly Placed[], moves: readonly Move[]): Promise<void> {
+  async #store(session: Session, group: SinkGroup, runs: ReadRows["runs"], moves: readonly Move[]): Promise<void> {
     const { dialect } = this.#options;
-    await this.#makeTables(session, placed);
+    await this.#makeTables(session, runs);
     await session.run(dialect.begin);
     try {
-      for (const run of runsByShape(placed)) await this.#insert(session, run);
+      for (const run of runsByShape(runs)) await this.#insert(session, run);
     } catch (error) {
       if (dialect.failure(error).kind !== "record") throw error;
       await session.run("ROLLBACK");
       session.forget();
       await session.run(dialect.begin);
-      await this.#storeEach(session, group, placed);
+      await this.#storeEach(session, group, runs);
     }
     for (const move of moves) {
       if (!(await this.#offsets.move(session, move))) {
@@ -241,14 +258,14 @@ export class TableWriter {
   }
 
   /** Tables cannot be made within a transaction everywhere. One that cannot be made is the fault of the record. */
-  async #makeTables(session: Session, placed: readonly Placed[]): Promise<void> {
+  async #makeTables(session: Session, runs: ReadRows["runs"]): Promise<void> {
     const { createTable: isWanted, dialect } = this.#options;
     if (!isWanted) return;
-    for (const { row } of placed) {
-      const { table, action, madeTypes } = row.shape;
+    for (const { shape } of runs) {
+      const { table, action, madeTypes } = shape;
       if (action !== undefined || madeTypes.length === 0 || this.#madeTables.has(table)) continue;
       try {
-        await session.run(createTable(dialect, row.shape));
+        await session.run(createTable(dialect, shape));
       } catch (error) {
         if (dialect.failure(error).kind !== "record") throw error;
         // The insert says the same of the record itself.
@@ -259,11 +276,11 @@ export class TableWriter {
   }
 
   /** Finds the records that the database refuses, by halves, and stores the others. */
-  async #storeEach(session: Session, group: SinkGroup, placed: readonly Placed[]): Promise<void> {
+  async #storeEach(session: Session, group: SinkGroup, runs: ReadRows["runs"]): Promise<void> {
     const { dialect } = this.#options;
-    const stored: Run<Placed>[] = [];
+    const stored: Run<SinkRecord>[] = [];
     const refused = new Set<SinkRecord>();
-    const waiting = runsInOrder(placed).reverse();
+    const waiting = runs.toReversed();
     this.#madeTables.clear();
     for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
       if (dialect.hasSavepoints) await session.run("SAVEPOINT fluvio");
@@ -275,18 +292,17 @@ export class TableWriter {
         const { kind, reason } = dialect.failure(error);
         if (kind !== "record") throw error;
         await this.#undo(session, stored);
-        const { shape, items } = run;
-        const middle = items.length >> 1;
-        const { record } = items[0] as Placed;
-        if (items.length === 1 && !refused.has(record)) group.refuse(record, reason);
-        if (items.length === 1) refused.add(record);
-        else waiting.push({ shape, items: items.slice(middle) }, { shape, items: items.slice(0, middle) });
+        const middle = run.count >> 1;
+        const record = run.records[0] as SinkRecord;
+        if (run.count === 1 && !refused.has(record)) group.refuse(record, reason);
+        if (run.count === 1) refused.add(record);
+        else waiting.push(partOf(run, middle), partOf(run, 0, middle));
       }
     }
   }
 
   /** Takes back what failed; without savepoints that is everything, and what was stored is stored again. */
-  async #undo(session: Session, stored: readonly Run<Placed>[]): Promise<void> {
+  async #undo(session: Session, stored: readonly Run<SinkRecord>[]): Promise<void> {
     const { dialect } = this.#options;
     if (dialect.hasSavepoints) {
       await session.run("ROLLBACK TO SAVEPOINT fluvio");
@@ -336,10 +352,10 @@ export class TableWriter {
     else await this.#session?.close();
   }
 
-  async #insert(session: Session, { shape, items }: Run<Placed>): Promise<void> {
-    const rows = items.map(({ row }) => row);
+  async #insert(session: Session, run: Run<SinkRecord>): Promise<void> {
+    const { shape, count } = run;
     if (shape.action === undefined) {
-      await session.insert(shape, lastOfEachKey(shape, rows));
+      await session.insert(lastOfEachKey(run));
       return;
     }
     if (shape.action === "define") {
@@ -347,6 +363,6 @@ export class TableWriter {
       return;
     }
     const sql = changeStatement(this.#options.dialect, shape);
-    for (const { cells } of rows) await session.run(sql, cells);
+    for (let at = 0; at < count; at++) await session.run(sql, cellsAt(run, at));
   }
 }

@@ -87,6 +87,12 @@ export interface SinkGroup {
    * group is tried again; let it through.
    */
   settleRefused(): Promise<void>;
+  /**
+   * Resolves with the records of the next group as soon as they are there, with none at the end and where reading ahead
+   * would store too much (a chain with a kept state). For targets that convert records while they wait for this write;
+   * they must be converted again when they do not come as the next group. Two groups are then held in memory.
+   */
+  following(): Promise<readonly SinkRecord[]>;
 }
 
 /** The last offset of a partition that is worked off. */
@@ -132,7 +138,8 @@ export interface SinkContext<C> extends ConnectorContext<C> {
   /**
    * Reads the topic and gives its records to `write`, one group at a time, until the connector is to stop; then the
    * group in hand is still written. Repetitions, `on_error`, the dead-letter topic and the stored position are taken
-   * care of. While `write` runs, no more than one group and one answer per partition are held in memory. Call it once.
+   * care of. While `write` runs, no more than one group and one answer per partition are held in memory, and one group
+   * more for who asks for what is {@link SinkGroup.following}. Call it once.
    * @throws what cannot be helped by trying again; let it through
    */
   deliver(write: SinkWrite, options?: DeliverOptions): Promise<void>;

@@ -188,6 +188,7 @@ function trialGroup(records: readonly ConsumerRecord[], reasons: Map<ConsumerRec
     positions: [],
     refuse: (record, reason) => void reasons.set(record, reason),
     settleRefused: async () => {},
+    following: async () => [],
   };
 }
 

@@ -119,6 +119,39 @@ test("are not read ahead when asking for more says that all is worked off", asyn
   expect(await offsets(groups)).toEqual([2]);
 });
 
+test("what follows is told before its turn, and given in its turn", async () => {
+  const from = source([[record(0), record(1)], [record(2)]], "end");
+  const groups = groupsOf(from, { recordsMax: 2 });
+  expect(await offsets(groups)).toEqual([0, 1]);
+  const told = await groups.following();
+  expect(told.map(({ offset }) => offset)).toEqual([2]);
+  expect(await groups.following()).toBe(told);
+  expect((await groups.next())?.records).toBe(told);
+  expect(await groups.following()).toEqual([]);
+  expect(await groups.next()).toBeUndefined();
+});
+
+test("what follows is nothing when it failed, when the sink is to stop, and where nothing is read ahead", async () => {
+  const failing = groupsOf(source([[record(0)]], new Error("gone")), { recordsMax: 1 });
+  expect(await offsets(failing)).toEqual([0]);
+  expect(await failing.following()).toEqual([]);
+  await expect(failing.next()).rejects.toThrow("gone");
+
+  const stop = new AbortController();
+  const stopped = groupsOf(source([[record(0)], [record(1)]]), { recordsMax: 1 }, stop.signal);
+  expect(await offsets(stopped)).toEqual([0]);
+  expect(await stopped.following()).toHaveLength(1);
+  stop.abort();
+  expect(await stopped.following()).toEqual([]);
+  expect(await stopped.next()).toBeUndefined();
+
+  const from = source([[record(0)], [record(1)]]);
+  const inStep = groupsOf(from, { recordsMax: 1 }, new AbortController().signal, false);
+  expect(await offsets(inStep)).toEqual([0]);
+  expect(await inStep.following()).toEqual([]);
+  expect(from.asked).toBe(1);
+});
+
 test("positions lead behind what SmartModules dropped, once all records before are in the group", async () => {
   const chunks = [chunkOf([record(0), record(3)], 7), chunkOf([record(9, "v", 1)], 9), chunkOf([record(8)], 20)];
   const groups = groupsOf(source(chunks, "end"), { recordsMax: 3 });

@@ -22,7 +22,7 @@ const GROUP_SIZE_BYTES_DEFAULT = 1024 * 1024;
 
 type Chunks = AsyncIterator<ConsumedChunk>;
 
-/** Cuts what a consumer gives into groups. At most one chunk of the consumer is held besides the group. */
+/** Cuts what a consumer gives into groups. At most one chunk of the consumer is held besides the group, and a group ahead. */
 export class RecordGroups {
   readonly #chunks: Chunks;
   readonly #options: RecordGroupsOptions;
@@ -35,6 +35,8 @@ export class RecordGroups {
   /** The chunk that is on its way; it stays until it is taken. */
   #pending: Promise<IteratorResult<ConsumedChunk>> | undefined;
   #ended = false;
+  /** The group that was asked for before its turn. */
+  #ahead: Promise<RecordGroup | undefined> | undefined;
 
   constructor(chunks: Chunks, options: RecordGroupsOptions) {
     this.#chunks = chunks;
@@ -48,15 +50,28 @@ export class RecordGroups {
   /** The next group; `undefined` at the end and after the stop. @throws what the consumer throws, after its last records */
   async next(): Promise<RecordGroup | undefined> {
     if (this.#options.stop.aborted) return undefined;
+    const group = this.#ahead ?? this.#gather();
+    this.#ahead = undefined;
+    return await group;
+  }
+
+  /** The records of the group that comes next, as soon as they are there; none at the end and where nothing is read ahead. */
+  async following(): Promise<readonly ConsumerRecord[]> {
+    if (!this.#options.mayReadAhead || this.#options.stop.aborted) return [];
+    this.#ahead ??= this.#gather();
+    // a failure is the next call's
+    const group = await this.#ahead.catch(() => undefined);
+    return group?.records ?? [];
+  }
+
+  async #gather(): Promise<RecordGroup | undefined> {
     const group = new OpenGroup(this.#recordsMax, this.#sizeBytesMax);
     let deadline: Promise<"late"> | undefined;
     const waiting = new AbortController();
     try {
       for (;;) {
-        while (this.#following !== undefined) {
-          if (!group.add(this.#following)) return group.close(this.#following);
-          this.#next++;
-        }
+        if (this.#chunk !== undefined) this.#next = group.addFrom(this.#chunk.records, this.#next);
+        if (this.#following !== undefined) return group.close(this.#following);
         if (this.#chunk !== undefined) group.holds(this.#chunk);
         this.#chunk = undefined;
         if (group.isFull || this.#ended || this.#options.stop.aborted) break;
@@ -136,14 +151,17 @@ class OpenGroup {
     return this.records.length >= this.#recordsMax;
   }
 
-  /** False when there is no room; the first record always has. */
-  add(record: ConsumerRecord): boolean {
-    const sizeBytes = record.value.length + (record.key?.length ?? 0);
-    const isFirst = this.records.length === 0;
-    if (!isFirst && (this.isFull || this.#sizeBytes + sizeBytes > this.#sizeBytesMax)) return false;
-    this.records.push(record);
-    this.#sizeBytes += sizeBytes;
-    return true;
+  /** Adds what there is room for; the first record always has. @returns the place of the first one that was not added */
+  addFrom(records: readonly ConsumerRecord[], from: number): number {
+    let at = from;
+    for (; at < records.length && !this.isFull; at++) {
+      const record = records[at] as ConsumerRecord;
+      const sizeBytes = record.value.length + (record.key?.length ?? 0);
+      if (this.records.length > 0 && this.#sizeBytes + sizeBytes > this.#sizeBytesMax) break;
+      this.records.push(record);
+      this.#sizeBytes += sizeBytes;
+    }
+    return at;
   }
 
   /** Says that all records of the chunk were added. */

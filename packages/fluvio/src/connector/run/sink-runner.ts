@@ -119,10 +119,11 @@ export class SinkRunner implements AsyncDisposable {
     const { stop, counters } = this.#run;
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
     const groups = new RecordGroups(consumer.chunks(), { group, mayReadAhead: !this.#keepsState, stop });
+    const following = () => groups.following();
     for (let next = await groups.next(); next !== undefined; next = await groups.next()) {
       counters.recordsIn += next.records.length;
       counters.bytesIn += next.sizeBytes;
-      if (next.records.length > 0) await writer.write(next);
+      if (next.records.length > 0) await writer.write({ ...next, following });
       workedOff(next.positions);
     }
     await groups.workedOff();

@@ -31,7 +31,11 @@ interface Refusal {
 export interface SinkWork {
   readonly records: readonly SinkRecord[];
   readonly positions: readonly SinkPosition[];
+  following(): Promise<readonly SinkRecord[]>;
 }
+
+/** A part of a group has nothing to be read ahead. */
+const NOTHING_FOLLOWS = async () => [];
 
 /** What one call of the write came to. */
 interface Attempt {
@@ -55,10 +59,11 @@ export class SinkWriter {
    * Resolves when the group is worked off.
    * @throws the stop signal's reason; FLV_SINK_REFUSED when `on_error` is `stop`
    */
-  async write({ records, positions }: SinkWork): Promise<void> {
+  async write(work: SinkWork): Promise<void> {
+    const { records } = work;
     const { options, trouble } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const { failure, refusals, settled } = await this.#attempt({ records, positions });
+      const { failure, refusals, settled } = await this.#attempt(work);
       if (failure === undefined) {
         this.#written(records, refusals);
         if (refusals.length < records.length) trouble("");
@@ -67,7 +72,7 @@ export class SinkWriter {
       }
       const reason = writeProblem(failure.error);
       if (isRefused(failure.error)) {
-        await this.#refused({ records, positions }, reason);
+        await this.#refused(work, reason);
         return;
       }
       if (attempt >= options.retry.attempts) {
@@ -107,12 +112,12 @@ export class SinkWriter {
   }
 
   /** A group that is refused as a whole: its halves are tried, until whoever is to blame is alone. */
-  async #refused({ records, positions }: SinkWork, reason: string): Promise<void> {
+  async #refused({ records, positions, following }: SinkWork, reason: string): Promise<void> {
     if (records.length > 1) {
       const middle = records.length >> 1;
       const [first, second] = [records.slice(0, middle), records.slice(middle)];
-      await this.write({ records: first, positions: positionsOf(first, second[0]) });
-      await this.write({ records: second, positions });
+      await this.write({ records: first, positions: positionsOf(first, second[0]), following: NOTHING_FOLLOWS });
+      await this.write({ records: second, positions, following });
       return;
     }
     await this.#dealWith(
@@ -135,7 +140,11 @@ export class SinkWriter {
     let problem: unknown = recordsRefused(reason);
     for (let attempt = 1; ; attempt++) {
       await this.pause(attempt, problem);
-      const { failure, refusals } = await this.#attempt({ records: [record], positions });
+      const { failure, refusals } = await this.#attempt({
+        records: [record],
+        positions,
+        following: NOTHING_FOLLOWS,
+      });
       if (failure === undefined && refusals.length === 0) break;
       problem = failure?.error ?? recordsRefused(refusals[0]?.reason ?? reason);
     }
