@@ -79,8 +79,8 @@ const kindOptions = {
   initial: value({
     long: "initial",
     aliases: ["accumulator"],
-    value: "file",
-    summary: "File with the first accumulator of --aggregate",
+    value: "file-or-text",
+    summary: "First accumulator of --aggregate: a file with it, or the text itself",
     parse: nonEmpty,
     requires: ["aggregate"],
     conflicts: ["aggregateInitial"],
