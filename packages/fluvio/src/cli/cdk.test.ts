@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startRegistry, type TestRegistry } from "../npm/testing/registry.ts";
 import { cdk } from "./cdk.ts";
 import { useTestCli } from "./testing/cluster.ts";
+import { keyboard } from "./testing/keyboard.ts";
 import { type CliResult, runCli, runProgram } from "./testing/run.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -139,6 +141,7 @@ describe("a source from its generation to its publication", () => {
     expect((await cdkIn("ticker", "publish", "--no-build")).stderr).toContain("needs a confirmation");
     expect(await ok("ticker", "publish", "--no-build", "--public-yes")).toContain("Published @acme/ticker@0.1.0\n");
     expect(registry.names()).toEqual(["@acme/ticker"]);
+    expect(await ok(".", "hub", "list")).toContain(" @acme/ticker@0.1.0  public ");
     await ok("ticker", "set-public", "false");
     expect(await readFile(join(home, "ticker/package.json"), "utf8")).toContain('"access": "restricted"');
   });
@@ -159,6 +162,49 @@ describe("a source from its generation to its publication", () => {
     } finally {
       vi.unstubAllEnvs();
     }
+  });
+});
+
+describe("generate on a terminal", () => {
+  const atTerminal = (argv: readonly string[], answers: Parameters<typeof keyboard>[0]) =>
+    runProgram(argv, { cwd: home, env: environment(), ...keyboard(answers) }, cdk);
+
+  test("asks for what is not given, in order", async () => {
+    const { exitCode, stdout } = await atTerminal(
+      ["generate"],
+      [
+        [/Name of the connector/, "asked\r"],
+        [/Which way do records go/, "\u001b[B\r"],
+        [/What does it do/, " of mine\r"],
+        [/Scope of its npm package/, "\r"],
+      ],
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Connector project "asked" has been created in asked\n');
+    expect(JSON.parse(await readFile(join(home, "asked/package.json"), "utf8"))).toMatchObject({
+      name: "@local/asked",
+      description: "Brings the records of a topic somewhere else of mine",
+    });
+    expect(await readFile(join(home, "asked/src/connector.ts"), "utf8")).toContain("defineSink");
+  });
+
+  test("asks a wrong name again, and nothing that was given", async () => {
+    const given = ["generate", "--conn-type", "source", "--conn-description", "Ticks", "--group", "acme"];
+    const { exitCode, stdout } = await atTerminal(given, [
+      [/Name of the connector/, "Bad_Name\r"],
+      [/use up to 40 lowercase/, `${"\u007f".repeat(8)}good\r`],
+    ]);
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toMatch(/Which way|What does it do|Scope/);
+    expect(await readFile(join(home, "good/package.json"), "utf8")).toContain('"@acme/good"');
+  });
+
+  test("ends with 130 and makes nothing when it is left with Ctrl-C; asks nothing with --silent", async () => {
+    expect((await atTerminal(["generate", "left"], [[/Which way do records go/, "\u0003"]])).exitCode).toBe(130);
+    expect(existsSync(join(home, "left"))).toBe(false);
+    const silent = await atTerminal(["generate", "quiet", "--silent"], []);
+    expect(silent).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(existsSync(join(home, "quiet/package.json"))).toBe(true);
   });
 });
 

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../../tests/fixtures/build-as.ts";
 import { freePort } from "../../../../../../tests/free-port.ts";
 import { startRegistry } from "../../../npm/testing/registry.ts";
 import { modulesOfRegistry, modulesOfTarball } from "../../../smdk/index.ts";
 import { smdk } from "../../smdk.ts";
+import { keyboard } from "../../testing/keyboard.ts";
 import { type RunOptions, runCli, runProgram } from "../../testing/run.ts";
 import { smartmoduleCommands } from "./smartmodule.ts";
 
@@ -108,28 +108,14 @@ describe("smartmodule generate", () => {
   });
 
   it("asks on a terminal for what is not given", async () => {
-    const keys = new PassThrough();
-    // The prompts ask these of a terminal.
-    const input = Object.assign(keys, { isTTY: true, setRawMode: () => keys });
-    const answers: [RegExp, string][] = [
+    const answers = keyboard([
       [/Name of the SmartModule/, "asked\r"],
       [/What does it do with a record/, "\u001b[B\r"],
       [/Language/, "\u001b[B\r"],
       [/Does it take parameters/, "y"],
       [/Group, such as/, "\r"],
-    ];
-    const { exitCode, stdout } = await run(["sm", "generate"], {
-      input,
-      stdinIsTty: true,
-      stdoutIsTty: true,
-      onStdout: (all) => {
-        const [next] = answers;
-        if (next?.[0].test(all)) {
-          answers.shift();
-          setImmediate(() => keys.write(next[1]));
-        }
-      },
-    });
+    ]);
+    const { exitCode, stdout } = await run(["sm", "generate"], answers);
     expect(stdout).toContain('SmartModule project "asked" has been created');
     expect(exitCode).toBe(0);
     const source = await readFile(join(dir, "asked/src/lib.rs"), "utf8");
@@ -138,19 +124,7 @@ describe("smartmodule generate", () => {
   });
 
   it("ends with 130 and makes nothing when the questions are left with Ctrl-C", async () => {
-    const keys = new PassThrough();
-    const input = Object.assign(keys, { isTTY: true, setRawMode: () => keys });
-    let pressed = false;
-    const { exitCode } = await run(["sm", "generate", "left"], {
-      input,
-      stdinIsTty: true,
-      stdoutIsTty: true,
-      onStdout: (all) => {
-        if (pressed || !all.includes("What does it do")) return;
-        pressed = true;
-        setImmediate(() => keys.write("\u0003"));
-      },
-    });
+    const { exitCode } = await run(["sm", "generate", "left"], keyboard([[/What does it do/, "\u0003"]]));
     expect(exitCode).toBe(130);
     expect(existsSync(join(dir, "left"))).toBe(false);
   });
