@@ -241,6 +241,26 @@ describe("what SmartModules drop", () => {
   });
 });
 
+describe("what SmartModules refuse", () => {
+  test("moves the positions of the target too: the next run does not put it aside again", async () => {
+    const name = connectors.newName();
+    await admin().createSmartModule(name, await buildAs("filter-map"));
+    const own = config(await topicWith(["2", "4", "x"]), { "filter-map": name, "on-error": "dead-letter" });
+    const letters = () => stored(`${own.name}-dead-letter`);
+    const table = new Table();
+    const first = start(intoTable(table), own);
+    await expect.poll(() => table.known).toEqual([{ partition: 0, offset: 2 }]);
+    expect(await letters()).toHaveLength(1);
+    await first.stop();
+    const second = start(intoTable(table), own);
+    await produce(own.topic, ["6"]);
+    await table.reaches(3);
+    await second.stop();
+    expect(table.rows).toEqual(["1", "2", "3"]);
+    expect(await letters()).toHaveLength(1);
+  });
+});
+
 describe("a target that is slow", () => {
   test("is given one group at a time, while what comes meanwhile waits in the cluster", async () => {
     const topic = await topicWith(["a"]);

@@ -69,6 +69,7 @@ export type SinkRecord = ConsumerRecord;
 
 /** Records that are written together, in the order of their partitions. */
 export interface SinkGroup {
+  /** None where only the positions move on, which a target is told that keeps them itself. */
   readonly records: readonly SinkRecord[];
   /**
    * Says that the target will never take this record, while the others of the group are durable. Counts when the write

@@ -7,7 +7,7 @@ import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
 import { RefusedRecords, stoppedAt } from "./refused-records.ts";
-import { SinkWriter } from "./sink-writer.ts";
+import { type SinkWork, SinkWriter } from "./sink-writer.ts";
 
 export interface SinkRunOptions {
   readonly client: FluvioClient;
@@ -84,6 +84,7 @@ export class SinkRunner implements AsyncDisposable {
       } catch (error) {
         refusedAgain = counters.records > recordsBefore ? 1 : refusedAgain + 1;
         const passed = await this.#moduleFailed(error, refusedAgain, writer);
+        if (group.positions !== undefined && passed.length > 0) await writer.write(movedOn(passed));
         workedOff.note(passed);
         flusher.workedOff(passed);
       } finally {
@@ -177,6 +178,11 @@ class WorkedOff {
   note(positions: readonly SinkPosition[]): void {
     for (const { partition, offset } of positions) this.#offsets.set(partition, offset);
   }
+}
+
+/** What a target that keeps the positions itself is told of records that never come to it: else the next run met them again. */
+function movedOn(positions: readonly SinkPosition[]): SinkWork {
+  return { records: [], positions, following: async () => [] };
 }
 
 /** The record of a module's own error; a trap or a crossed limit has none. */
