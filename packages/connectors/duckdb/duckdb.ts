@@ -7,7 +7,8 @@ import type {
 } from "@duckdb/node-api";
 import { importDriver } from "fluvio/connector";
 import { reasonOf } from "../shared/reason.ts";
-import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
+import { type Dialect, type Failure, insertHead, onConflict, type Session } from "../shared/sql/dialect.ts";
+import { quoteName, quoteTable, tableParts } from "../shared/sql/names.ts";
 import type { RowShape } from "../shared/sql/row.ts";
 import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
@@ -46,7 +47,8 @@ function shownPath(path: string): string {
 export function duckdbDialect(path: string): Dialect {
   const dialect: Dialect = {
     shown: shownPath(path),
-    quote: (name) => quoteParts(name, '"'),
+    quote: (name) => quoteName(name, '"'),
+    quoteTable: (table) => quoteTable(table, '"'),
     placeholder: (index) => `$${index}`,
     columnType: (type) => TYPES[type],
     begin: "BEGIN TRANSACTION",
@@ -140,7 +142,7 @@ class DuckdbSession implements Session {
     }
     const names = shape.columns.map((one) => this.#dialect.quote(one)).join(", ");
     await this.run(
-      `CREATE OR REPLACE TEMP TABLE ${STAGE} AS SELECT ${names} FROM ${this.#dialect.quote(shape.table)} LIMIT 0`,
+      `CREATE OR REPLACE TEMP TABLE ${STAGE} AS SELECT ${names} FROM ${this.#dialect.quoteTable(shape.table)} LIMIT 0`,
     );
     await this.#append(STAGE, new Map(shape.columns.map((one) => [one, known.get(one) ?? ""])), rows);
     await this.run(
@@ -160,7 +162,7 @@ class DuckdbSession implements Session {
     const { DuckDBDataChunk, VARCHAR } = this.#driver;
     const placeOf = (column: string) => rows.shape.columns.indexOf(column);
     const parts = [...columns].map(([column, type]) => ({ cells: rows.columns[placeOf(column)] ?? [], type }));
-    const [name = "", schema, catalog] = table.split(".").reverse();
+    const [name = "", schema, catalog] = tableParts(table).toReversed();
     const appender = await this.#connection.createAppender(name, schema, catalog);
     try {
       for (let from = 0; from < rows.count; from += CHUNK_ROWS) {
@@ -204,7 +206,7 @@ class DuckdbSession implements Session {
     const known = this.#columns.get(table);
     if (known !== undefined) return known;
     const rows = await this.select(
-      `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${this.#dialect.quote(table)})`,
+      `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${this.#dialect.quoteTable(table)})`,
     );
     const columns = new Map(rows.map(({ name, type }) => [String(name), String(type)]));
     this.#columns.set(table, columns);

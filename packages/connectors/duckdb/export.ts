@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dialect, Session } from "../shared/sql/dialect.ts";
+import { tableParts } from "../shared/sql/names.ts";
 
 /** How rows are exported. */
 export interface ExportOptions {
@@ -50,11 +51,15 @@ export class ParquetExport {
     const [kept] = await session.select(`SELECT last_row, files FROM ${EXPORTS} WHERE name = $1`, [table]);
     const lastRow = Number(kept?.last_row ?? -1);
     const files = Number(kept?.files ?? 0) + 1;
-    const name = this.#dialect.quote(table);
+    const name = this.#dialect.quoteTable(table);
     const [found] = await session.select(`SELECT max(rowid) AS last FROM ${name} WHERE rowid > ${lastRow}`);
     if (found?.last === null || found?.last === undefined) return;
     const last = Number(found.last);
-    const path = join(this.#options.path, ...table.split("."), `${String(files).padStart(6, "0")}.parquet`);
+    const path = join(
+      this.#options.path,
+      ...tableParts(table).map(folderName),
+      `${String(files).padStart(6, "0")}.parquet`,
+    );
     await mkdir(dirname(path), { recursive: true });
     const rows = `SELECT * FROM ${name} WHERE rowid > ${lastRow} AND rowid <= ${last} ORDER BY rowid`;
     await session.run(`COPY (${rows}) TO '${path.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd)`);
@@ -63,4 +68,11 @@ export class ParquetExport {
       [table, last, files],
     );
   }
+}
+
+/** What would lead elsewhere is written as in a URL. */
+function folderName(name: string): string {
+  return name.replace(/[/\\]|^\.+$/g, (found) =>
+    [...found].map((char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`).join(""),
+  );
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { tryLater } from "fluvio/connector";
 import pg from "pg";
 import type { ReplicationClientConfig } from "pg-logical-replication";
+import { quoteTable } from "../shared/sql/names.ts";
 import { type Lsn, parseLsn } from "./lsn.ts";
 
 export interface ServerOptions {
@@ -133,7 +134,7 @@ async function publish(client: pg.Client, { publication, tables, skipSetup }: Se
 }
 
 function tableName(table: string): string {
-  return table.split(".").map(pg.escapeIdentifier).join(".");
+  return quoteTable(table, '"');
 }
 
 /** What a slot that was made begins with. */

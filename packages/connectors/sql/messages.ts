@@ -1,6 +1,6 @@
 import { jsonAt } from "../shared/json-text.ts";
 import { changesReader } from "../shared/sql/changes.ts";
-import { quoteParts } from "../shared/sql/dialect.ts";
+import { quoteName, quoteTable, tableOf } from "../shared/sql/names.ts";
 import { type Document, type DocumentReader, isObject, type Row } from "../shared/sql/row.ts";
 import type { Cell } from "../shared/sql/types.ts";
 import { type Relation, type Relations, relationOf } from "./relations.ts";
@@ -52,10 +52,10 @@ export function messageReader(relations: Relations, { unique, other }: MessageOp
 }
 
 function tableName({ namespace, name }: Relation): string {
-  return `${namespace}.${name}`;
+  return tableOf([namespace, name]);
 }
 
-const quoted = (name: string) => quoteParts(name, '"');
+const quoted = (table: string) => quoteTable(table, '"');
 
 /** Without columns when only the whole row identifies it. */
 function keyColumns({ replica_identity, columns }: Relation): readonly string[] {
@@ -150,7 +150,7 @@ function wholeRow(told: Told, op: "update" | "delete"): readonly Row[] {
   return [statement(relation, sql, cells)];
 }
 
-const quotedColumn = (name: string) => `"${name.replaceAll('"', '""')}"`;
+const quotedColumn = (name: string) => quoteName(name, '"');
 
 /** Values by column, and the columns whose values an update left as they were. */
 function tupleOf({ document, message, relation }: Told, member: string) {

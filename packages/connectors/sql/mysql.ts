@@ -1,6 +1,7 @@
 import mysql from "mysql2/promise";
 import { reasonOf } from "../shared/reason.ts";
-import { type Dialect, type Failure, insertHead, quoteParts, type Session } from "../shared/sql/dialect.ts";
+import { type Dialect, type Failure, insertHead, type Session } from "../shared/sql/dialect.ts";
+import { quoteName, quoteTable } from "../shared/sql/names.ts";
 import type { RowShape } from "../shared/sql/row.ts";
 import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
@@ -32,7 +33,8 @@ export function mysqlDialect(url: URL, options: ServerOptions): Dialect {
   const address = addressOf(url, options, 3306);
   const dialect: Dialect = {
     shown: shownAddress(url),
-    quote: (name) => quoteParts(name, "`"),
+    quote: (name) => quoteName(name, "`"),
+    quoteTable: (table) => quoteTable(table, "`"),
     placeholder: () => "?",
     columnType: (type, isKey) => (isKey ? KEY_TYPES[type] : undefined) ?? TYPES[type],
     // Servers whose own is a narrower one are still about.

@@ -1,5 +1,6 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
+import { tableBeside } from "../shared/sql/names.ts";
 import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
 import { type DocumentReader, isObject, jsonOf } from "../shared/sql/row.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
@@ -33,7 +34,7 @@ export const connector = defineSink({
       ...{ timeoutMs: own.timeout, connectTimeoutMs: own["connect-timeout"] },
     });
     const offsetsTable = own["offsets-table"];
-    const relations = new Relations(dialect, `${offsetsTable}_relations`, name, topic);
+    const relations = new Relations(dialect, tableBeside(offsetsTable, "_relations"), name, topic);
     const read = reader(own, relations);
     const writer = await TableWriter.open({
       ...{ context, dialect, offsetsTable, createTable: own["create-table"], timeoutMs: own.timeout },

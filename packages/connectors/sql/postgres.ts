@@ -1,6 +1,7 @@
 import pg from "pg";
 import { reasonOf } from "../shared/reason.ts";
-import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
+import { type Dialect, type Failure, insertHead, onConflict, type Session } from "../shared/sql/dialect.ts";
+import { quoteName, quoteTable } from "../shared/sql/names.ts";
 import type { RowShape } from "../shared/sql/row.ts";
 import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
@@ -35,7 +36,8 @@ export function postgresDialect(url: URL, options: ServerOptions): Dialect {
   const address = addressOf(url, options, 5432);
   const dialect: Dialect = {
     shown: shownAddress(url),
-    quote: (name) => quoteParts(name, '"'),
+    quote: (name) => quoteName(name, '"'),
+    quoteTable: (table) => quoteTable(table, '"'),
     placeholder: (index) => `$${index}`,
     columnType: (type) => TYPES[type],
     begin: "BEGIN",
@@ -171,15 +173,15 @@ class PostgresSession implements Session {
         `{${missing.map(({ typeModifier }) => typeModifier).join(",")}}`,
       ],
     );
-    const added = missing.map(({ name }, index) => `"${name.replaceAll('"', '""')}" ${types[index]?.type}`);
-    const name = this.#dialect.quote(table);
+    const added = missing.map(({ name }, index) => `${this.#dialect.quote(name)} ${types[index]?.type}`);
+    const name = this.#dialect.quoteTable(table);
     if (known.size > 0) {
       await this.run(`ALTER TABLE ${name} ${added.map((one) => `ADD COLUMN IF NOT EXISTS ${one}`).join(", ")}`);
       return;
     }
     const [found] = await this.select("SELECT to_regnamespace(quote_ident($1)) IS NULL AS missing", [schema]);
     if (found?.missing === true) await this.run(`CREATE SCHEMA IF NOT EXISTS ${this.#dialect.quote(schema)}`);
-    const key = unique.map((one) => `"${one.replaceAll('"', '""')}"`).join(", ");
+    const key = unique.map((one) => this.#dialect.quote(one)).join(", ");
     const parts = key === "" ? added : [...added, `PRIMARY KEY (${key})`];
     await this.run(`CREATE TABLE IF NOT EXISTS ${name} (${parts.join(", ")})`);
   }
@@ -189,7 +191,7 @@ class PostgresSession implements Session {
     if (known !== undefined) return known;
     const rows = await this.select(
       "SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
-      [this.#dialect.quote(table)],
+      [this.#dialect.quoteTable(table)],
     );
     const types = new Map(rows.map(({ attname, type }) => [String(attname), String(type)]));
     if (types.size > 0) this.#types.set(table, types);

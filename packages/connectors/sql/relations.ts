@@ -60,7 +60,7 @@ export class Relations {
 
   /** Reads what is kept. */
   async open(session: Session): Promise<void> {
-    const table = this.#dialect.quote(this.#table);
+    const table = this.#dialect.quoteTable(this.#table);
     const key = "connector VARCHAR(255) NOT NULL, topic VARCHAR(255) NOT NULL, rel_id BIGINT NOT NULL";
     await session.run(
       `CREATE TABLE IF NOT EXISTS ${table} (${key}, relation TEXT NOT NULL, PRIMARY KEY (connector, topic, rel_id))`,

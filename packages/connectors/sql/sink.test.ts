@@ -137,6 +137,22 @@ describe("JSON records", () => {
     ]);
   });
 
+  test.each(["main.t", '"a.b"', 'main."a ""b"".c"'])("are put into the table %s and its column a.b", async (table) => {
+    const file = newFile();
+    const name = { "main.t": "t", '"a.b"': "a.b" }[table] ?? 'a "b".c';
+    const topic = await connectors.topicWith(['{"id":1,"a.b":"x"}', '{"id":1,"a.b":"y"}', '{"id":2,"a.b":"z"}']);
+    const columns = { id: { type: "int" }, "a.b": { type: "text" } };
+    const keys = { operation: "upsert", "unique-columns": "id", "create-table": "true" };
+    const parameters = { table, columns, ...keys, "offsets-table": '"my.offsets"' };
+    const sink = connectors.start(connector, sinkConfig(file.path, topic, parameters));
+    await reached(() => sink.counters.records === 3);
+    expect(file.rows(`SELECT id, "a.b" FROM "${name.replaceAll('"', '""')}" ORDER BY id`)).toEqual([
+      [1, "y"],
+      [2, "z"],
+    ]);
+    expect(file.rows('SELECT last_offset FROM "my.offsets"')).toEqual([[2]]);
+  });
+
   test("are mapped as json-sql would", async () => {
     const file = newFile();
     const mapping = {

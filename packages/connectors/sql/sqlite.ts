@@ -1,7 +1,8 @@
 import Database from "libsql";
 import { isJson } from "../shared/json-text.ts";
 import { reasonOf } from "../shared/reason.ts";
-import { type Dialect, type Failure, insertHead, onConflict, quoteParts, type Session } from "../shared/sql/dialect.ts";
+import { type Dialect, type Failure, insertHead, onConflict, type Session } from "../shared/sql/dialect.ts";
+import { quoteName, quoteTable } from "../shared/sql/names.ts";
 import type { Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
 
@@ -35,7 +36,8 @@ export function sqlitePath(url: string): string {
 export function sqliteDialect(path: string): Dialect {
   const dialect: Dialect = {
     shown: `sqlite:${path}`,
-    quote: (name) => quoteParts(name, '"'),
+    quote: (name) => quoteName(name, '"'),
+    quoteTable: (table) => quoteTable(table, '"'),
     placeholder: () => "?",
     columnType: (type) => TYPES[type],
     // Taken at once: a lock cannot be had later without the risk of waiting for each other.

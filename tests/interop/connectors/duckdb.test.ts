@@ -72,6 +72,21 @@ describe("records", () => {
     });
   });
 
+  test("go to tables of a schema, and to tables and columns whose names have a dot", async () => {
+    const path = newPath();
+    await rows(path, 'CREATE SCHEMA s; CREATE TABLE s.t (id INTEGER, "a.b" TEXT)');
+    const topic = await connectors.topicWith(Array.from({ length: 50 }, (_, id) => `{"id":${id},"a.b":"x${id}"}`));
+    const keys = { operation: "upsert", "unique-columns": "id", "create-table": "true" };
+    for (const parameters of [{ table: "s.t" }, { table: '"t.u"', ...keys }, { table: 's."t.u"', ...keys }]) {
+      const sink = connectors.start(connector, config(path, topic, parameters));
+      await vi.waitFor(() => expect(sink.counters.records).toBe(50), WAIT);
+      await sink.stop();
+    }
+    for (const table of ["s.t", '"t.u"', 's."t.u"']) {
+      expect(await rows(path, `SELECT count(DISTINCT "a.b")::INT AS n FROM ${table}`)).toEqual([{ n: 50 }]);
+    }
+  });
+
   test("that are refused are found among the others, and columns that no record has take their default", async () => {
     const path = newPath();
     await rows(path, "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT CHECK (x <> 'x70'), made INTEGER DEFAULT 7)");

@@ -94,6 +94,26 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       }
     });
 
+    test("a dot separates schema and table, but in quotes; a column is one name", async () => {
+      const [schema, name] = [newTable(), `${newTable()}.x`];
+      await rows(`CREATE SCHEMA ${schema}`);
+      const topic = await connectors.topicWith(
+        Array.from({ length: 50 }, (_, id) => JSON.stringify({ id, "a.b": id })),
+      );
+      for (const table of [`${schema}.plain`, `${schema}."${name}"`, `"${name}"`]) {
+        const parameters = { table, "create-table": "true" };
+        const sink = connectors.start(connector, config(topic, parameters));
+        await vi.waitFor(() => expect(sink.counters.records).toBe(50), WAIT);
+      }
+      const found = await rows(
+        `SELECT table_schema AS s, table_name AS t, column_name AS c FROM information_schema.columns ` +
+          `WHERE column_name = 'a.b' AND (table_schema = '${schema}' OR table_name = '${name}')`,
+      );
+      expect(found.map(({ t }) => t).sort()).toEqual([name, name, "plain"].sort());
+      expect(found.filter(({ s }) => s === schema)).toHaveLength(2);
+      expect(await count(`${schema}.plain`)).toEqual([50, 50]);
+    });
+
     test("upsert: the last one of each key stays, in several batches and within one", async () => {
       const table = newTable();
       const values = Array.from({ length: 3000 }, (_, index) => JSON.stringify({ id: index % 100, n: index }));

@@ -1,4 +1,5 @@
 import { type ColumnRule, cellOf, exactTextOf, guessedType } from "./mapping.ts";
+import { tableOf } from "./names.ts";
 import { type DocumentReader, isObject, type Row, type RowShape, RowShapes } from "./row.ts";
 
 /** A change of a row, as the source for PostgreSQL makes records of it with `format: changes`. */
@@ -34,7 +35,7 @@ export function changesReader({ unique, makesTables }: ChangesOptions): Document
     const cells = (from: "after" | "before" | "key", columns: readonly string[]) =>
       columns.map((column) => cellOf(rule(from, column), json, exact));
     const make = (action: RowShape["action"], columns: readonly string[], key: readonly string[]): RowShape => {
-      const table = change.schema === "public" ? change.table : `${change.schema}.${change.table}`;
+      const table = tableOf(change.schema === "public" ? [change.table] : [change.schema, change.table]);
       return shapes.of(JSON.stringify([action, table, columns, key]), () => ({
         table,
         columns,

@@ -31,8 +31,10 @@ export interface Session {
 export interface Dialect {
   /** The database for logs and messages, without what is secret. */
   readonly shown: string;
-  /** How names are quoted; a dot separates schema and table. */
+  /** The name of a column, quoted. */
   quote(name: string): string;
+  /** The name of a table, quoted; see {@link tableParts}. */
+  quoteTable(table: string): string;
   /** The place of the n-th value, from 1 on. */
   placeholder(index: number): string;
   columnType(type: SqlType, isKey: boolean): string;
@@ -46,16 +48,9 @@ export interface Dialect {
   failure(error: unknown): Failure;
 }
 
-export function quoteParts(name: string, quote: '"' | "`"): string {
-  return name
-    .split(".")
-    .map((part) => quote + part.replaceAll(quote, quote + quote) + quote)
-    .join(".");
-}
-
 /** `INSERT INTO t (a, b)`. */
-export function insertHead(dialect: Pick<Dialect, "quote">, shape: RowShape): string {
-  return `INSERT INTO ${dialect.quote(shape.table)} (${shape.columns.map((one) => dialect.quote(`${one}`)).join(", ")})`;
+export function insertHead(dialect: Pick<Dialect, "quote" | "quoteTable">, shape: RowShape): string {
+  return `INSERT INTO ${dialect.quoteTable(shape.table)} (${shape.columns.map((one) => dialect.quote(one)).join(", ")})`;
 }
 
 /** `CREATE TABLE IF NOT EXISTS` for rows of a shape; the columns of an upsert are the primary key. */
@@ -66,7 +61,7 @@ export function createTable(dialect: Dialect, shape: RowShape): string {
   });
   const key = shape.unique.map((one) => dialect.quote(one)).join(", ");
   const parts = key === "" ? columns : [...columns, `PRIMARY KEY (${key})`];
-  return `CREATE TABLE IF NOT EXISTS ${dialect.quote(shape.table)} (${parts.join(", ")})${dialect.tableOptions ?? ""}`;
+  return `CREATE TABLE IF NOT EXISTS ${dialect.quoteTable(shape.table)} (${parts.join(", ")})${dialect.tableOptions ?? ""}`;
 }
 
 /** What `ON CONFLICT` does with a row whose key is there. */
@@ -80,13 +75,16 @@ export function onConflict(dialect: Pick<Dialect, "quote">, shape: RowShape): st
 }
 
 /** The statement of a row that is not put into its table but changes it. */
-export function changeStatement(dialect: Pick<Dialect, "quote" | "placeholder">, shape: RowShape): string {
+export function changeStatement(
+  dialect: Pick<Dialect, "quote" | "quoteTable" | "placeholder">,
+  shape: RowShape,
+): string {
   const { table, columns, unique, action } = shape;
   if (typeof action === "object") return action.sql;
   const is = (names: readonly string[], from: number) =>
     names.map((one, index) => `${dialect.quote(one)} = ${dialect.placeholder(from + index)}`);
-  if (action === "truncate") return `DELETE FROM ${dialect.quote(table)}`;
-  if (action === "delete") return `DELETE FROM ${dialect.quote(table)} WHERE ${is(unique, 1).join(" AND ")}`;
+  if (action === "truncate") return `DELETE FROM ${dialect.quoteTable(table)}`;
+  if (action === "delete") return `DELETE FROM ${dialect.quoteTable(table)} WHERE ${is(unique, 1).join(" AND ")}`;
   const where = is(unique, columns.length + 1).join(" AND ");
-  return `UPDATE ${dialect.quote(table)} SET ${is(columns, 1).join(", ")} WHERE ${where}`;
+  return `UPDATE ${dialect.quoteTable(table)} SET ${is(columns, 1).join(", ")} WHERE ${where}`;
 }

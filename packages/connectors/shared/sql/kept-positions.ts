@@ -61,8 +61,7 @@ export class KeptPositions {
 
   /** What the table is to say when the group is written. */
   moves(group: Pick<SinkGroup, "records" | "positions">): readonly Move[] {
-    const partitions = new Set(group.records.map(({ partition }) => partition));
-    return [...partitions].flatMap((partition): Move[] => {
+    return [...partitionsOf(group)].flatMap((partition): Move[] => {
       const before = this.#kept.get(partition);
       const after = this.#after(group, partition);
       const isMove = before === undefined || before.offset !== after.offset || before.part < after.part;
@@ -84,7 +83,7 @@ export class KeptPositions {
 
   /** The group is written and the table moved. */
   done(group: Pick<SinkGroup, "records" | "positions">, moves: readonly Move[]): void {
-    for (const partition of new Set(group.records.map((record) => record.partition))) {
+    for (const partition of partitionsOf(group)) {
       const { offset, part } = this.#after(group, partition);
       const doubtful = this.#doubtful.get(partition);
       if (doubtful !== undefined && offset >= doubtful) this.#doubtful.delete(partition);
@@ -92,6 +91,11 @@ export class KeptPositions {
     }
     for (const { partition, after } of moves) this.#kept.set(partition, after);
   }
+}
+
+/** A group without records only moves positions on. */
+function partitionsOf({ records, positions }: Pick<SinkGroup, "records" | "positions">): ReadonlySet<number> {
+  return new Set((records.length > 0 ? records : positions).map(({ partition }) => partition));
 }
 
 function countBehind(records: readonly SinkRecord[], partition: number, position: number): number {

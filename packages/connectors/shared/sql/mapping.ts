@@ -69,14 +69,15 @@ export function readColumns(given: ParameterValue): readonly ColumnRule[] {
     for (const key of keys.keys()) {
       if (!known.includes(key)) throw new Error(`has the unknown key \`${column}.${key}\`: write ${known.join(", ")}`);
     }
-    const path = text("path") ?? text("json-key") ?? column;
+    const path = text("path") ?? text("json-key");
     const name = text("type");
     const type = name === undefined ? undefined : sqlType(name);
     if (name !== undefined && type === undefined) throw new Error(`has the unknown type ${name} for \`${column}\``);
     const fallback = text("default");
     return {
       column,
-      ...pathOf(column, path),
+      // The field of the column's name, whatever is in that.
+      ...(path === undefined ? { path: [column], key: column } : pathOf(column, path)),
       isRequired: text("required") === "true",
       ...(type === undefined ? {} : { type }),
       ...(fallback === undefined || fallback === "null" ? {} : { default: fallback }),

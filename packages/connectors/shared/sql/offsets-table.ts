@@ -10,7 +10,7 @@ export class OffsetsTable {
 
   constructor(dialect: Dialect, table: string, connector: string, topic: string) {
     this.#dialect = dialect;
-    this.#table = dialect.quote(table);
+    this.#table = dialect.quoteTable(table);
     this.#connector = connector;
     this.#topic = topic;
   }
