@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import Database from "libsql";
 import { describe, expect, test, vi } from "vitest";
+import { buildAs } from "../../../tests/fixtures/build-as.ts";
 import type { ConnectorConfig, ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { useConnectors } from "../testing/connectors.ts";
 import { connector } from "./sink.ts";
@@ -270,6 +271,27 @@ describe("the position", () => {
     const second = connectors.start(connector, config);
     await reached(() => second.counters.records === 2);
     expect(file.rows("SELECT id FROM t")).toEqual([[0], [1], [2], [3]]);
+  });
+
+  test("moves on behind a record that a SmartModule refused: the next run does not put it aside again", async () => {
+    const file = newFile();
+    const name = connectors.newName();
+    await connectors.fluvio.admin().createSmartModule(name, await buildAs("filter-map"));
+    const topic = await connectors.topicWith(["2", "x"]);
+    const own = { ...parameters, columns: { n: "$" }, "filter-map": name, "on-error": "dead-letter" };
+    const config = sinkConfig(file.path, topic, own);
+    const letters = () => connectors.stored(`${config.name}-dead-letter`);
+    const isMoved = () => expect(file.rows("SELECT last_offset, part FROM fluvio_offsets")).toEqual([[1, 0]]);
+    const first = connectors.start(connector, config);
+    await vi.waitFor(isMoved, { timeout: 15_000, interval: 5 });
+    await first.stop();
+    expect(await letters()).toHaveLength(1);
+    await connectors.produce(topic, ["4"]);
+    const second = connectors.start(connector, config);
+    await reached(() => second.counters.records === 1);
+    await second.stop();
+    expect(file.rows("SELECT n FROM t")).toHaveLength(2);
+    expect(await letters()).toHaveLength(1);
   });
 
   test("that another process has moved is read again: nothing is written twice", async () => {

@@ -64,4 +64,15 @@ describe("positions that a target keeps", () => {
       { partition: 0, before: { offset: 500, part: 0 }, after: { offset: 1, part: 0 } },
     ]);
   });
+
+  test("move on without a record, and records behind them are written", () => {
+    const kept = new KeptPositions();
+    kept.load([{ partition: 0, offset: 3, part: 1 }], false);
+    const passed = { records: [], positions: [{ partition: 0, offset: 4 }] };
+    const moves = kept.moves(passed);
+    expect(moves).toEqual([{ partition: 0, before: { offset: 3, part: 1 }, after: { offset: 4, part: 0 } }]);
+    kept.done(passed, moves);
+    expect(kept.positions).toEqual([{ partition: 0, offset: 4 }]);
+    expect(kept.open(recordsOf([5]))).toHaveLength(1);
+  });
 });
