@@ -18,9 +18,10 @@ export interface DeadLetter {
 
 /**
  * Writes records that cannot be delivered into a topic. Records have no headers, so each becomes a JSON object:
- * `connector`, `topic`, `partition`, `offset` (both null when it was in no topic), `timestamp`, `stage`, `reason`,
- * `failedAt`, and the record itself as `key` and `value` where they are UTF-8, else as `keyBase64` and `valueBase64`. Its
- * key is the record's. Of a value that is too large for a record the beginning is there, and `valueSizeBytes`.
+ * `connector`, `topic`, `partition`, `offset` (both null when it was in no topic), `timestamp` (null when it is not known),
+ * `stage`, `reason`, `failedAt`, and the record itself as `key` and `value` where they are UTF-8, else as `keyBase64` and
+ * `valueBase64`. Its key is the record's. Of a value that is too large for a record the beginning is there, and
+ * `valueSizeBytes`.
  */
 export class DeadLetters implements AsyncDisposable {
   readonly #client: FluvioClient;
@@ -68,7 +69,7 @@ export class DeadLetters implements AsyncDisposable {
       topic,
       partition: partition ?? null,
       offset: offset ?? null,
-      timestamp: timestampMs,
+      timestamp: timestampMs < 0 ? null : timestampMs,
       stage,
       reason,
       failedAt: Date.now(),
