@@ -1,14 +1,18 @@
 import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionOptions } from "node:tls";
 import { tryLater } from "fluvio/connector";
 import pg from "pg";
 import type { ReplicationClientConfig } from "pg-logical-replication";
+import { type AddressOptions, addressOf, withoutTls, withTls } from "../shared/sql/address.ts";
 import { quoteTable } from "../shared/sql/names.ts";
 import { type Lsn, parseLsn } from "./lsn.ts";
 
 export interface ServerOptions {
   /** Holds a password: never shown. */
   readonly url: URL;
+  /** What the options say of TLS, beside the URL. */
+  readonly tls: AddressOptions;
   /** Of the connector. */
   readonly name: string;
   readonly publication: string;
@@ -38,6 +42,7 @@ export interface Connection extends AsyncDisposable {
   readonly client: pg.Client;
 }
 
+const DEFAULT_PORT = 5432;
 const CONNECT_TIMEOUT_MS = 4000;
 const END_TIMEOUT_MS = 2000;
 const PLUGIN = "pgoutput";
@@ -46,10 +51,18 @@ const PLUGIN = "pgoutput";
 const END_OF_LOG =
   "(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn";
 
-/** @param socket that the driver connects and uses: cutting it ends the connection */
-export function clientConfig({ url, name }: ServerOptions, socket: Socket): ReplicationClientConfig {
+/**
+ * @param socket that the driver connects and uses: cutting it ends the connection
+ * @param ssl as {@link withServerTls} tells
+ */
+export function clientConfig(
+  { url, name }: ServerOptions,
+  socket: Socket,
+  ssl: ConnectionOptions | undefined,
+): ReplicationClientConfig {
   return {
-    connectionString: url.href,
+    connectionString: withoutTls(url),
+    ssl: ssl ?? false,
     application_name: `fluvio_connector_${name}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -60,8 +73,25 @@ export function clientConfig({ url, name }: ServerOptions, socket: Socket): Repl
 
 /** @param kind `replication`: for the commands of replication, `sql`: for statements */
 export async function open(options: ServerOptions, kind: "sql" | "replication"): Promise<Connection> {
+  return await withServerTls(options, (tls) => openWith(options, kind, tls));
+}
+
+/** Connects with what TLS is to check, or without TLS. @throws with what to do, when TLS keeps the two apart */
+export async function withServerTls<T>(
+  { url, tls }: ServerOptions,
+  connect: (tls: ConnectionOptions | undefined) => Promise<T>,
+): Promise<T> {
+  const hasNone = (error: unknown) => error instanceof Error && error.message.includes("does not support SSL");
+  return await withTls(addressOf(url, tls, DEFAULT_PORT), connect, hasNone);
+}
+
+async function openWith(
+  options: ServerOptions,
+  kind: "sql" | "replication",
+  tls: ConnectionOptions | undefined,
+): Promise<Connection> {
   const socket = new Socket();
-  const { replication, ...plain } = clientConfig(options, socket);
+  const { replication, ...plain } = clientConfig(options, socket, tls);
   const config = kind === "sql" ? plain : { ...plain, replication };
   const client = new pg.Client(config);
   client.on("error", () => {

@@ -1,12 +1,14 @@
 import { defineSource, field } from "fluvio/connector";
 import { z } from "zod";
+import { tlsOptionsOf, tlsServerFields } from "../shared/sql/address.ts";
 import { keptState } from "./state.ts";
 
 const config = z.object({
   url: field.url(["postgres", "postgresql"], {
-    doc: "the database, `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` over TLS",
+    doc: "the database, `postgres://user:password@host:5432/database`",
     secret: "FLUVIO_PG_DATABASE_URL",
   }),
+  ...tlsServerFields,
   publication: field.text({
     doc: "publication whose tables are read; it is made, for all tables, when it is missing",
     secret: "FLUVIO_PG_PUBLICATION",
@@ -57,6 +59,7 @@ export const connector = defineSource({
       context,
       {
         url: own.url,
+        tls: tlsOptionsOf(own),
         shown: `${own.url.host}${own.url.pathname}`,
         name,
         publication: own.publication,

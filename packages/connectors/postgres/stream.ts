@@ -1,11 +1,12 @@
 import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { LogicalReplicationService } from "pg-logical-replication";
 import { type Lsn, lsnText, parseLsn } from "./lsn.ts";
 import { type Message, MessageReader } from "./pgoutput.ts";
 import type { Place } from "./record.ts";
-import { clientConfig, type ServerOptions } from "./server.ts";
+import { clientConfig, type ServerOptions, withServerTls } from "./server.ts";
 
 /** A message, or why it could not be read. */
 interface Received {
@@ -153,8 +154,16 @@ export async function streamChanges(
   target: StreamTarget,
   signal: AbortSignal,
 ): Promise<void> {
+  await withServerTls(options, (tls) => streamWith(tls, options, { from, target, signal }));
+}
+
+async function streamWith(
+  tls: ConnectionOptions | undefined,
+  options: ServerOptions,
+  { from, target, signal }: { readonly from: Lsn; readonly target: StreamTarget; readonly signal: AbortSignal },
+): Promise<void> {
   const socket = new Socket();
-  const service = new LogicalReplicationService(clientConfig(options, socket), {
+  const service = new LogicalReplicationService(clientConfig(options, socket, tls), {
     acknowledge: { auto: false, timeoutSeconds: 0 },
     flowControl: { enabled: true },
   });

@@ -22,12 +22,19 @@ export interface TlsOptions {
   readonly key: string | undefined;
 }
 
-/** The PEM texts of the options that are given. @throws when a file cannot be read */
-export async function loadTls(options: TlsOptions | undefined): Promise<{ ca?: string; cert?: string; key?: string }> {
+/**
+ * The PEM texts of the options that are given.
+ * @param prefix of their names in the connector's file, for messages
+ * @throws when a file cannot be read
+ */
+export async function loadTls(
+  options: TlsOptions | undefined,
+  prefix = "",
+): Promise<{ ca?: string; cert?: string; key?: string }> {
   const loaded: { ca?: string; cert?: string; key?: string } = {};
   for (const name of ["ca", "cert", "key"] as const) {
     const given = options?.[name];
-    if (given !== undefined) loaded[name] = await pemText(name, given);
+    if (given !== undefined) loaded[name] = await pemText(`${prefix}${name}`, given);
   }
   return loaded;
 }

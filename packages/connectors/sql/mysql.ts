@@ -1,11 +1,11 @@
 import mysql from "mysql2/promise";
 import { reasonOf } from "../shared/reason.ts";
+import { type Address, addressOf, shownAddress, withTls } from "../shared/sql/address.ts";
 import { type Dialect, type Failure, insertHead, type Session } from "../shared/sql/dialect.ts";
 import { quoteName, quoteTable } from "../shared/sql/names.ts";
 import type { RowShape } from "../shared/sql/row.ts";
 import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
-import { type Address, addressOf, shownAddress, withTls } from "./address.ts";
 import type { ServerOptions } from "./postgres.ts";
 
 const TYPES: Readonly<Record<SqlType, string>> = {

@@ -1,5 +1,6 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
+import { tlsOptionsOf } from "../shared/sql/address.ts";
 import { tableBeside } from "../shared/sql/names.ts";
 import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
 import { type DocumentReader, isObject, jsonOf } from "../shared/sql/row.ts";
@@ -30,8 +31,8 @@ export const connector = defineSink({
   run: async (context) => {
     const { config: own, deliver, name, topic } = context;
     const dialect = postgresDialect(own.url, {
-      ...{ name, tls: own.tls, "tls-ca": own["tls-ca"] },
-      ...{ timeoutMs: own.timeout, connectTimeoutMs: own["connect-timeout"] },
+      ...{ name, timeoutMs: own.timeout, connectTimeoutMs: own["connect-timeout"] },
+      ...tlsOptionsOf(own),
     });
     const offsetsTable = own["offsets-table"];
     const relations = new Relations(dialect, tableBeside(offsetsTable, "_relations"), name, topic);

@@ -1,11 +1,11 @@
 import pg from "pg";
 import { reasonOf } from "../shared/reason.ts";
+import { type Address, type AddressOptions, addressOf, shownAddress, withTls } from "../shared/sql/address.ts";
 import { type Dialect, type Failure, insertHead, onConflict, type Session } from "../shared/sql/dialect.ts";
 import { quoteName, quoteTable } from "../shared/sql/names.ts";
 import type { RowShape } from "../shared/sql/row.ts";
 import { cellsAt, type Rows } from "../shared/sql/runs.ts";
 import type { Cell, SqlType } from "../shared/sql/types.ts";
-import { type Address, type AddressOptions, addressOf, shownAddress, withTls } from "./address.ts";
 
 const TYPES: Readonly<Record<SqlType, string>> = {
   Bool: "BOOLEAN",

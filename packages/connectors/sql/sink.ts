@@ -1,5 +1,6 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
+import { tlsOptionsOf } from "../shared/sql/address.ts";
 import type { Dialect } from "../shared/sql/dialect.ts";
 import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
@@ -63,8 +64,7 @@ function dialectOf(own: SqlConfig, name: string): Dialect {
   const url = new URL(own.url);
   const options = {
     name,
-    tls: own.tls,
-    "tls-ca": own["tls-ca"],
+    ...tlsOptionsOf(own),
     timeoutMs: own.timeout,
     connectTimeoutMs: own["connect-timeout"],
   };

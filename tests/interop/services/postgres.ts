@@ -15,7 +15,7 @@ const DEBIAN_VERSIONS = "/usr/lib/postgresql";
 export interface PostgresOptions {
   /** Settings beside those that every test server has. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Whether the server has TLS, and the user `fluvio` a password. */
+  /** Whether the server has TLS, the user `fluvio` a password, and the user `connector` a certificate and nothing else. */
   readonly isSecure?: boolean;
 }
 
@@ -28,10 +28,15 @@ export class Postgres implements AsyncDisposable {
   readonly port: number;
   /** Of a secure server: who has signed its certificate, for 127.0.0.1 and localhost. */
   readonly ca: string;
+  /** Of the user `connector` of a secure server. */
+  readonly clientCert: string;
+  readonly clientKey: string;
   readonly #folder: string;
 
   private constructor(service: Service, port: number, folder: string) {
     this.ca = join(folder, "ca.pem");
+    this.clientCert = join(folder, "client.pem");
+    this.clientKey = join(folder, "client.key");
     this.service = service;
     this.port = port;
     this.#folder = folder;
@@ -66,7 +71,11 @@ export class Postgres implements AsyncDisposable {
       ready: () => answers(port),
     });
     const server = new Postgres(service, port, folder);
-    if (isSecure) await server.query(`CREATE ROLE fluvio LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
+    if (isSecure) {
+      await server.query(
+        `CREATE ROLE fluvio LOGIN SUPERUSER PASSWORD '${PASSWORD}'; CREATE ROLE connector LOGIN SUPERUSER`,
+      );
+    }
     return server;
   }
 
@@ -107,11 +116,13 @@ function program(name: string): string {
 
 /** Certificates that the server can read, and who must give a password. */
 async function security(folder: string, user: ReturnType<typeof serverUser> | undefined) {
-  const { serverCert, serverKey } = await makeCertificates(folder);
+  const { ca, serverCert, serverKey } = await makeCertificates(folder);
   const hba = join(folder, "hba.conf");
-  await writeFile(hba, "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+  const rules = ["host all postgres", "hostssl all connector", "hostnossl all connector", "host all all"];
+  const methods = ["trust", "cert", "reject", "scram-sha-256"];
+  await writeFile(hba, rules.map((rule, index) => `${rule} 127.0.0.1/32 ${methods[index]}\n`).join(""));
   if (user !== undefined) await chown(serverKey, user.uid, user.gid);
-  return { ssl: "on", ssl_cert_file: serverCert, ssl_key_file: serverKey, hba_file: hba };
+  return { ssl: "on", ssl_cert_file: serverCert, ssl_key_file: serverKey, ssl_ca_file: ca, hba_file: hba };
 }
 
 /** The server refuses to run as root. */
