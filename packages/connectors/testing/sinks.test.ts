@@ -261,6 +261,18 @@ describe("what SmartModules refuse", () => {
   });
 });
 
+test("with the strategy `auto` the position is stored when the period is over, also when no more records come", async () => {
+  const offset = { start: "beginning", strategy: "auto" as const, "flush-period": "300ms" };
+  const own = { ...config(await topicWith(["a", "b"])), consumer: { offset } };
+  const sink = start(
+    sinkOf(({ deliver }) => deliver(async () => {})),
+    own,
+  );
+  await sink.until(() => sink.messages.some(({ type }) => type === "running"));
+  await expect.poll(() => storedOffset(own.name), { timeout: 10_000 }).toEqual([{ partition: 0, offset: 1 }]);
+  await sink.stop();
+});
+
 describe("a target that is slow", () => {
   test("is given one group at a time, while what comes meanwhile waits in the cluster", async () => {
     const topic = await topicWith(["a"]);

@@ -10,6 +10,8 @@ export class OffsetFlusher {
   #flushing: Promise<void> | undefined;
   #isBehind = false;
   #flushedMs = performance.now();
+  /** Waits for the period to be over, also when no more records come. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(consumer: Consumer, options: Pick<SinkOptions, "strategy" | "flushPeriodMs">, logger: Logger) {
     this.#consumer = consumer;
@@ -22,9 +24,20 @@ export class OffsetFlusher {
     const { strategy, flushPeriodMs = 0 } = this.#options;
     if (strategy === "none") return;
     for (const position of positions) this.#consumer.offsetCommit(position);
-    if (performance.now() - this.#flushedMs < flushPeriodMs) return;
+    const waitMs = this.#flushedMs + flushPeriodMs - performance.now();
+    if (waitMs <= 0) this.#isDue();
+    else this.#timer ??= setTimeout(() => this.#isDue(), waitMs);
+  }
+
+  #isDue(): void {
+    this.#forgetTimer();
     if (this.#flushing === undefined) this.#start();
     else this.#isBehind = true;
+  }
+
+  #forgetTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #start(): void {
@@ -49,8 +62,9 @@ export class OffsetFlusher {
     await this.#consumer.offsetFlush();
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when nothing is on its way; what was to be stored later is left to the end of the consumer. */
   async settled(): Promise<void> {
+    this.#forgetTimer();
     while (this.#flushing !== undefined) await this.#flushing;
   }
 }
