@@ -5,20 +5,26 @@ import {
   credsAuthenticator,
   type NatsConnection,
   nkeyAuthenticator,
+  wsconnect,
 } from "@nats-io/transport-node";
 import { field } from "fluvio/connector";
+import { WebSocket } from "ws";
 import type { Connection } from "../shared/link.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { loadTls, type TlsOptions, tlsFields } from "../shared/tls.ts";
 
 /** What a source and a sink need to reach NATS. */
 export const connectionFields = {
-  url: field.parsed("one or more URLs of servers, `nats://host:4222` or `tls://host:4222`", parseServers, {
-    doc: "servers, with commas between them: `nats://host:4222`, `tls://host:4222` or a bare host; may hold user and password, or a token",
-    aliases: ["servers", "nats-url"],
-    secret: "NATS_URL",
-    kind: "list of URLs",
-  }),
+  url: field.parsed(
+    "one or more URLs of servers, `nats://host:4222`, `tls://…`, or all `ws://…` or `wss://…`",
+    parseServers,
+    {
+      doc: "servers, with commas between them: `nats://host:4222`, `tls://host:4222` or a bare host; `ws://host` or `wss://host` over WebSocket; may hold user and password, or a token",
+      aliases: ["servers", "nats-url"],
+      secret: "NATS_URL",
+      kind: "list of URLs",
+    },
+  ),
   user: field.optionalText({ doc: "user name, where the URL has none" }),
   password: field.optionalText({ doc: "password, where the URL has none", isSecret: true }),
   token: field.optionalText({ doc: "token, where the URL has none", isSecret: true }),
@@ -47,10 +53,14 @@ export interface ServerOptions extends TlsOptions {
 }
 
 const SCHEMES = ["nats:", "tls:"];
+const WEB_SCHEMES = ["ws:", "wss:"];
 
+/** A connection is made by TCP or by WebSocket: one list has servers of one of them. */
 function parseServers(text: string): readonly URL[] | undefined {
   const urls = text.split(",").map((one) => new URL(one.includes("://") ? one.trim() : `nats://${one.trim()}`));
-  return urls.every((one) => SCHEMES.includes(one.protocol) && one.host !== "") ? urls : undefined;
+  const isOneOf = (schemes: readonly string[]) => urls.every(({ protocol }) => schemes.includes(protocol));
+  const hasHosts = urls.every(({ host }) => host !== "");
+  return hasHosts && (isOneOf(SCHEMES) || isOneOf(WEB_SCHEMES)) ? urls : undefined;
 }
 
 /** For messages. */
@@ -66,11 +76,7 @@ const PING_INTERVAL_MS = 2000;
  * @throws why no server can be reached, or what it says against us
  */
 export async function connectServers(options: ServerOptions, name: string): Promise<Connection<NatsConnection>> {
-  const { url: servers } = options;
-  const tls = await loadTls(options);
-  const isSecure = servers.some((one) => one.protocol === "tls:") || Object.keys(tls).length > 0;
-  const client = await connect({
-    servers: servers.map((one) => one.host),
+  const client = await open(options, {
     name,
     timeout: options.timeout,
     reconnect: false,
@@ -78,7 +84,6 @@ export async function connectServers(options: ServerOptions, name: string): Prom
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 1,
     noAsyncTraces: true,
-    ...(isSecure ? { tls } : {}),
     ...(await authentication(options)),
   });
   let problem: Error | undefined;
@@ -93,6 +98,39 @@ export async function connectServers(options: ServerOptions, name: string): Prom
     return new Error(why instanceof Error ? reasonOf(why) : "the connection was closed", { cause: why });
   });
   return { client, lost, close: () => client.close() };
+}
+
+async function open(options: ServerOptions, common: ConnectionOptions): Promise<NatsConnection> {
+  const { url: servers } = options;
+  const tls = await loadTls(options);
+  if (servers.some(({ protocol }) => WEB_SCHEMES.includes(protocol))) return await openWeb(options, tls, common);
+  const isSecure = servers.some(({ protocol }) => protocol === "tls:") || Object.keys(tls).length > 0;
+  return await connect({ ...common, servers: servers.map(({ host }) => host), ...(isSecure ? { tls } : {}) });
+}
+
+async function openWeb(
+  { url: servers, timeout }: ServerOptions,
+  tls: Awaited<ReturnType<typeof loadTls>>,
+  common: ConnectionOptions,
+): Promise<NatsConnection> {
+  let problem: Error | undefined;
+  try {
+    return await wsconnect({
+      ...common,
+      servers: servers.map(({ protocol, host, pathname }) => `${protocol}//${host}${pathname}`),
+      // Node has a WebSocket of its own from 22 on, and that takes no certificates.
+      wsFactory: async (url) => {
+        const socket = new WebSocket(url, { ...tls, handshakeTimeout: timeout });
+        socket.on("error", (error) => {
+          problem = error;
+        });
+        return { socket: socket as unknown as globalThis.WebSocket, encrypted: url.startsWith("wss:") };
+      },
+    });
+  } catch (error) {
+    // The driver says no more than that the connection was refused.
+    throw problem ?? error;
+  }
 }
 
 async function authentication(options: ServerOptions): Promise<ConnectionOptions> {

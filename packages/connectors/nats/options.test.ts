@@ -21,6 +21,9 @@ test("servers are one or several URLs or bare hosts, or in the secret NATS_URL",
   expect(hosts(check({ url: "nats://a:1,b:2, tls://c" }).url)).toEqual(["nats:a:1", "nats:b:2", "tls:c"]);
   expect(hosts(check({ servers: "a" }).url)).toEqual(["nats:a"]);
   expect(hosts(check({}, { NATS_URL: "nats://u:p@a" }).url)).toEqual(["nats:a"]);
-  expect(() => check({ url: "http://a" })).toThrow(/is not one or more URLs of servers/);
+  expect(hosts(check({ url: "ws://a:8080,wss://b/nats" }).url)).toEqual(["ws:a:8080", "wss:b"]);
+  for (const url of ["http://a", "nats://a,ws://b"]) {
+    expect(() => check({ url })).toThrow(/is not one or more URLs of servers, `nats:.*`tls:.*`ws:.*`wss:/);
+  }
   expect(() => check({})).toThrow(/missing required option/);
 });

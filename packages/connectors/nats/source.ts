@@ -116,7 +116,8 @@ async function receive(context: Context, progress: Progress, works: () => void):
     }
     if (!signal.aborted) throw lost ?? new Error("the consumer was ended by the server");
     await progress.empty();
-    await connection.client.flush().catch(() => {});
+    // So that the acknowledgements get there; a connection that is gone by now may never say so.
+    await Promise.race([connection.client.flush().catch(() => {}), connection.lost]);
   } finally {
     await connection.close();
   }

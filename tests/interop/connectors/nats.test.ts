@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection, nkeys } from "@nats-io/transport-node";
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => server.service[Symbol.asyncDispose]());
 afterEach(async () => {
   for (const connection of open.splice(0)) await connection.close();
-  for (const one of servers.splice(0)) await one.service[Symbol.asyncDispose]();
+  for (const one of servers.splice(0)) await one.service.kill();
 });
 
 async function client(): Promise<NatsConnection> {
@@ -280,6 +280,17 @@ describe("who is let in", () => {
     await running.until(() => running.lines.some(({ message }) => message === "consuming"));
     const distrustful = startSource(topic, { url, ...consuming });
     await distrustful.until(() => distrustful.troubles.some((reason) => /certificate/.test(reason)));
+
+    const web = { url: started.webUrl, ca: tls.ca };
+    const mine = { cert: await readFile(tls.clientCert, "utf8"), key: await readFile(tls.clientKey, "utf8") };
+    const publishing = startSink(await connectors.topicWith(["a", "b"]), { ...web, ...mine, subject: "own.x" });
+    await vi.waitFor(() => expect(publishing.counters.records).toBe(2), WAIT);
+    expect(await values(topic, 2)).toEqual(["a", "b"]);
+    for (const given of [{ url: started.webUrl, ...mine }, web]) {
+      const refused = startSource(topic, { ...given, ...consuming });
+      await refused.until(() => refused.troubles.length > 0);
+      expect(refused.troubles[0]).toMatch(/certificate/);
+    }
   });
 });
 
@@ -325,6 +336,43 @@ describe("the sink", () => {
     });
   });
 
+  test("stores nothing behind a record that was not stored: it comes first when it can", async () => {
+    const limits = { max_msgs_per_subject: 1, discard: "new", discard_new_per_subject: true };
+    const stream = await newStream(limits);
+    const subjects = ["a", "b", "a", "c", "d"].map((name) => `${stream}.${name}`);
+    const topic = await connectors.topicWith(subjects.map((s, n) => JSON.stringify({ s, n })));
+    const running = startSink(topic, { subject: "{{value.s}}" });
+    const full = /did not store a message for .*\.a: maximum messages per subject exceeded/;
+    await running.until(() => running.lines.some(({ details }) => details.attempt === 3));
+    expect(running.troubles.at(-1)).toMatch(full);
+    const stored = async () => (await content(stream)).map(({ value }) => JSON.parse(value).n);
+    expect(await stored()).toEqual([0, 1]);
+    await (await jetstreamManager(await client())).streams.purge(stream, { filter: `${stream}.a` });
+    await vi.waitFor(() => expect(running.counters.records).toBe(5), WAIT);
+    expect(await stored()).toEqual([1, 2, 3, 4]);
+  });
+
+  test("keeps the order of each stream while others write to it, in every stream", async () => {
+    const streams = [await newStream(), await newStream()];
+    const records = numbers(0, 1000).map((n) => JSON.stringify({ s: streams[Number(n) % 2], n }));
+    const topic = await connectors.topicWith(records);
+    const other = jetstream(await client());
+    const writing = { isOver: false };
+    const others = (async () => {
+      for (let n = 0; !writing.isOver; n++) await other.publish(`${streams[n % 2]}.other`, "other");
+    })();
+    const running = startSink(topic, { subject: "{{value.s}}.x" });
+    await vi.waitFor(() => expect(running.counters.records).toBe(1000), WAIT);
+    writing.isOver = true;
+    await others;
+    for (const [index, stream] of streams.entries()) {
+      const all = await content(stream);
+      const found = all.filter(({ subject }) => subject.endsWith(".x"));
+      expect(found.map(({ value }) => value)).toEqual(records.filter((_, n) => n % 2 === index));
+      expect(all.length).toBeGreaterThan(found.length);
+    }
+  });
+
   test("stores each record once, though its process is killed again and again", async () => {
     const stream = await newStream();
     const topic = await connectors.topicWith(numbers(0, 5000));
@@ -343,6 +391,30 @@ describe("the sink", () => {
 });
 
 describe("a server", () => {
+  test("is reached by WebSocket, and waited for when it is away", async () => {
+    const started = await startNats(connectors.folder, "web", { authorization: "user: ann, password: secret" });
+    servers.push(started);
+    const url = started.webUrl.replace("//", "//ann:secret@");
+    const [into, outOf] = [await newTopic(), await connectors.topicWith(numbers(0, 500))];
+    const own = { stream: "web", create: "true" };
+    const reading = startSource(into, { url, ...own, subject: "web.>" });
+    const writing = startSink(outOf, { url, ...own, "stream-subjects": "web.>", subject: "web.x" });
+    expect(await values(into, 500)).toEqual(numbers(0, 500));
+    await started.service.kill();
+    for (const one of [reading, writing]) await one.until(() => (one.troubles.at(-1) ?? "") !== "");
+    await connectors.produce(outOf, numbers(500, 600));
+    await started.service.start();
+    await vi.waitFor(async () => expect((await stored(into)).length).toBeGreaterThanOrEqual(600), WAIT);
+    expect(await stored(into)).toEqual(numbers(0, 600));
+    const nobody = startSource(into, { url: started.webUrl, stream: "web" });
+    await nobody.until(() => nobody.troubles.some((reason) => /Authorization Violation/.test(reason)));
+    await started.service.kill();
+    for (const one of [reading, writing]) {
+      await one.stop();
+      expect(one.lines.map(({ message }) => message)).not.toContain("stopping interrupted the connector");
+    }
+  });
+
   test("that is down at the start and killed in the middle costs no record and repeats none", async () => {
     const stream = await newStream();
     const [into, outOf] = [await newTopic(), await connectors.topicWith(numbers(0, 2000))];

@@ -7,6 +7,8 @@ import { listening, Service } from "./service.ts";
 export interface NatsServer {
   readonly service: Service;
   readonly url: string;
+  /** Over WebSocket; `wss` where there is `tls`. */
+  readonly webUrl: string;
 }
 
 export interface NatsServerOptions {
@@ -21,17 +23,20 @@ export interface NatsServerOptions {
 export async function startNats(folder: string, name: string, options: NatsServerOptions = {}): Promise<NatsServer> {
   const home = join(folder, name);
   await mkdir(home, { recursive: true });
-  const port = await freePort();
+  const [port, webPort] = [await freePort(), await freePort()];
   const { authorization, lines = [], tls } = options;
+  const secured =
+    tls === undefined
+      ? undefined
+      : `tls { cert_file: "${tls.serverCert}", key_file: "${tls.serverKey}", ca_file: "${tls.ca}", verify: true }`;
   await writeFile(
     join(home, "nats.conf"),
     [
       `listen: "127.0.0.1:${port}"`,
       `jetstream { store_dir: "${home}" }`,
       ...(authorization === undefined ? [] : [`authorization { ${authorization} }`]),
-      ...(tls === undefined
-        ? []
-        : [`tls { cert_file: "${tls.serverCert}", key_file: "${tls.serverKey}", ca_file: "${tls.ca}", verify: true }`]),
+      ...(secured === undefined ? [] : [secured]),
+      `websocket { listen: "127.0.0.1:${webPort}", ${secured ?? "no_tls: true"} }`,
       ...lines,
       "",
     ].join("\n"),
@@ -42,5 +47,6 @@ export async function startNats(folder: string, name: string, options: NatsServe
     args: ["-c", join(home, "nats.conf")],
     ready: () => listening(port),
   });
-  return { service, url: `nats://127.0.0.1:${port}` };
+  const webUrl = `${tls === undefined ? "ws" : "wss"}://127.0.0.1:${webPort}`;
+  return { service, url: `nats://127.0.0.1:${port}`, webUrl };
 }
