@@ -5,7 +5,10 @@ import { connector as sink } from "../../../packages/connectors/mqtt/sink.ts";
 import { connector as source } from "../../../packages/connectors/mqtt/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
+import { freePort } from "../../free-port.ts";
+import type { Certificates } from "../services/certificates.ts";
 import { type Mosquitto, startMosquitto } from "../services/mosquitto.ts";
+import { startNats } from "../services/nats.ts";
 
 /** The MQTT connectors against mosquitto. */
 const connectors = useConnectors();
@@ -187,6 +190,18 @@ describe("the sink", () => {
   const startSink = (topic: string, parameters: Readonly<Record<string, string>>) =>
     connectors.start(sink, connectors.config("mqtt-sink", topic, { url: broker.url, ...parameters }));
 
+  test("publishes over TLS with a certificate of its own", async () => {
+    const { ca, clientCert: cert, clientKey: key } = broker.certificates;
+    const got = await newTopic();
+    await startSource(got, { topic: "secured" });
+    const topic = await connectors.topicWith(["a", "b"]);
+    const nobody = startSink(topic, { url: broker.tlsUrl, topic: "secured", ca });
+    await nobody.until(() => nobody.troubles.length > 0);
+    startSink(topic, { url: broker.tlsUrl, topic: "secured", ca, cert, key });
+    expect(await values(got, 2)).toEqual(["a", "b"]);
+    expect(nobody.counters.records).toBe(0);
+  });
+
   test.each(["0", "1", "2"])("publishes all records in their order, QoS %s", async (qos) => {
     const seen = await listen(`out/${qos}/#`);
     const sent = numbers(0, 500);
@@ -310,5 +325,38 @@ describe("a broker", () => {
       const stored = distinct((await connectors.stored(into)).map(({ value }) => value));
       expect(stored).toEqual(["a", "b"]);
     }, WAIT);
+  });
+});
+
+/** Debian's mosquitto has no WebSockets; the MQTT of NATS has them. */
+describe("a broker that is reached by WebSocket", () => {
+  const start = async (tls?: Certificates) => {
+    const lines = ['server_name: "mqtt"', `mqtt { listen: "127.0.0.1:${await freePort()}" }`];
+    return await startNats(connectors.folder, `web-${tls === undefined ? "ws" : "wss"}`, {
+      lines,
+      ...(tls === undefined ? {} : { tls }),
+    });
+  };
+
+  test.each(["ws", "wss"])("is read and written, %s", async (scheme) => {
+    const { certificates } = broker;
+    const started = await start(scheme === "wss" ? certificates : undefined);
+    try {
+      const url = `${started.webUrl}/mqtt`;
+      const { ca, clientCert: cert, clientKey: key } = certificates;
+      const own = { url, topic: "web/x", "protocol-version": "3.1.1", ...(scheme === "wss" ? { ca, cert, key } : {}) };
+      const got = await newTopic();
+      const { running } = await startSource(got, own);
+      const sent = numbers(0, 200);
+      const writing = connectors.start(sink, connectors.config("mqtt-sink", await connectors.topicWith(sent), own));
+      expect(await values(got, sent.length)).toEqual(sent);
+      for (const one of [running, writing]) await one.stop();
+      if (scheme === "ws") return;
+      const distrustful = connectors.start(source, connectors.config("mqtt-source", got, { url, topic: "web/x" }));
+      await distrustful.until(() => distrustful.troubles.some((reason) => /certificate/.test(reason)));
+      await distrustful.stop();
+    } finally {
+      await started.service.kill();
+    }
   });
 });

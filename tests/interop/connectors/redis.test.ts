@@ -176,6 +176,21 @@ describe("the source", () => {
 });
 
 describe("the sink", () => {
+  test("writes over TLS with a certificate of its own, and a password", async () => {
+    const { ca, clientCert: cert, clientKey: key } = server.certificates;
+    const url = server.tlsUrl.replace("//", "//ann:secret@");
+    const target = `own:${newName()}:{{key}}`;
+    const topic = await connectors.topicWith(["a", "b"]);
+    const nobody = startSink(topic, { url, target, ca });
+    await nobody.until(() => nobody.troubles.length > 0);
+    const running = startSink(topic, { url: `${url}/4`, target, ca, cert, key });
+    await vi.waitFor(() => expect(running.counters.records).toBe(2), WAIT);
+    expect(nobody.counters.records).toBe(0);
+    const redis = client();
+    await redis.select(4);
+    expect(await redis.get(target.replace("{{key}}", "k1"))).toBe("b");
+  });
+
   test("sets keys, which go after a while", async () => {
     const [name, topic] = [newName(), await connectors.topicWith(["a", "b"])];
     const running = startSink(topic, { target: `${name}:{{key}}`, ttl: "1h" });
