@@ -1,5 +1,6 @@
 import { flvError } from "../protocol/index.ts";
 import type { ChainWorker } from "./chain-worker.ts";
+import { BUFFER_KEPT_BYTES_MAX, roomFor } from "./messages.ts";
 import type { ChainMeter } from "./totals.ts";
 import type {
   ChainState,
@@ -31,9 +32,6 @@ export interface ChainOwner {
   retire(chain: BuiltChain, reason?: Error): Promise<void>;
 }
 
-/** A chain keeps no buffer larger than this between calls. */
-const SPARE_BYTES_MAX = 2 << 20;
-
 /** A chain on its thread. Calls wait for each other; the first failure breaks the chain. */
 export class ChainHandle implements SmartChain {
   private readonly owner: ChainOwner;
@@ -41,7 +39,7 @@ export class ChainHandle implements SmartChain {
   private last: Promise<unknown> = Promise.resolve();
   private inFlight = 0;
   /** A buffer for the next input: making one takes longer than filling it. */
-  private spare: Uint8Array | undefined;
+  private spare: ArrayBuffer | undefined;
   private failure: Error | undefined;
   private disposal: Promise<void> | undefined;
 
@@ -56,17 +54,25 @@ export class ChainHandle implements SmartChain {
 
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
+      if (input.spent !== undefined) this.keep(input.spent.buffer as ArrayBuffer);
       const batches = gathered(input.batches, this.spare);
       this.spare = undefined;
       const { fromOffset, maxOutputBytes, passesOn = false, keepsGaps = false } = input;
       const request = { op: "process", batches, fromOffset, maxOutputBytes, passesOn, keepsGaps } as const;
       const result = await worker.request(request, [batches.buffer]);
-      if (result.spare !== undefined && result.spare.length <= SPARE_BYTES_MAX) this.spare = result.spare;
+      if (result.spare !== undefined) this.keep(result.spare);
       return withError(
         { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
         result.error,
       );
     });
+  }
+
+  /** Keeps the larger buffer for the next input. */
+  private keep(buffer: ArrayBuffer): void {
+    const { spare } = this;
+    if (buffer.byteLength > BUFFER_KEPT_BYTES_MAX || buffer.byteLength <= (spare?.byteLength ?? 0)) return;
+    this.spare = buffer;
   }
 
   processRecords(
@@ -176,15 +182,16 @@ async function feedHistory(worker: ChainWorker, ...args: Parameters<HistoryTaker
 }
 
 /**
- * One buffer with all pieces, the spare one if they fit: what is sent to a thread is given away, the pieces belong to
+ * All pieces in one buffer, the spare one if they fit: what is sent to a thread is given away, the pieces belong to
  * others.
  */
-function gathered(pieces: readonly Uint8Array[], spare?: Uint8Array): Uint8Array<ArrayBuffer> {
+function gathered(pieces: readonly Uint8Array[], spare?: ArrayBuffer): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const piece of pieces) size += piece.length;
   // most of a buffer that is much too large would be carried along for nothing
-  const fits = spare !== undefined && spare.length >= size && spare.length <= size * 4;
-  const all = fits ? new Uint8Array(spare.buffer as ArrayBuffer, 0, size) : new Uint8Array(size);
+  const fits = spare !== undefined && spare.byteLength >= size && spare.byteLength <= roomFor(size * 4);
+  // all of it is overwritten: no need to clear it first
+  const all = new Uint8Array(fits ? spare : Buffer.allocUnsafeSlow(roomFor(size)).buffer, 0, size);
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);

@@ -96,10 +96,12 @@ export class ChainWorker {
     await this.exited;
   }
 
+  /** Looks at the thread after a while. A timer that outlives a request serves the next one: it is due before that is late. */
   private watch(delayMs: number): void {
-    clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.check(), delayMs);
-    this.watchdog.unref();
+    this.watchdog ??= setTimeout(() => {
+      this.watchdog = undefined;
+      if (this.pending !== undefined) this.check();
+    }, delayMs).unref();
   }
 
   private learn(request: WorkerRequest): void {
@@ -111,6 +113,7 @@ export class ChainWorker {
       return;
     }
     this.shortestTimeoutMs = Math.min(TIMER_MS_MAX, ...this.modules.map((module) => module.batchTimeoutMs));
+    this.unwatch();
   }
 
   /** The module whose code runs or ran last. */
@@ -164,12 +167,17 @@ export class ChainWorker {
     this.settled();
     pending?.reject(reason);
     // "exit" tells when it is done
+    this.unwatch();
     void this.worker.terminate();
+  }
+
+  private unwatch(): void {
+    clearTimeout(this.watchdog);
+    this.watchdog = undefined;
   }
 
   private settled(): void {
     this.pending = undefined;
-    clearTimeout(this.watchdog);
     this.worker.unref();
   }
 }

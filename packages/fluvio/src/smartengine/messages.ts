@@ -8,7 +8,7 @@ export type WorkerRequest =
   | { readonly op: "build"; readonly steps: readonly BuildStep[] }
   | {
       readonly op: "process";
-      /** Whole batches back to back; transferred. */
+      /** Whole batches back to back; its buffer is transferred. */
       readonly batches: Uint8Array;
       readonly fromOffset: number;
       readonly maxOutputBytes: number;
@@ -82,11 +82,19 @@ interface BuildResult {
 
 export interface ProcessResult {
   readonly batches: Uint8Array;
-  /** The buffer of the request, when the result is not in it: to be used again. */
-  readonly spare?: Uint8Array;
+  /** The buffer of the request, when it is given back beside the result: to be used again. */
+  readonly spare?: ArrayBuffer;
   readonly recordCount: number;
   readonly nextOffset: number;
   readonly error: RecordError | undefined;
+}
+
+/** Neither side keeps a buffer larger than this between calls. */
+export const BUFFER_KEPT_BYTES_MAX = 2 << 20;
+
+/** Size of a buffer for so many bytes. Buffers change sides with each call, and have to hold what is a little larger too. */
+export function roomFor(sizeBytes: number): number {
+  return sizeBytes + (sizeBytes >> 2) + 4096;
 }
 
 export interface RecordsResult {

@@ -80,6 +80,11 @@ export interface ProcessInput {
    * input batch. By default the output also suits readers that count from the base offset.
    */
   readonly keepsGaps?: boolean;
+  /**
+   * The `batches` of an earlier output of this chain that nobody will read again. Their memory is used for this call:
+   * making new memory for each takes longer than many a module.
+   */
+  readonly spent?: Uint8Array | undefined;
 }
 
 /** A user error on one record, as the module reported it (smartmodule-abi.md 2.5). */

@@ -86,6 +86,11 @@ export class FrameChannel {
     return this.#duplex.writableLength > SEND_BUFFER_BYTES_MAX;
   }
 
+  /** Whether everything that was sent has left: none of its bytes are read any more. */
+  get isFlushed(): boolean {
+    return this.#duplex.writableLength === 0;
+  }
+
   /** Resolves when everything written has left, or the channel is closed. */
   drained(): Promise<void> {
     if (!this.#duplex.writableNeedDrain || this.#closed) return Promise.resolve();

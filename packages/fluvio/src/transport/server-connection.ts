@@ -54,6 +54,10 @@ export class AcceptedConnection implements ServerConnection {
     return room;
   }
 
+  get isFlushed(): boolean {
+    return this.#channel.isFlushed;
+  }
+
   close(reason?: Error): void {
     this.#channel.close(reason);
   }

@@ -85,6 +85,8 @@ export interface ServerConnection {
    * Resolves when the socket has room again: await it before producing more.
    */
   send(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Whether everything that was sent has left, so that the memory of its chunks may be used again. */
+  readonly isFlushed: boolean;
   /** Ends the connection; bad input ends only the connection it came from. */
   close(reason?: Error): void;
 }

@@ -1,5 +1,6 @@
 import { flvError, type Logger } from "../../protocol/index.ts";
 import type { ChainState } from "../../smartengine/index.ts";
+import type { ServerConnection } from "../../transport/index.ts";
 import type { AggregateStates, StateSession } from "./aggregate-states.ts";
 import { noStateToKeep, type PlannedStep, stepName } from "./chain-steps.ts";
 import type { ChainFactory } from "./chains.ts";
@@ -18,7 +19,7 @@ export interface StatefulRequest {
   readonly fetchOffset: number;
   readonly maxBytes: number;
   readonly keepsGaps: boolean;
-  readonly signal: AbortSignal;
+  readonly connection: ServerConnection;
 }
 
 export interface StatefulParts {
@@ -39,7 +40,8 @@ export async function openStatefulSource(
   request: StatefulRequest,
   parts: StatefulParts,
 ): Promise<{ readonly offset: number; readonly source: StreamSource }> {
-  const { replica, plan, label, signal, maxBytes, keepsGaps } = request;
+  const { replica, plan, label, connection, maxBytes, keepsGaps } = request;
+  const { signal } = connection;
   const session = await parts.states.open({ name: request.stateName, ...replica.id });
   try {
     const offset = startOffset(request, session, parts.logger);
@@ -56,7 +58,8 @@ export async function openStatefulSource(
         parts.logger.warn({ error: String(error) }, "a SmartModule chain could not be released");
       });
     };
-    const inner = chainSource(replica.log, chain, { maxBytes, keepsGaps, limits: parts.limits, closed });
+    const { limits } = parts;
+    const inner = chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, connection, closed });
     return { offset, source: statefulSource(inner, chain, session, offset) };
   } catch (error) {
     await session.close();

@@ -95,23 +95,24 @@ function startStream(
   const label = `stream ${stream.options.streamId} of ${request.topic}-${request.partition}`;
   const plan = planSteps(invocations);
   const stateName = stateNameOf(plan);
-  const { signal } = state.connection;
+  const { connection } = state;
   const { fetchOffset } = request;
   const { readsOffsetDeltas: keepsGaps } = state;
   // clients of the original do not expect a reply that says only that the SmartModules run
   const greets = state.readsOffsetDeltas;
   if (stateName !== undefined) {
-    openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, keepsGaps, signal }, options).then(
+    openStatefulSource({ stateName, label, plan, replica, fetchOffset, maxBytes, keepsGaps, connection }, options).then(
       ({ offset, source }) => stream.start(offset, source, greets),
       (error: unknown) => stream.fail(error),
     );
     return;
   }
   checkStart(replica, fetchOffset);
-  options.chains.open({ label, plan, log: replica.log, signal }).then(
+  options.chains.open({ label, plan, log: replica.log, signal: connection.signal }).then(
     (chain) => {
       const closed = () => disposeChain(chain, options.logger);
-      stream.start(fetchOffset, chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, closed }), greets);
+      const source = chainSource(replica.log, chain, { maxBytes, keepsGaps, limits, connection, closed });
+      stream.start(fetchOffset, source, greets);
     },
     (error: unknown) => stream.fail(error),
   );

@@ -1,6 +1,7 @@
 import { assert, brokenSmartModuleMessage, flvError, isFluvioError } from "../../protocol/index.ts";
 import type { RecordError, SmartChain } from "../../smartengine/index.ts";
 import type { PartitionLog } from "../../storage/index.ts";
+import type { ServerConnection } from "../../transport/index.ts";
 import type { SpuLimits } from "./limits.ts";
 
 /** What one reply of a stream carries. */
@@ -47,6 +48,8 @@ export interface ChainSourceOptions {
   /** The reader takes offsets from offset deltas. */
   readonly keepsGaps: boolean;
   readonly limits: SpuLimits;
+  /** Where the replies go. */
+  readonly connection: Pick<ServerConnection, "isFlushed">;
   /** Called once, when the source is closed. */
   closed(): void;
 }
@@ -56,12 +59,17 @@ export interface ChainSourceOptions {
  * record, an error, the limit or enough of them; then the client is told, so that it knows how far the stream is.
  */
 export function chainSource(
-  log: PartitionLog,
+  log: Pick<PartitionLog, "read">,
   chain: Pick<SmartChain, "process">,
-  { maxBytes, keepsGaps, limits, closed }: ChainSourceOptions,
+  { maxBytes, keepsGaps, limits, connection, closed }: ChainSourceOptions,
 ): StreamSource {
   let open = true;
+  /** What the last reply was made of. */
+  let sent: Uint8Array | undefined;
   const next = async (offset: number, limit: number): Promise<StreamData | undefined> => {
+    // an acknowledgement alone does not prove it: clients may send them too early
+    let spent = connection.isFlushed ? sent : undefined;
+    sent = undefined;
     const silent: Uint8Array[] = [];
     let silentBytes = 0;
     let at = offset;
@@ -69,13 +77,15 @@ export function chainSource(
       const slice = await log.read(at, { maxBytes: limits.chainReadBytes, upToOffset: limit });
       if (slice.sizeBytes === 0) break;
       const output = await chain
-        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes, passesOn: true, keepsGaps })
+        .process({ batches: slice.pieces, fromOffset: at, maxOutputBytes: maxBytes, passesOn: true, keepsGaps, spent })
         .catch((error: unknown) => {
           throw asProcessError(error, at, slice.nextOffset - 1);
         });
       assert(output.nextOffset > at, "a chain gets on with every step, or the stream would stand still");
+      spent = undefined;
       at = output.nextOffset;
       if (output.recordCount > 0 || output.error !== undefined) {
+        sent = output.batches;
         return { pieces: [...silent, output.batches], nextFilterOffset: at, error: output.error };
       }
       silent.push(output.batches);

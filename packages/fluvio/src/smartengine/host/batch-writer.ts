@@ -5,6 +5,7 @@ import {
   BATCH_HEADER_BYTES as HEADER_BYTES,
   writeBatchHeaderAt,
 } from "../../protocol/index.ts";
+import { BUFFER_KEPT_BYTES_MAX, roomFor } from "../messages.ts";
 import type { SectionShape } from "./instance.ts";
 import { RecordScan, varintSize, writeVarint } from "./record-scan.ts";
 import { COUNT_BYTES } from "./section.ts";
@@ -25,11 +26,6 @@ export interface SourceBatch {
   readonly maxTimestampMs: number;
 }
 
-/** Room for headers beyond the input, before the buffer has to grow. */
-const SLACK_BYTES = 4096;
-/** A kept buffer that grew past this is given up. */
-const KEPT_BYTES_MAX = 8 << 20;
-
 /**
  * Lays out surviving records as batches that every reader numbers alike, whether it uses offset deltas or counts from
  * the base offset: a gap or a repeated offset starts a new batch, and each batch covers the offsets dropped after it.
@@ -38,8 +34,8 @@ const KEPT_BYTES_MAX = 8 << 20;
  * buffer.
  */
 export class BatchWriter {
-  private bytes = new Uint8Array(0);
-  private view = new DataView(this.bytes.buffer);
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.bytes.buffer);
   /** Both, for writing headers. */
   private target = { bytes: this.bytes, view: this.view };
   private used = 0;
@@ -61,7 +57,6 @@ export class BatchWriter {
   /** Begins an output of batches from `input`, which must not change until it is finished. */
   start(input: Uint8Array, fromOffset: number, keepsGaps: boolean): void {
     this.keepsGaps = keepsGaps;
-    if (this.bytes.length > KEPT_BYTES_MAX) this.resize(0);
     this.used = 0;
     this.isOpen = false;
     this.untouched = false;
@@ -103,8 +98,7 @@ export class BatchWriter {
     if (verbatim === undefined) return;
     this.verbatim = undefined;
     // survivors are seldom larger than what they came from
-    const sizeBytes = verbatim.length + SLACK_BYTES;
-    if (this.bytes.length < sizeBytes) this.resize(sizeBytes);
+    if (this.bytes.length < verbatim.length) this.use(new Uint8Array(roomFor(verbatim.length)));
     this.bytes.set(verbatim.subarray(0, used));
   }
 
@@ -293,15 +287,21 @@ export class BatchWriter {
 
   private room(count: number): void {
     this.leaveInput();
-    if (this.used + count > this.bytes.length) this.resize(Math.max(this.used + count, this.bytes.length * 2));
+    if (this.used + count <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.used + count, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, this.used));
+    this.use(grown);
   }
 
-  private resize(sizeBytes: number): void {
-    const grown = new Uint8Array(sizeBytes);
-    if (this.verbatim === undefined) grown.set(this.bytes.subarray(0, Math.min(this.used, sizeBytes)));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
-    this.target = { bytes: this.bytes, view: this.view };
+  private use(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
+    this.target = { bytes, view: this.view };
+  }
+
+  /** Goes on in another buffer, whose bytes are of no use any more: the output that was finished keeps the one it is in. */
+  continueIn(buffer: ArrayBuffer): void {
+    this.use(buffer.byteLength <= BUFFER_KEPT_BYTES_MAX ? new Uint8Array(buffer) : new Uint8Array(0));
   }
 
   /** The batches: a view of the input when they are its beginning, else one that is valid until the writer starts again. */

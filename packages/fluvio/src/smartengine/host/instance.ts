@@ -14,9 +14,13 @@ import {
   writeInput,
 } from "./abi.ts";
 import { OutputFreer } from "./output-freer.ts";
+import { passPlainRecords } from "./plain-records.ts";
 import { RecordScan } from "./record-scan.ts";
 import { countOf } from "./section.ts";
 import { type GuestOutput, Wasi } from "./wasi.ts";
+
+/** Below it every delta of a plain record leads to a time. */
+const PLAIN_TIMESTAMP_MS_MAX = 2 ** 52;
 
 type GuestFunction = (ptr: number, length: number, version: number) => number;
 
@@ -271,8 +275,8 @@ export class ModuleInstance {
     recordCount: number,
     input: CallInput,
   ): { readonly end: number; readonly shape: SectionShape | undefined } {
-    const scan = new RecordScan(bytes, pos, bytes.length);
     if (this.kind === "array_map") {
+      const scan = new RecordScan(bytes, pos, bytes.length);
       for (let i = 0; i < recordCount; i++) scan.next();
       return { end: scan.pos, shape: undefined };
     }
@@ -280,10 +284,11 @@ export class ModuleInstance {
     if (recordCount > countOf(input.records)) {
       throw this.failed(`it made ${recordCount} records of ${countOf(input.records)}`);
     }
-    let isAscending = true;
-    let previous = -1;
-    let maxTimestampDelta = 0;
-    for (let i = 0; i < recordCount; i++) {
+    const plainCount = Math.abs(baseTimestampMs) < PLAIN_TIMESTAMP_MS_MAX ? recordCount : 0;
+    const passed = passPlainRecords(bytes, pos, plainCount, lastOffsetDelta);
+    let { isAscending, lastOffsetDelta: previous, maxTimestampDelta } = passed;
+    const scan = new RecordScan(bytes, passed.pos, bytes.length);
+    for (let i = passed.recordCount; i < recordCount; i++) {
       scan.next();
       const { offsetDelta, timestampDelta } = scan;
       if (offsetDelta < 0 || offsetDelta > lastOffsetDelta) {

@@ -15,6 +15,9 @@ import { probeModule } from "./probe.ts";
 import { historySection, rebatch } from "./rebatch.ts";
 import type { GuestStream } from "./wasi.ts";
 
+/** Outputs up to this size are copied. */
+const COPIED_BYTES_MAX = 16 * 1024;
+
 /** The thread's side of the engine: runs one chain at a time, one request at a time. */
 class ChainThread {
   private readonly clock: BigInt64Array;
@@ -45,7 +48,7 @@ class ChainThread {
         this.chain = this.build(request);
         return { takesHistory: this.chain.takesHistory };
       case "process":
-        return placed(rebatch(request, this.running(), this.writer), request.batches);
+        return this.processed(request);
       case "records":
         return this.running().runRecords(request.records, request.baseTimestampMs, request.skipsErrors);
       case "lookBack": {
@@ -64,6 +67,18 @@ class ChainThread {
         return { droppedBytes };
       }
     }
+  }
+
+  /**
+   * Buffers are not made for each call, they change sides: the output goes to the host in the writer's buffer, and the
+   * writer goes on in that of the input. A few survivors are copied, so that who holds them does not hold room for all.
+   */
+  private processed(request: Extract<WorkerRequest, { op: "process" }>): ProcessResult {
+    const result = rebatch(request, this.running(), this.writer);
+    const input = request.batches.buffer as ArrayBuffer;
+    if (result.batches.length <= COPIED_BYTES_MAX) return { ...result, batches: result.batches.slice(), spare: input };
+    if (result.batches.buffer !== input) this.writer.continueIn(input);
+    return result;
   }
 
   private build(request: Extract<WorkerRequest, { op: "build" }>): ChainRunner {
@@ -105,28 +120,13 @@ class ChainThread {
   }
 }
 
-/**
- * Gives a result a buffer that can be given away: that of the request, whose bytes are of no use any more, or one of its
- * own when the result is much smaller, as who holds a few survivors must not hold the room of all.
- */
-function placed(result: ProcessResult, input: Uint8Array): ProcessResult {
-  const { batches } = result;
-  if (batches.buffer === input.buffer && batches.length >= input.length / 2) return result;
-  const capacity = input.buffer.byteLength;
-  if (batches.length > capacity || batches.length < capacity / 2) {
-    return { ...result, batches: batches.slice(), spare: new Uint8Array(input.buffer) };
-  }
-  const place = new Uint8Array(input.buffer, 0, batches.length);
-  place.set(batches);
-  return { ...result, batches: place };
-}
-
 /** Results with bytes give their buffer away. */
 function transferable(value: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] {
   if (value === undefined) return [];
   if ("batches" in value) {
     const { batches, spare } = value;
-    return (spare === undefined ? [batches] : [batches, spare]).map((bytes) => bytes.buffer as ArrayBuffer);
+    const buffer = batches.buffer as ArrayBuffer;
+    return spare === undefined ? [buffer] : [buffer, spare];
   }
   if ("records" in value) return [value.records.buffer as ArrayBuffer];
   return [];

@@ -276,8 +276,12 @@ export function transportConformance(
             const room = connection.send([...reply(countApi, header, { number: i }), payload]);
             sent++;
             const late = await Promise.race([room, new Promise((resolve) => setImmediate(resolve, "late"))]);
-            if (late === "late") blocked();
-            await room;
+            if (late === "late") {
+              blocked();
+              expect(connection.isFlushed).toBe(false);
+              await room;
+              expect(connection.isFlushed).toBe(true);
+            } else await room;
           }
         },
       });
