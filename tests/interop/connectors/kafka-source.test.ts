@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as source } from "../../../packages/connectors/kafka/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
@@ -134,6 +135,10 @@ describe("records of Kafka", () => {
     await produce(["end"]);
     connectors.start(source, config(topic));
     expect(await values(topic, 5)).toEqual(["a", "a2", "c", "c2", "end"]);
+    const all = await connectors.topicWith([]);
+    const uncommitted = { "isolation.level": "read_uncommitted" };
+    connectors.start(source, config(all, { "kafka-group": `${group()}-all`, "kafka-option": uncommitted }));
+    expect(await values(all, 9)).toEqual(["a", "a2", "b", "b2", "c", "c2", "d", "d2", "end"]);
   });
 
   test("begin at the end with `start: latest`, and stay complete when the connector stops before the first", async () => {
@@ -347,6 +352,9 @@ test.each(["0", "all"])(
   },
 );
 
+const lockedKey = (passphrase: string) =>
+  createPrivateKey(CLIENT_KEY).export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase }).toString();
+
 describe("a secured broker", () => {
   const { plain, scram } = KAFKA_USERS;
   const anyHost = { "ssl.endpoint.identification.algorithm": "none" };
@@ -375,6 +383,16 @@ describe("a secured broker", () => {
       "TLS with a certificate of the client",
       "SSL",
       { "ssl-ca-pem": CA_CERT, "ssl-cert-pem": CLIENT_CERT, "ssl-key-pem": CLIENT_KEY, "kafka-option": anyHost },
+    ],
+    [
+      "TLS with a key that has a password, whatever certificate the broker has",
+      "SSL",
+      {
+        "security-protocol": "ssl",
+        "ssl-cert-pem": CLIENT_CERT,
+        "ssl-key-pem": lockedKey("key-password"),
+        "kafka-option": { "ssl.key.password": "key-password", "enable.ssl.certificate.verification": "false" },
+      },
     ],
   ] as const)("is read with %s", async (_, listener, parameters) => {
     await kafka.createTopic(kafkaTopic);
