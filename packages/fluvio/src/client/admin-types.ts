@@ -111,7 +111,10 @@ export interface WatchEvent<L extends WatchLabel> {
  */
 export type SmartModuleReport = SmartModuleInspection;
 
-/** What SmartModules did on the SPUs; chains in producers and connectors run elsewhere and are not counted. */
+/**
+ * What SmartModules did on the SPUs and in managed connectors. Those of producers with `smartmodulesAt: "client"` run in
+ * the producer's process: {@link FluvioClient.smartModuleTotals}.
+ */
 export interface SmartModuleStatsReport {
   /** By the name under which they were used, in order of the names. */
   readonly modules: readonly SmartModuleCounters[];
@@ -124,7 +127,7 @@ export interface SmartModuleStatsReport {
   }[];
 }
 
-/** Counters of one SmartModule, summed over the SPUs. `chains` and `memoryBytes` are of now. */
+/** Counters of one SmartModule, summed over the SPUs and managed connectors. `chains` and `memoryBytes` are of now. */
 export interface SmartModuleCounters extends Omit<SmartModuleStats, "timeMicros"> {
   /** Time spent in it. */
   readonly timeMs: number;

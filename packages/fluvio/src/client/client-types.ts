@@ -1,3 +1,4 @@
+import type { ModuleTotals } from "../smartengine/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import type { FluvioAdmin } from "./admin-types.ts";
 import type { Consumer, ConsumerOffset, ConsumerOptions, ProducerOptions, TopicProducer } from "./types.ts";
@@ -32,6 +33,12 @@ export interface FluvioClient extends AsyncDisposable {
   /** Stored positions of named consumers, all or those of one. */
   consumerOffsets(options?: AbortOptions & { readonly consumerId?: string }): Promise<readonly ConsumerOffset[]>;
   deleteConsumerOffset(consumerId: string, topic: string, partition: number, options?: AbortOptions): Promise<void>;
+  /**
+   * What SmartModules did in this process: those of producers with `smartmodulesAt: "client"`, by name, since the client
+   * connected and also after it is closed. The cluster does not know of them; what it runs itself is in
+   * {@link FluvioAdmin.smartModuleStats}.
+   */
+  smartModuleTotals(): readonly ModuleTotals[];
   /** Closes every connection; producers are flushed and consumers end. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { deleteConsumerOffsetApi, flvError, toFluvioError } from "../protocol/index.ts";
-import type { SmartEngine } from "../smartengine/index.ts";
+import type { ModuleTotals, SmartEngine } from "../smartengine/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
 import { Admin } from "./admin.ts";
 import type { FluvioAdmin } from "./admin-types.ts";
@@ -48,6 +48,7 @@ export class Fluvio implements FluvioClient {
   #cluster: Cluster | undefined;
   #platform: Platform | undefined;
   #engine: Promise<SmartEngine> | undefined;
+  #moduleTotals: () => readonly ModuleTotals[] = () => [];
   readonly #producers = new Set<ProducerCore>();
   readonly #forgotten: FinalizationRegistry<ProducerCore>;
 
@@ -145,7 +146,13 @@ export class Fluvio implements FluvioClient {
     const { smartmodules = [], smartmodulesAt = "server" } = options;
     if (smartmodulesAt === "server" || smartmodules.length === 0) return undefined;
     this.#engine ??= (this.#platform as Platform).smartEngine();
-    return openClientChain(this, await this.#engine, topic, smartmodules);
+    const engine = await this.#engine;
+    this.#moduleTotals = () => engine.totals();
+    return openClientChain(this, engine, topic, smartmodules);
+  }
+
+  smartModuleTotals(): readonly ModuleTotals[] {
+    return this.#moduleTotals();
   }
 
   consumer(options: ConsumerOptions): Promise<Consumer> {

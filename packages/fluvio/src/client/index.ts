@@ -27,6 +27,7 @@ export {
   type TableFormatSpecInput,
   type TopicSpecInput,
 } from "../protocol/index.ts";
+export type { ModuleTotals } from "../smartengine/index.ts";
 export type { AbortOptions, Connection, ConnectOptions, TlsOptions } from "../transport/index.ts";
 export type * from "./admin-types.ts";
 export type * from "./client-types.ts";

@@ -83,6 +83,20 @@ describe("what stored SmartModules are", () => {
 });
 
 describe("counters of SmartModules", () => {
+  it("of a producer that runs them itself are its client's, not the cluster's; they outlive it", async () => {
+    const client = await cluster.connect();
+    expect(client.smartModuleTotals()).toEqual([]);
+    const smartmodules = [{ name: "at-home", wasm: built("filter") }];
+    const producer = await client.topicProducer(await topicWith([]), { smartmodules, smartmodulesAt: "client" });
+    await producer.sendAll(["apple", "plum", "kiwi"].map((value) => ({ value })));
+    await producer.flush();
+    const counted = { name: "at-home", recordsIn: 3, recordsOut: 1, failures: 0 };
+    expect(client.smartModuleTotals()).toMatchObject([{ ...counted, chains: 1 }]);
+    expect((await fluvio.admin().smartModuleStats()).modules.map(({ name }) => name)).not.toContain("at-home");
+    await client.close();
+    expect(client.smartModuleTotals()).toMatchObject([{ ...counted, chains: 0 }]);
+  });
+
   it("count what went in and out on the SPUs, since they started", async () => {
     const admin = fluvio.admin();
     await admin.createSmartModule("counted", built("filter"));

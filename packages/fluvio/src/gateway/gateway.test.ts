@@ -116,6 +116,18 @@ describe("/metrics", () => {
   });
 });
 
+const noCounts = {
+  ...{ chains: 0, invocations: 0, recordsIn: 0, recordsOut: 0, bytesIn: 0, bytesOut: 0, recordErrors: 0, failures: 0 },
+  ...{
+    timeLimitFailures: 0,
+    memoryLimitFailures: 0,
+    outputLimitFailures: 0,
+    lateRecords: 0,
+    timeMs: 0,
+    memoryBytes: 0,
+  },
+};
+
 describe("/metrics of connectors", () => {
   it("have what each did, with type and direction, and whether it runs; one that is gone has none", async () => {
     const config = (name: string) => Buffer.from(JSON.stringify({ name, type: "http-sink", topic: "into" }));
@@ -135,6 +147,7 @@ describe("/metrics of connectors", () => {
           lagUnit: "records",
         },
         positions: [{ partition: 0, nextOffset: 0 }],
+        modules: [{ ...noCounts, name: "mine", recordsIn: 11, chains: 1, timeMs: 500 }],
       },
     ];
     host.say("out", { resolution: "running" });
@@ -147,6 +160,11 @@ describe("/metrics of connectors", () => {
     ]);
     expect(await of("refused_total", "skipped_total", "dead_lettered_total", "restarts_total")).toEqual([4, 1, 3, 2]);
     expect(await of("up", "lag_records", "last_record_time_seconds", "last_error_time_seconds")).toEqual([1, 0, 6, 5]);
+    const module = (name: string) => `fluvio_smartmodule_${name}{module="mine",connector="out"}`;
+    const found = await metrics();
+    expect(["records_in_total", "chains", "seconds_total"].map((name) => found.get(module(name)))).toEqual([
+      11, 1, 0.5,
+    ]);
     const [counted] = host.known;
     for (const lagUnit of ["bytes", "objects"] as const) {
       host.known = [{ ...(counted as ConnectorCounters), direction: "source", lag: 7, lagUnit }];

@@ -6,7 +6,7 @@ import { ConnectorMetrics } from "./connector-metrics.ts";
 type Module = SpuModuleTotals["modules"][number];
 type ModuleNumber = (module: Module) => number;
 
-/** Counters of a SmartModule on one SPU since it started. */
+/** Counters of a SmartModule on one SPU since it started, or in one managed connector. */
 const MODULE_COUNTERS: readonly (readonly [name: string, help: string, of: ModuleNumber])[] = [
   ["invocations", "Calls of the module", (module) => module.invocations],
   ["records_in", "Records that went into the module", (module) => module.recordsIn],
@@ -25,7 +25,7 @@ const MODULE_GAUGES: typeof MODULE_COUNTERS = [
   ["chains", "Chains that run the module now", (module) => module.chains],
   ["memory_bytes", "Linear memory of the running instances", (module) => module.memoryBytes],
 ];
-const MODULE_LABELS = ["module", "spu"] as const;
+const MODULE_LABELS = ["module", "spu", "connector"] as const;
 const PARTITION_LABELS = ["topic", "partition"] as const;
 
 /** What Prometheus reads of a cluster; gathered anew for every scrape, nothing is kept up in between. */
@@ -74,7 +74,10 @@ export class ClusterMetrics {
       this.#spuUp.set({ spu }, totals === undefined ? 0 : 1);
       if (totals === undefined) continue;
       this.#spuStart.set({ spu }, totals.sinceMs / 1000);
-      for (const module of totals.modules) for (const metric of this.#modules) metric.add(module, spu);
+      for (const module of totals.modules) for (const metric of this.#modules) metric.add(module, { spu });
+    }
+    for (const { name, modules } of this.#cluster.sc.connectorCounters()) {
+      for (const module of modules) for (const metric of this.#modules) metric.add(module, { connector: name });
     }
     this.#readStores();
     this.#connectors.read();
@@ -97,22 +100,25 @@ export class ClusterMetrics {
   }
 }
 
+/** Where a module runs. */
+type Place = { readonly spu: number } | { readonly connector: string };
+
 interface ModuleMetric {
   clear(): void;
-  add(module: Module, spu: number): void;
+  add(module: Module, place: Place): void;
 }
 
 function moduleCounter(counter: Counter<(typeof MODULE_LABELS)[number]>, of: ModuleNumber): ModuleMetric {
   return {
     clear: () => counter.reset(),
-    add: (module, spu) => counter.inc({ module: module.name, spu }, of(module)),
+    add: (module, place) => counter.inc({ module: module.name, ...place }, of(module)),
   };
 }
 
 function moduleGauge(gauge: Gauge<(typeof MODULE_LABELS)[number]>, of: ModuleNumber): ModuleMetric {
   return {
     clear: () => gauge.reset(),
-    add: (module, spu) => gauge.set({ module: module.name, spu }, of(module)),
+    add: (module, place) => gauge.set({ module: module.name, ...place }, of(module)),
   };
 }
 

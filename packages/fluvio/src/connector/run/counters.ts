@@ -1,3 +1,4 @@
+import type { ModuleTotals } from "../../client/index.ts";
 import type { LagUnit } from "../../protocol/index.ts";
 
 /** What one run of a connector did. */
@@ -22,6 +23,8 @@ export interface RunCounters {
   lastRecordMs: number | undefined;
   /** Of a sink: where it goes on, by partition. */
   readonly positions: Map<number, number>;
+  /** Of the SmartModules that run in this process. */
+  modules(): readonly ModuleTotals[];
 }
 
 export function newCounters(): RunCounters {
@@ -37,6 +40,7 @@ export function newCounters(): RunCounters {
     lagUnit: "records",
     lastRecordMs: undefined,
     positions: new Map(),
+    modules: () => [],
   };
 }
 
@@ -67,10 +71,12 @@ function sizeBytesOf(data: Data): number {
 }
 
 /** Counters on their way to the supervisor. */
-export interface CountersMessage extends Omit<RunCounters, "positions"> {
+export interface CountersMessage extends Omit<RunCounters, "positions" | "modules"> {
   readonly positions: readonly (readonly [partition: number, nextOffset: number])[];
+  /** Absent from a process of an earlier release, in a container. */
+  readonly modules?: readonly ModuleTotals[];
 }
 
 export function countersMessage(counters: RunCounters): CountersMessage {
-  return { ...counters, positions: [...counters.positions] };
+  return { ...counters, positions: [...counters.positions], modules: counters.modules() };
 }

@@ -109,6 +109,13 @@ test("a source goes on with the new code between two batches, and its aggregate 
   expect(await processOf("summing")).toBe(before);
   expect(await admin.switchSmartModule("sum")).toMatchObject({ connectors: 1 });
   await consumer.close();
+  // what ran in the connector's process is in the counters of the cluster
+  await vi.waitFor(async () => {
+    const [counted] = (await admin.smartModuleStats(["sum"])).modules;
+    expect(counted).toMatchObject({ chains: 1, failures: 0 });
+    expect(counted?.recordsIn).toBeGreaterThan(52);
+    expect(counted?.timeMs).toBeGreaterThan(0);
+  }, WAIT);
   await admin.deleteConnector("summing");
 });
 

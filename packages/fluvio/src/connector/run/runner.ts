@@ -90,6 +90,7 @@ export async function runConnector(options: RunOptions, counters: RunCounters): 
     ...options.connection,
     ...(options.endpoint === undefined ? {} : { address: options.endpoint }),
   });
+  counters.modules = () => client.smartModuleTotals();
   await ensureTopic(client, filled, logger);
   const smartmodules = await loadModules(client, config.topic, references, file);
   const trouble = troubles.side();

@@ -145,6 +145,8 @@ describe("counters", () => {
     const counted = () => stage.supervisor.counters()[0];
     await vi.waitFor(() => expect(counted()?.recordsOut).toBeGreaterThanOrEqual(3), WAIT);
     const before = counted()?.recordsOut ?? 0;
+    const ran = counted()?.modules[0]?.recordsIn ?? 0;
+    expect(ran).toBeGreaterThanOrEqual(3);
     process.kill(first.processId ?? 0, "SIGKILL");
     await stage.until(({ resolution, processId }) => resolution === "running" && processId !== first.processId);
     await vi.waitFor(() => expect(counted()?.recordsOut).toBeGreaterThan(before), WAIT);
@@ -154,6 +156,14 @@ describe("counters", () => {
       lastError: "was ended by SIGKILL",
     });
     expect(counted()?.positions[0]?.partition).toBe(0);
+    const running = counted()?.modules;
+    expect(running).toMatchObject([{ name: "m", chains: 1, memoryBytes: 65536 }]);
+    expect(running?.[0]?.recordsIn).toBeGreaterThan(ran);
+    stage.supervisor.apply("c", stage.config("run"), { isPaused: true });
+    await stage.supervisor.settled("c");
+    const paused = counted()?.modules;
+    expect(paused).toMatchObject([{ name: "m", chains: 0, memoryBytes: 0 }]);
+    expect(paused?.[0]?.recordsIn).toBeGreaterThanOrEqual(running?.[0]?.recordsIn ?? Number.POSITIVE_INFINITY);
     expect(counted()?.lastErrorMs).toBeGreaterThanOrEqual(counted()?.sinceMs ?? Number.POSITIVE_INFINITY);
   });
 });

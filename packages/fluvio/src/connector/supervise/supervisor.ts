@@ -213,6 +213,7 @@ class Supervisor implements ConnectorHost {
     const slots = [...this.#slots.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return slots.map(({ name, config, totals, connector }) => ({
       ...totals.view(),
+      modules: totals.modules(connector?.status.processId !== undefined),
       ...{ name, type: config.type, topic: config.topic, direction: directionOf(config) },
       restarts: connector?.status.restarts ?? 0,
       nextStartMs: connector?.nextStartMs,

@@ -1,3 +1,4 @@
+import type { ModuleTotals } from "../../client/index.ts";
 import type { ConnectorCounters } from "../../server/index.ts";
 import { type CountersMessage, countersMessage, newCounters } from "../run/counters.ts";
 
@@ -28,7 +29,8 @@ export class ConnectorTotals {
   begin(): void {
     const sums = Object.fromEntries(SUMMED.map((key) => [key, this.#sum(key)]));
     const { lag, lagUnit, positions } = this.#now;
-    this.#before = { ...this.#before, ...sums, lag, lagUnit, positions, lastRecordMs: this.#lastRecordMs };
+    const modules = this.modules(false);
+    this.#before = { ...this.#before, ...sums, lag, lagUnit, positions, modules, lastRecordMs: this.#lastRecordMs };
     this.#now = countersMessage(newCounters());
   }
 
@@ -36,7 +38,17 @@ export class ConnectorTotals {
     this.#lastError = { reason, timeMs: Date.now() };
   }
 
-  view(): Omit<ConnectorCounters, "name" | "type" | "topic" | "direction" | "restarts" | "nextStartMs"> {
+  /** Counters of the SmartModules in the process. Of one that does not run nothing is in memory. */
+  modules(isRunning: boolean): readonly ModuleTotals[] {
+    const sums = new Map<string, ModuleTotals>();
+    for (const module of [...(this.#before.modules ?? []), ...(this.#now.modules ?? [])]) {
+      const sum = added(module, sums.get(module.name));
+      sums.set(module.name, isRunning ? sum : { ...sum, chains: 0, memoryBytes: 0 });
+    }
+    return [...sums.values()];
+  }
+
+  view(): Omit<ConnectorCounters, "modules" | "name" | "type" | "topic" | "direction" | "restarts" | "nextStartMs"> {
     const positions = this.#now.positions.length > 0 ? this.#now.positions : this.#before.positions;
     return {
       sinceMs: this.#sinceMs,
@@ -68,4 +80,11 @@ export class ConnectorTotals {
   #sum(key: Summed): number {
     return this.#before[key] + this.#now[key];
   }
+}
+
+function added(module: ModuleTotals, to: ModuleTotals | undefined): ModuleTotals {
+  if (to === undefined) return module;
+  const { name, ...counters } = module;
+  const keys = Object.keys(counters) as (keyof typeof counters)[];
+  return { ...module, ...Object.fromEntries(keys.map((key) => [key, module[key] + to[key]])) };
 }

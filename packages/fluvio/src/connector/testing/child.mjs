@@ -26,7 +26,8 @@ const beat = () => {
     bytesIn: 10,
     bytesOut: 5,
   };
-  process.send({ type: "heartbeat", counters: { ...counted, lastRecordMs: 1, positions: [[0, records]] } });
+  const modules = [{ name: "m", recordsIn: records, chains: 1, memoryBytes: 65536 }];
+  process.send({ type: "heartbeat", counters: { ...counted, lastRecordMs: 1, positions: [[0, records]], modules } });
 };
 
 switch (behaviour) {

@@ -1,4 +1,5 @@
 import type { ConnectorStats } from "../../protocol/index.ts";
+import type { ModuleTotals } from "../../smartengine/index.ts";
 import type { ModuleSwitch } from "../link.ts";
 
 /** State of a managed connector as users see it. */
@@ -27,6 +28,8 @@ export interface ConnectorCounters extends Omit<ConnectorStats, "lag"> {
   readonly lag: number | undefined;
   /** Of a sink: where it goes on in the partitions that it reads. */
   readonly positions: readonly { readonly partition: number; readonly nextOffset: number }[];
+  /** Of the SmartModules that run in its process and not in the cluster: those of a source. */
+  readonly modules: readonly ModuleTotals[];
 }
 
 /** The value of a cluster's secret now; `undefined` when there is none. */

@@ -223,6 +223,7 @@ test("counters have the lag of a sink, from the ends of its partitions", async (
     ...{ recordsIn: 9, bytesIn: 90, recordsOut: 7, bytesOut: 70, refused: 3, skipped: 1, deadLettered: 1 },
     ...{ lastError: "no", lastErrorMs: 5, lastRecordMs: 6, nextStartMs: undefined, lag: undefined, lagUnit: "records" },
     positions: [{ partition: 0, nextOffset: 7 }],
+    modules: [],
   };
   await sc.create({});
   sc.host.known = [
@@ -239,7 +240,7 @@ test("counters have the lag of a sink, from the ends of its partitions", async (
     ["cats", 5, "records"],
     ["dogs", 4, "bytes"],
   ]);
-  const { topic: _topic, positions: _positions, ...sent } = counters;
+  const { topic: _topic, positions: _positions, modules: _modules, ...sent } = counters;
   expect((await ask("cats")).connectors).toEqual([{ ...sent, lag: 5 }]);
   expect(sc.controller.sc.connectorCounters()[0]?.lag).toBe(5);
   expect(await ask("mice")).toMatchObject({

@@ -4,7 +4,7 @@ import { buildAs } from "../../../../../tests/fixtures/build-as.ts";
 import { smartModuleStatsApi, switchSmartModuleApi } from "../../protocol/index.ts";
 import { type ModuleTotals, sumTotals } from "../../smartengine/index.ts";
 import { linkPair, type ModuleSwitch, type SpuModuleTotals, type SpuRequest } from "../link.ts";
-import type { ConnectorHost } from "./connector-host.ts";
+import type { ConnectorCounters, ConnectorHost } from "./connector-host.ts";
 import { IdleHost } from "./testing/idle-host.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 import { TestController, type TestControllerOptions } from "./testing/test-controller.ts";
@@ -110,6 +110,25 @@ test("names choose, with or without group and version; one that is stored has co
 function connectorHost(smartModuleSwitched?: (name: string) => Promise<ModuleSwitch>): ConnectorHost {
   return Object.assign(new IdleHost(), smartModuleSwitched === undefined ? {} : { smartModuleSwitched });
 }
+
+test("counters have what runs in managed connectors, also of modules that no SPU knows", async () => {
+  const host = new IdleHost();
+  await using controller = await start(() => totals(1000, { a: { recordsIn: 1, timeMs: 1 } }), { connectorHost: host });
+  const connector: ConnectorCounters = {
+    ...{ name: "cats", type: "http-source", direction: "source", topic: "t", sinceMs: 1, restarts: 0, positions: [] },
+    ...{ recordsIn: 0, bytesIn: 0, recordsOut: 0, bytesOut: 0, refused: 0, skipped: 0, deadLettered: 0 },
+    ...{ lastError: undefined, lastErrorMs: undefined, lastRecordMs: undefined, nextStartMs: undefined },
+    ...{ lag: undefined, lagUnit: "records" },
+    ...totals(0, { a: { recordsIn: 10, timeMs: 0.5 }, b: { recordsIn: 3, chains: 1 } }),
+  };
+  host.known = [connector, { ...connector, name: "dogs" }];
+  const reply = await controller.client.request(smartModuleStatsApi, { names: [] });
+  expect(reply.modules).toMatchObject([
+    { name: "a", recordsIn: 22, timeMicros: 3000 },
+    { name: "b", recordsIn: 6, chains: 2 },
+  ]);
+  expect(reply.spus).toHaveLength(2);
+});
 
 test("a switch reaches every SPU that is there and the connectors, and gathers what became of it", async () => {
   const asked: string[] = [];

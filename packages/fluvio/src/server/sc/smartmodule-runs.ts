@@ -52,13 +52,15 @@ export class SmartModuleRuns {
   }
 
   /**
-   * The sums over all SPUs, by the name under which a module was used; with names, those they stand for.
+   * The sums over all SPUs and managed connectors, by the name under which a module was used; with names, those they stand for.
    * @throws a refusal when a name is neither stored nor was used
    */
   async stats(names: readonly string[]): Promise<Omit<SmartModuleStatsResponseInput, "error">> {
     const sources = await this.totals();
+    const inConnectors = this.#parts.connectorHost?.counters() ?? [];
     const parts = new Map<string, ModuleTotals[]>();
-    for (const module of sources.flatMap(({ totals }) => totals?.modules ?? [])) {
+    const modules = [...sources.map(({ totals }) => totals), ...inConnectors].flatMap((ran) => ran?.modules ?? []);
+    for (const module of modules) {
       const known = parts.get(module.name);
       if (known === undefined) parts.set(module.name, [module]);
       else known.push(module);

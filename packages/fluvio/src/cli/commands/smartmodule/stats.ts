@@ -16,8 +16,9 @@ export const smartmoduleStats = command({
   verb: "stats",
   summary: "What SmartModules did: records, bytes, errors, time",
   description:
-    "Counters of SmartModules on the SPUs since these started, by the name under which they were used. SmartModules that " +
-    "run in a producer or connector, not in the cluster, are not counted. ERRORS are records that a module refused " +
+    "Counters of SmartModules on the SPUs and in managed connectors since these started, by the name under which they " +
+    "were used. SmartModules that run in a producer's own process, or in a connector that the cluster does not manage, " +
+    "are not counted. ERRORS are records that a module refused " +
     "itself, FAILURES are traps and crossed limits, LATE are records whose window had closed.",
   args: { names: optionalArgs({ name: "name", summary: "Only these SmartModules" }) },
   options: {

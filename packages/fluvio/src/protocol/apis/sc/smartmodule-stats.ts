@@ -10,7 +10,7 @@ export const SmartModuleStatsRequest = struct({
 export type SmartModuleStatsRequest = Infer<typeof SmartModuleStatsRequest>;
 export type SmartModuleStatsRequestInput = InputOf<typeof SmartModuleStatsRequest>;
 
-/** Counters of one module since its SPUs started, summed over them. */
+/** Counters of one module since its SPUs started, summed over them and over managed connectors. */
 export const SmartModuleStats = struct({
   name: string,
   /** Chains that run it now. */
@@ -56,7 +56,7 @@ export const SmartModuleStatsResponse = struct({
 export type SmartModuleStatsResponse = Infer<typeof SmartModuleStatsResponse>;
 export type SmartModuleStatsResponseInput = InputOf<typeof SmartModuleStatsResponse>;
 
-/** Extension: what SmartModules did on the SPUs. The original closes the connection on it. */
+/** Extension: what SmartModules did on the SPUs and in managed connectors. The original closes the connection on it. */
 export const smartModuleStatsApi = api({
   name: "SmartModuleStats",
   key: 30003,
