@@ -1,11 +1,12 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { freePort } from "../free-port.ts";
 import { blocksOf, followGuide } from "./guide.ts";
+import { atTerminal } from "./terminal.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
@@ -124,6 +125,71 @@ describe("the tarball", () => {
       },
       120_000,
     );
+  });
+
+  describe("the kits at a terminal", () => {
+    let folder = "";
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "fluvio-kits-"));
+    });
+    afterAll(async () => {
+      await rm(folder, { recursive: true, force: true });
+    });
+    const shell = (below = "") => ({
+      cwd: join(folder, below),
+      env: { ...environment, PATH: `${join(prefix, "node_modules/.bin")}:${process.env.PATH}` },
+    });
+    const said = async (below: string, program: string, ...words: string[]) =>
+      (await run(program, words, shell(below))).stdout;
+
+    test("smdk generate asks; the module is built, tried and stored", async () => {
+      const { status, output } = await atTerminal(
+        "smdk generate",
+        [
+          [/Name of the SmartModule/, "typed\r"],
+          [/What does it do with a record/, "\u001b[B\r"],
+          [/Language/, "\r"],
+          [/Does it take parameters/, "n"],
+          [/Group, such as/, "\r"],
+        ],
+        shell(),
+      );
+      expect(status, output).toBe(0);
+      expect(output).toContain('SmartModule project "typed" has been created');
+      expect(await said("typed", "smdk", "build")).toContain("typed");
+      expect(await said("typed", "smdk", "test", "--text", "a record")).not.toBe("");
+      await said("typed", "smdk", "load");
+      expect(await said("", "fluvio", "smartmodule", "list")).toContain(" local/typed@0.1.0 ");
+      expect(await said("", "smdk", "hub")).toMatch(/^https?:\/\/.+\n$/);
+    }, 120_000);
+
+    test("cdk generate asks; the connector is built, deployed and packed", async () => {
+      const { status, output } = await atTerminal(
+        "cdk generate",
+        [
+          [/Name of the connector/, "ticker\r"],
+          [/Which way do records go/, "\r"],
+          [/What does it do/, "\r"],
+          [/Scope of its npm package/, "\r"],
+        ],
+        shell(),
+      );
+      expect(status, output).toBe(0);
+      expect(output).toContain('Connector project "ticker" has been created');
+      // a project's own compiler comes from the registry
+      for (const name of ["typescript", ".bin", "@types"]) {
+        await symlink(join(root, "node_modules", name), join(folder, "ticker/node_modules", name));
+      }
+      expect(await said("ticker", "cdk", "build")).toBe("Built @local/ticker@0.1.0: ./dist/connector.js\n");
+      expect(await said("ticker", "cdk", "deploy", "start")).toContain("Started connector `my-ticker-test-connector`");
+      expect(await said("ticker", "cdk", "deploy", "list")).toMatch(/ my-ticker-test-connector +Running/);
+      const log = async () => await said("ticker", "cdk", "deploy", "log");
+      await vi.waitFor(async () => expect(await log()).toContain("Starting Processing"), { timeout: 20_000 });
+      expect(await said("", "fluvio", "consume", "test-ticker-topic", "-B", "--end", "0")).toMatch(/^hello \d+\n$/);
+      expect(await said("ticker", "cdk", "deploy", "shutdown")).toContain("Shutting down connector");
+      expect(await said("ticker", "cdk", "publish", "--dry-run")).toMatch(/^Would publish @local\/ticker@0\.1\.0 to /m);
+      expect(await said("", "cdk", "hub")).toMatch(/^https?:\/\/.+\n$/);
+    }, 120_000);
   });
 
   test("version names the commit it was packed from", async () => {
