@@ -4,6 +4,7 @@ import { howToRaise } from "./limits.ts";
 import {
   CLOCK,
   type ErrorMessage,
+  USAGE,
   type WorkerData,
   type WorkerReply,
   type WorkerRequest,
@@ -25,6 +26,8 @@ interface WatchedModule {
   readonly name: string;
   /** Longest stay in its code without a break. */
   readonly batchTimeoutMs: number;
+  /** By {@link USAGE}; none while a module is only looked at. */
+  readonly usage: Float64Array | undefined;
 }
 
 interface Pending {
@@ -106,9 +109,13 @@ export class ChainWorker {
 
   private learn(request: WorkerRequest): void {
     if (request.op === "build") {
-      this.modules = request.steps.map(({ name, limits }) => ({ name, batchTimeoutMs: limits.batchTimeoutMs }));
+      this.modules = request.steps.map(({ name, limits, usage }) => ({
+        name,
+        batchTimeoutMs: limits.batchTimeoutMs,
+        usage,
+      }));
     } else if (request.op === "probe") {
-      this.modules = [{ name: request.name, batchTimeoutMs: request.limits.batchTimeoutMs }];
+      this.modules = [{ name: request.name, batchTimeoutMs: request.limits.batchTimeoutMs, usage: undefined }];
     } else {
       return;
     }
@@ -121,10 +128,14 @@ export class ChainWorker {
     return this.modules[Number(Atomics.load(this.clock, CLOCK.step))];
   }
 
-  private check(): void {
+  /** How long the code that runs now has been running. */
+  private get insideMs(): number {
     const enteredNs = Atomics.load(this.clock, CLOCK.enteredNs);
-    const { current } = this;
-    const insideMs = enteredNs === 0n ? 0 : Number(process.hrtime.bigint() - enteredNs) / 1e6;
+    return enteredNs === 0n ? 0 : Number(process.hrtime.bigint() - enteredNs) / 1e6;
+  }
+
+  private check(): void {
+    const { current, insideMs } = this;
     const timeoutMs = current?.batchTimeoutMs ?? this.shortestTimeoutMs;
     if (insideMs < timeoutMs) {
       this.watch(Math.min(TIMER_MS_MAX, Math.max(1, timeoutMs - insideMs)));
@@ -163,7 +174,10 @@ export class ChainWorker {
   private die(reason: Error): void {
     if (this.death !== undefined) return;
     this.death = reason;
-    const { pending } = this;
+    const { pending, current } = this;
+    // the thread does not come to counting it
+    const usage = pending === undefined ? undefined : current?.usage;
+    if (usage !== undefined) usage[USAGE.timeMs] = (usage[USAGE.timeMs] as number) + this.insideMs;
     this.settled();
     pending?.reject(reason);
     // "exit" tells when it is done

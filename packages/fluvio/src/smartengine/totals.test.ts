@@ -83,7 +83,8 @@ describe("totals", () => {
       await using chain = await chainOf({ [before]: "keep-all", [broken]: "kitchen" });
       await expect(feed(chain, [fault])).rejects.toThrow(`"${broken}"`);
       await expect(feed(chain, ["fine"])).rejects.toThrow(`"${broken}"`);
-      expect(totalsOf(broken)).toMatchObject({ failures: 1 });
+      expect(totalsOf(broken)).toMatchObject({ failures: 1, invocations: 1 });
+      expect(totalsOf(broken)?.timeMs).toBeGreaterThan(fault === "loop" ? 999 : 0);
       expect(totalsOf(before)).toMatchObject({ failures: 0 });
     });
   }

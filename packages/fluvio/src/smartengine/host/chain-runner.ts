@@ -148,11 +148,9 @@ export class ChainRunner {
   }
 
   private apply(index: number, step: Step, input: CallInput): TransformOutput {
-    const startMs = performance.now();
     countInput(step.usage, input.records);
-    const output = this.inGuest(index, () => this.transform(step, input));
+    const output = this.timed(index, step, () => this.transform(step, input));
     const { usage } = step;
-    count(usage, USAGE.timeMs, performance.now() - startMs);
     count(usage, USAGE.recordsOut, output.recordCount);
     count(usage, USAGE.bytesOut, output.section.length - COUNT_BYTES);
     if (output.error !== undefined) count(usage, USAGE.recordErrors, 1);
@@ -223,11 +221,9 @@ export class ChainRunner {
     if (step === undefined || !step.takesHistory) {
       throw flvError("FLV_ARGUMENT", `step ${index} of the chain takes no history`);
     }
-    const startMs = performance.now();
     countInput(step.usage, records);
     count(step.usage, USAGE.invocations, 1);
-    this.inGuest(index, () => step.instance.lookBack(records, step.params));
-    count(step.usage, USAGE.timeMs, performance.now() - startMs);
+    this.timed(index, step, () => step.instance.lookBack(records, step.params));
   }
 
   get state(): ChainState {
@@ -256,6 +252,16 @@ export class ChainRunner {
   /** Linear memory of all instances. */
   get memoryBytes(): number {
     return this.steps.reduce((sum, step) => sum + step.instance.memoryBytes, 0);
+  }
+
+  /** As {@link inGuest}, and counts the time, also of a call that fails. */
+  private timed<T>(index: number, { usage }: Step, run: () => T): T {
+    const startMs = performance.now();
+    try {
+      return this.inGuest(index, run);
+    } finally {
+      count(usage, USAGE.timeMs, performance.now() - startMs);
+    }
   }
 
   private inGuest<T>(index: number, run: () => T): T {
