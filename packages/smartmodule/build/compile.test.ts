@@ -339,18 +339,6 @@ export function lookBack(record: SmartRecord): void {}`,
     expect(importsOf(wasm).sort()).toEqual(["env.copy_records", "wasi_snapshot_preview1.fd_write"]);
   });
 
-  it("warns of what is thrown, since its message is lost", async () => {
-    const { warnings } = await build({ "throws.ts": `${SDK}${FILTER} {\n  throw new Error("bad");\n}` });
-    expect(warnings).toEqual([
-      {
-        message: 'throw ends the whole batch and loses its message: report an error by return fail<…>("…")',
-        file: join(folder, "throws.ts"),
-        line: 3,
-        column: 3,
-      },
-    ]);
-  });
-
   it("takes functions that are exported by a list, and files beside the entry", async () => {
     const { kind } = await build({
       "list/main.ts": `import { isLong } from "../shared/long";

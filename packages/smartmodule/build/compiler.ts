@@ -8,6 +8,7 @@ import { ENTRY_NAME, entrySource } from "./entry.ts";
 import { findFunctions } from "./exports.ts";
 import { SourceFiles } from "./files.ts";
 import { loadJsonTransform, usesJson, withoutTraps } from "./json.ts";
+import { reportThrown } from "./throws.ts";
 import { compileTraced } from "./traced-compiler.ts";
 
 /** The compiler and what comes with it; loaded when something is built, since that takes a moment. */
@@ -54,6 +55,7 @@ export async function compileSources(folder: string, entry: string, optimize: bo
   if (source === undefined) throw new Error(`the compiler lost ${entry}`);
   const { functions, kind } = findFunctions(assembly, source, entry);
   diagnostics.attribute(functions);
+  reportThrown(assembly, source, functions);
   assembly.parse(
     program,
     entrySource(

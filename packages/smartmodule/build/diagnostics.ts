@@ -133,7 +133,8 @@ export class Diagnostics {
 
   /** Warns of what is thrown: it ends the module, and nobody hears why. */
   warnOfThrows(ranges: readonly Assembly.Range[]): void {
-    const message = 'throw ends the whole batch and loses its message: report an error by return fail<…>("…")';
+    const message =
+      'what is thrown here ends the whole batch and loses its message: report an error by return fail<…>("…")';
     for (const range of ranges) {
       // json-as writes functions into classes: they are of sources of their own
       const isWritten = this.isOfUser(range.source) && this.program.sources.includes(range.source);
