@@ -37,6 +37,8 @@ const config = (topic: string, parameters = {}) =>
     "kafka-url": kafka.url(),
     "kafka-topic": kafkaTopic,
     "kafka-group": group(),
+    // A connector that stops waits for the answer of the broker.
+    "kafka-option": { "fetch.wait.max.ms": "50" },
     ...parameters,
   });
 const values = async (topic: string, count: number) =>
@@ -124,8 +126,6 @@ describe("records of Kafka", () => {
     for (const [value, isKept] of [
       ["a", true],
       ["b", false],
-      ["c", true],
-      ["d", false],
     ] as const) {
       const transaction = await producer.beginTransaction();
       await transaction.send({ messages: [message(value), message(`${value}2`)] });
@@ -134,11 +134,11 @@ describe("records of Kafka", () => {
     await producer.close();
     await produce(["end"]);
     connectors.start(source, config(topic));
-    expect(await values(topic, 5)).toEqual(["a", "a2", "c", "c2", "end"]);
+    expect(await values(topic, 3)).toEqual(["a", "a2", "end"]);
     const all = await connectors.topicWith([]);
     const uncommitted = { "isolation.level": "read_uncommitted" };
     connectors.start(source, config(all, { "kafka-group": `${group()}-all`, "kafka-option": uncommitted }));
-    expect(await values(all, 9)).toEqual(["a", "a2", "b", "b2", "c", "c2", "d", "d2", "end"]);
+    expect(await values(all, 5)).toEqual(["a", "a2", "b", "b2", "end"]);
   });
 
   test("begin at the end with `start: latest`, and stay complete when the connector stops before the first", async () => {
