@@ -65,7 +65,7 @@ export {
 export type { JsonSchema } from "./file/json-schema-values.ts";
 export { loadConnectorFile } from "./file/load.ts";
 export { withLine } from "./file/located.ts";
-export { problem as configProblem } from "./file/problem.ts";
+export { type ProblemPlace, problem as configProblem } from "./file/problem.ts";
 export { parseSecretsFile, secretsElsewhere } from "./file/secrets.ts";
 export { withoutUrlSecrets } from "./file/url-secrets.ts";
 export { isModuleParameter } from "./options/common-parameters.ts";
