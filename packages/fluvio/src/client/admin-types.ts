@@ -148,6 +148,14 @@ export interface ConnectorPositionChange extends Pick<ConnectorPosition, "name" 
   readonly follows: string | undefined;
 }
 
+/** One run of a sink connector. */
+export interface ConnectorRun {
+  /** What only one run may have at a time. */
+  readonly name: string;
+  /** Names the run; chosen by it. */
+  readonly run: string;
+}
+
 /** What became of running streams and connectors. */
 export interface SmartModuleSwitch {
   readonly streams: number;
@@ -302,6 +310,16 @@ export interface FluvioAdmin {
    * @throws FLV_CONNECTOR_POSITION when it is too large, was reset, or another run has kept one
    */
   keepConnectorPosition(change: ConnectorPositionChange, options?: AbortOptions): Promise<void>;
+  /**
+   * Takes the place of whoever has it, for whoever runs connectors: of runs of one sink only the last one goes on.
+   * @param run `name`: what only one may have, `run`: names this one
+   * @returns whether another run had it until now @throws FLV_UNSUPPORTED likewise
+   */
+  claimConnectorRun(run: ConnectorRun, options?: AbortOptions): Promise<boolean>;
+  /** Says that the run goes on; ask for {@link claimConnectorRun} first. @returns whether it has the place still */
+  holdConnectorRun(run: ConnectorRun, options?: AbortOptions): Promise<boolean>;
+  /** Says that the run has ended. */
+  releaseConnectorRun(run: ConnectorRun, options?: AbortOptions): Promise<void>;
 
   // names of @fluvio/client
 

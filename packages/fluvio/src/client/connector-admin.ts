@@ -11,9 +11,10 @@ import {
   toFluvioError,
 } from "../protocol/index.ts";
 import type { AbortOptions } from "../transport/index.ts";
-import type { ConnectorPosition, ConnectorPositionChange } from "./admin-types.ts";
+import type { ConnectorPosition, ConnectorPositionChange, ConnectorRun } from "./admin-types.ts";
 import type { Cluster } from "./cluster.ts";
 import { askConnectorPositions, keepConnectorPosition } from "./connector-positions.ts";
+import { claimConnectorRun, tellConnectorRun } from "./connector-runs.ts";
 import { askExtension } from "./extension.ts";
 import { nearestName } from "./suggest.ts";
 
@@ -99,5 +100,17 @@ export class ConnectorAdmin {
 
   keepConnectorPosition(change: ConnectorPositionChange, options: AbortOptions = {}): Promise<void> {
     return keepConnectorPosition(this.#cluster, change, abortOf(options));
+  }
+
+  claimConnectorRun(run: ConnectorRun, options: AbortOptions = {}): Promise<boolean> {
+    return claimConnectorRun(this.#cluster, run, abortOf(options));
+  }
+
+  async holdConnectorRun(run: ConnectorRun, options: AbortOptions = {}): Promise<boolean> {
+    return !(await tellConnectorRun(this.#cluster, { action: "hold", ...run }, abortOf(options)));
+  }
+
+  async releaseConnectorRun(run: ConnectorRun, options: AbortOptions = {}): Promise<void> {
+    await tellConnectorRun(this.#cluster, { action: "release", ...run }, abortOf(options));
   }
 }

@@ -7,6 +7,7 @@ import {
   ConnectorStatsResponse,
   connectorControlApi,
   connectorPositionsApi,
+  connectorRunsApi,
   connectorStatsApi,
   decode,
   encode,
@@ -157,6 +158,13 @@ describe("bytes of the extensions", () => {
     );
   });
 
+  it("ConnectorRuns", () => {
+    const request = { action: "hold", name: "c", run: "r" } as const;
+    expect(toHex(encode(connectorRunsApi.request, request, 0))).toBe(["01", "000163", "000172"].join(""));
+    const response = { error: { name: "None" }, isOther: true } as const;
+    expect(toHex(encode(connectorRunsApi.response, response, 0))).toBe("000001");
+  });
+
   it("Secrets", () => {
     const request = { action: "set", name: "A", value: Buffer.from("v") } as const;
     expect(toHex(encode(secretsApi.request, request, 0))).toBe(["01", "01000141", "010000000176"].join(""));
@@ -213,7 +221,7 @@ describe("bytes of the extensions", () => {
   it("are keys that no API of the original has, and never change", () => {
     const smartModules = [inspectSmartModulesApi, smartModuleStatsApi, switchSmartModuleApi, aggregateStatesApi];
     expect(smartModules.map(({ key }) => key)).toEqual([30002, 30003, 30004, 30005]);
-    const connectors = [connectorPositionsApi, secretsApi, connectorControlApi, connectorStatsApi];
-    expect(connectors.map(({ key }) => key)).toEqual([30006, 30007, 30008, 30009]);
+    const connectors = [connectorPositionsApi, secretsApi, connectorControlApi, connectorStatsApi, connectorRunsApi];
+    expect(connectors.map(({ key }) => key)).toEqual([30006, 30007, 30008, 30009, 30010]);
   });
 });

@@ -63,6 +63,13 @@ export {
   KeptConnectorPosition,
 } from "./apis/sc/connector-positions.ts";
 export {
+  ConnectorRunsRequest,
+  type ConnectorRunsRequestInput,
+  ConnectorRunsResponse,
+  type ConnectorRunsResponseInput,
+  connectorRunsApi,
+} from "./apis/sc/connector-runs.ts";
+export {
   ConnectorStats,
   ConnectorStatsRequest,
   type ConnectorStatsRequestInput,

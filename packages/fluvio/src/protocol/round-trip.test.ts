@@ -37,6 +37,7 @@ describe("every API at every version", () => {
       "ConnectorControl 30008",
       "ConnectorLogs 30001",
       "ConnectorPositions 30006",
+      "ConnectorRuns 30010",
       "ConnectorStats 30009",
       "Create 1001",
       "Delete 1002",

@@ -1,5 +1,5 @@
 import { REDACTED } from "../file/config.ts";
-import { withoutUrlSecrets } from "../file/url-secrets.ts";
+import { isWholeUrl, leftOut, urlWithoutSecrets, withoutUrlSecrets } from "../file/url-secrets.ts";
 
 /** Lines of a secret of several lines that are hidden also when they stand alone, characters. */
 const LINE_CHARS_MIN = 8;
@@ -18,8 +18,8 @@ export function hider(texts: Iterable<string>): Hide {
   for (const text of texts) {
     if (text === "" || text === REDACTED) continue;
     const lines = text.split(/\r?\n/).filter((line) => line.length >= LINE_CHARS_MIN);
-    for (const one of [text, ...lines, ...passwordIn(text)]) {
-      for (const form of [one, JSON.stringify(one).slice(1, -1), inUrl(one)]) hidden.add(form);
+    for (const one of [text, ...lines, ...secretsOfUrl(text)].flatMap((part) => [part, decoded(part)])) {
+      for (const form of [one, JSON.stringify(one).slice(1, -1), inUrl(one), asUser(one)]) hidden.add(form);
     }
   }
   // A text that is a part of another one would leave the rest of that to be seen.
@@ -28,14 +28,26 @@ export function hider(texts: Iterable<string>): Hide {
 }
 
 /** A URL that is secret as a whole is taken apart by whoever connects to it. */
-function passwordIn(text: string): readonly string[] {
-  if (!URL.canParse(text)) return [];
-  const { password } = new URL(text);
+function secretsOfUrl(text: string): readonly string[] {
+  if (!isWholeUrl(text)) return [];
+  return leftOut(text, urlWithoutSecrets(text)).filter((part) => part !== "");
+}
+
+/** What is given in a URL is used without its escapes. */
+function decoded(text: string): string {
   try {
-    return password === "" ? [] : [password, decodeURIComponent(password)];
+    const plain = decodeURIComponent(text);
+    return plain.trim() === "" ? text : plain;
   } catch {
-    return [password];
+    return text;
   }
+}
+
+/** As a parser of URLs writes it where user and password stand: fewer characters are escaped there than in a query. */
+function asUser(text: string): string {
+  const url = new URL("http://host");
+  url.username = text;
+  return url.username;
 }
 
 /** Half a pair of surrogates has no form in a URL. */

@@ -7,6 +7,7 @@ import { firstPositions, type StartMarker } from "./first-positions.ts";
 import { OffsetFlusher } from "./offset-flusher.ts";
 import { RecordGroups } from "./record-groups.ts";
 import { RefusedRecords, stoppedAt } from "./refused-records.ts";
+import { SinkClaim } from "./sink-claim.ts";
 import { type SinkWork, SinkWriter } from "./sink-writer.ts";
 
 export interface SinkRunOptions {
@@ -52,7 +53,27 @@ export class SinkRunner implements AsyncDisposable {
 
   /** {@link SinkContext.deliver} */
   async deliver(write: SinkWrite, group: DeliverOptions = {}): Promise<void> {
-    const { options, logger, counters, stop, random } = this.#run;
+    // A target that keeps the positions itself sees who moves them; where none is stored, there is nothing to be moved.
+    if (group.positions !== undefined || this.#run.options.strategy === "none") {
+      await this.#deliver(write, group, undefined);
+      return;
+    }
+    const claim = await SinkClaim.open(this.#run);
+    const onLost = () => this.#giveUp.abort(claim?.lost.reason);
+    claim?.lost.addEventListener("abort", onLost, { once: true });
+    try {
+      await this.#deliver(write, group, claim);
+    } catch (error) {
+      throw claim?.lost.aborted === true ? claim.lost.reason : error;
+    } finally {
+      await claim?.[Symbol.asyncDispose]();
+    }
+    claim?.lost.throwIfAborted();
+  }
+
+  async #deliver(write: SinkWrite, group: DeliverOptions, claim: SinkClaim | undefined): Promise<void> {
+    const { options, logger, counters, random } = this.#run;
+    const stop = claim === undefined ? this.#run.stop : AbortSignal.any([this.#run.stop, claim.lost]);
     const writer = new SinkWriter(write, {
       options,
       logger,
@@ -67,16 +88,17 @@ export class SinkRunner implements AsyncDisposable {
     for (const { partition, offset } of positions.known) counters.positions.set(partition, offset + 1);
     let start = positions.start;
     const workedOff = new WorkedOff(this.#run.topic, group.positions ?? []);
+    const mayStore = async () => (await claim?.isHeld()) ?? true;
     let refusedAgain = 0;
     while (!stop.aborted) {
       const consumer = await this.#open(start, workedOff.positions);
-      for (const position of positions.toStore) if (!workedOff.has(position)) consumer.offsetCommit(position);
-      const flusher = new OffsetFlusher(consumer, options, logger);
-      if (positions.toStore.length > 0) await flusher.now();
+      const flusher = new OffsetFlusher(consumer, { options, logger, mayStore });
+      const toStore = positions.toStore.filter((position) => !workedOff.has(position));
+      if (toStore.length > 0) await flusher.now(toStore);
       await this.#run.marker.set();
       const recordsBefore = counters.records;
       try {
-        await this.#consume(consumer, writer, group, (done) => {
+        await this.#consume(consumer, { writer, group, stop }, (done) => {
           workedOff.note(done);
           flusher.workedOff(done);
           for (const { partition, offset } of done) counters.positions.set(partition, offset + 1);
@@ -88,7 +110,7 @@ export class SinkRunner implements AsyncDisposable {
         workedOff.note(passed);
         flusher.workedOff(passed);
       } finally {
-        await flusher.settled();
+        await flusher.finish();
         await consumer.close();
       }
       // Partitions of which nothing is worked off have not been read yet.
@@ -113,11 +135,10 @@ export class SinkRunner implements AsyncDisposable {
 
   async #consume(
     consumer: Consumer,
-    writer: SinkWriter,
-    group: GroupOptions,
+    { writer, group, stop }: { readonly writer: SinkWriter; readonly group: GroupOptions; readonly stop: AbortSignal },
     workedOff: (positions: readonly ConsumedPosition[]) => void,
   ): Promise<void> {
-    const { stop, counters } = this.#run;
+    const { counters } = this.#run;
     // A kept accumulator is stored with the acknowledgement of a reply, which must wait for the write.
     const groups = new RecordGroups(consumer.chunks(), { group, mayReadAhead: !this.#keepsState, stop });
     const following = () => groups.following();

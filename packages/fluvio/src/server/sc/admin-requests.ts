@@ -1,6 +1,7 @@
 import type { CreateRequest, DeleteRequest, StatusInput, UpdateRequest } from "../../protocol/index.ts";
 import type { AggregateStates } from "./aggregate-states.ts";
 import type { ConnectorPositions } from "./connector-positions.ts";
+import type { ConnectorRuns } from "./connector-runs.ts";
 import type { Connectors } from "./connectors.ts";
 import type { PlainObjects } from "./plain-objects.ts";
 import { errorStatus } from "./refusal.ts";
@@ -22,6 +23,7 @@ export interface AdminParts {
   readonly plain: PlainObjects;
   readonly connectors: Connectors;
   readonly connectorPositions: ConnectorPositions;
+  readonly connectorRuns: ConnectorRuns;
   readonly secrets: Secrets;
 }
 

@@ -7,6 +7,7 @@ import {
   connectorControlApi,
   connectorLogsApi,
   connectorPositionsApi,
+  connectorRunsApi,
   connectorStatsApi,
   createApi,
   decode,
@@ -93,6 +94,10 @@ export class PublicApi {
       case connectorPositionsApi.key: {
         const request = decode(connectorPositionsApi.request, body, version);
         return answer(connectorPositionsApi, header, connection, await this.#parts.connectorPositions.answer(request));
+      }
+      case connectorRunsApi.key: {
+        const request = decode(connectorRunsApi.request, body, version);
+        return answer(connectorRunsApi, header, connection, this.#parts.connectorRuns.answer(request));
       }
       case secretsApi.key: {
         const request = decode(secretsApi.request, body, version);

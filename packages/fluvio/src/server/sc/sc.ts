@@ -8,6 +8,7 @@ import { AggregateStates } from "./aggregate-states.ts";
 import type { ConnectorCounters, ConnectorHost } from "./connector-host.ts";
 import { ConnectorPositions } from "./connector-positions.ts";
 import { lagOf } from "./connector-requests.ts";
+import { ConnectorRuns } from "./connector-runs.ts";
 import { ConnectorVault } from "./connector-vault.ts";
 import { Connectors } from "./connectors.ts";
 import type { MetadataStore } from "./metadata-store.ts";
@@ -131,6 +132,7 @@ export async function createSc(options: ScOptions): Promise<Sc> {
     plain,
     connectors,
     connectorPositions,
+    connectorRuns: new ConnectorRuns(context),
     secrets,
   };
   const gate = options.held ? heldGate() : undefined;
