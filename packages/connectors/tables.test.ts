@@ -4,9 +4,10 @@ import { commonParameterTable, parameterTable } from "fluvio/connector";
 import { describe, expect, test } from "vitest";
 import { CATALOGUE } from "../fluvio/src/connector/catalogue/catalogue.ts";
 import type { ConnectorDefinition } from "../fluvio/src/connector/define.ts";
-import { encodeConfig } from "../fluvio/src/connector/file/config.ts";
+import { encodeConfig, redactSecrets } from "../fluvio/src/connector/file/config.ts";
+import { describeConfig } from "../fluvio/src/connector/file/describe.ts";
 import { loadConnectorFile } from "../fluvio/src/connector/file/load.ts";
-import { validateConnector } from "../fluvio/src/connector/options/validate.ts";
+import { refuseHidden, validateConnector } from "../fluvio/src/connector/options/validate.ts";
 
 const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
 
@@ -50,12 +51,20 @@ describe("tables in the documents are those of the schemas", () => {
   });
 });
 
-/** Checks a file as the command does, and then as the cluster does, which gets it in the form that it is stored in. */
+/**
+ * Checks a file as the command does, and then as the cluster does, which gets it in the form that it is stored in; what is
+ * described of it makes the same connector again.
+ */
 async function checkFile(content: string, path: string): Promise<void> {
   const config = loadConnectorFile(content, path);
-  await validateConnector(config, path, { lookup: secretOf });
+  const shown = await validateConnector(config, path, { lookup: secretOf });
   const stored = loadConnectorFile(new TextDecoder().decode(encodeConfig(config)), path);
   expect(stored).toEqual(config);
+  const again = loadConnectorFile(describeConfig(shown), path);
+  refuseHidden(again, path);
+  await validateConnector(again, path, { lookup: secretOf });
+  // the direction is only described where the type leaves it open
+  expect({ direction: undefined, ...again }).toEqual({ ...redactSecrets(config), direction: again.direction });
 }
 
 describe("connector files in the documents can be created", () => {

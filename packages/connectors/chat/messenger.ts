@@ -8,7 +8,13 @@ import { type Template, template } from "../shared/template.ts";
 
 /** Options that all chat sinks have. */
 export const chatFields = {
-  "webhook-url": field.url(["https", "http"], { doc: "URL of the webhook", secret: "WEBHOOK_URL", aliases: ["url"] }),
+  // Whoever knows its path may write to the chat.
+  "webhook-url": field.url(["https", "http"], {
+    doc: "URL of the webhook",
+    secret: "WEBHOOK_URL",
+    isSecret: true,
+    aliases: ["url"],
+  }),
   template: template({
     doc: "text of a message, with parts of the record: `{{key}}: {{value.text}}`",
     default: "{{value}}",

@@ -12,6 +12,7 @@ const config = z
       doc: "the database: a path, `duckdb:PATH`, or `md:DATABASE` for MotherDuck",
       aliases: ["path", "database-url"],
       secret: "DUCKDB_URL",
+      isSecret: false,
     }),
     ...rowFields,
     export: field.map(

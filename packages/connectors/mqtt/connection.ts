@@ -9,6 +9,7 @@ export const connectionFields = {
     doc: "broker, `mqtt://host:1883`, `mqtts://host:8883` or a bare host; may hold user and password",
     aliases: ["mqtt-url"],
     secret: "MQTT_URL",
+    isSecret: false,
     bareScheme: "mqtt",
   }),
   username: field.optionalText({ doc: "user name, where the URL has none" }),

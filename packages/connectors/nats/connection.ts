@@ -22,6 +22,7 @@ export const connectionFields = {
       doc: "servers, with commas between them: `nats://host:4222`, `tls://host:4222` or a bare host; `ws://host` or `wss://host` over WebSocket; may hold user and password, or a token",
       aliases: ["servers", "nats-url"],
       secret: "NATS_URL",
+      isSecret: false,
       kind: "list of URLs",
     },
   ),

@@ -7,6 +7,7 @@ const config = z.object({
   url: field.url(["postgres", "postgresql"], {
     doc: "the database, `postgres://user:password@host:5432/database`",
     secret: "FLUVIO_PG_DATABASE_URL",
+    isSecret: false,
   }),
   ...tlsServerFields,
   publication: field.text({

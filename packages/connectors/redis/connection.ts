@@ -10,6 +10,7 @@ export const connectionFields = {
     doc: "server, `redis://host:6379/0` or `rediss://…` for TLS; may hold user, password and number of the database",
     aliases: ["redis-url"],
     secret: "REDIS_URL",
+    isSecret: false,
     bareScheme: "redis",
   }),
   username: field.optionalText({ doc: "user name, where the URL has none" }),

@@ -16,6 +16,7 @@ const config = z
       doc: "the database, `postgres://user:password@host:5432/database`",
       aliases: ["database-url"],
       secret: "FLUVIO_PG_DATABASE_URL",
+      isSecret: false,
     }),
     ...rowFields,
     ...serverFields,

@@ -24,6 +24,7 @@ const config = z
       doc: "the database: `postgres://user:password@host:5432/database`, `mysql://…`, `mariadb://…`, `sqlite:PATH`",
       aliases: ["database-url"],
       secret: "FLUVIO_DATABASE_URL",
+      isSecret: false,
     }),
     ...rowFields,
     ...serverFields,

@@ -80,6 +80,53 @@ describe("a configuration that is shown", () => {
   });
 });
 
+describe("a URL that is shown has its address, and nothing secret", () => {
+  const urls = defineSource({
+    ...{ name: "urls", version: "0.1.0", summary: "has URLs" },
+    config: z.object({
+      url: field.url(["redis"], { doc: "where", secret: "URL", isSecret: false, bareScheme: "redis" }),
+      other: field.text({ doc: "text", default: "" }),
+    }),
+    run: async () => {},
+  });
+  const parameters = (url: string) => shownConfig(config({ url, other: "" }), urls).parameters;
+
+  test.each([
+    ["redis://127.0.0.1:6379", "redis://127.0.0.1:6379"],
+    ["localhost", "localhost"],
+    ["h1:4222,h2:4222", "h1:4222,h2:4222"],
+    ['redis://u:a"b<c>d\\e@h:1/0', `redis://u:${REDACTED}@h:1/0`],
+    ["u:p@h", `u:${REDACTED}@h`],
+    ["t0ken@h:4222", `${REDACTED}@h:4222`],
+    ["nats://t0ken@h1,nats://u:p,w@h2:4222", `nats://${REDACTED}@h1,nats://u:${REDACTED}@h2:4222`],
+    ["https://sk_live:@api/v1?a=@b", `https://${REDACTED}:@api/v1?a=@b`],
+    ["postgres://me@h/db", "postgres://me@h/db"],
+    ["redis://:pa/ss?#w@h", `redis://:${REDACTED}@h`],
+    ["redis://:12/ss@h", `redis://:${REDACTED}@h`],
+    ["http://h:8080/@scope/a?to=me@h", "http://h:8080/@scope/a?to=me@h"],
+    ['postgres://me@h/db?password=a"b&x=1', `postgres://me@h/db?password=${REDACTED}&x=1`],
+    ["redis://:${{ secrets.P }}@${{ secrets.H }}:${{ secrets.N }}/0", undefined],
+    ["nats://${{ secrets.T }}@h", undefined],
+    ["redis://${{ secrets.U }}:p@h", `redis://\${{ secrets.U }}:${REDACTED}@h`],
+  ])("%s", (url, expected = url) => {
+    expect(parameters(url)).toEqual({ url: expected, other: "" });
+    // a URL is one in an option that may be any text as well
+    const other = expected.includes("://") ? url : "";
+    const shown = shownConfig(config({ url: "h", other }), urls).parameters;
+    expect(shown.other).toBe(other === "" ? "" : expected);
+  });
+
+  test("and what it leaves out is in no form in logs", () => {
+    const password = 'a"b<c>d\\$e%2F1';
+    const whole = config({ url: `redis://u:${password}@h:1/0`, other: "nats://t0ken@h" });
+    const hide = hider(hiddenTexts(whole, shownConfig(whole, urls)));
+    const url = new URL(`redis://u:${password}@h:1/0`);
+    const forms = [password, url.href, JSON.stringify({ password }), decodeURIComponent(url.password), "as t0ken"];
+    for (const form of forms) expect(hide(form)).not.toMatch(/b.*c.*d|t0ken/);
+    expect(hide("cannot connect to redis://h:1/0")).toBe("cannot connect to redis://h:1/0");
+  });
+});
+
 describe("hiding", () => {
   test.each([
     ["as it is", "pass", "say pass", `say ${REDACTED}`],
@@ -92,6 +139,7 @@ describe("hiding", () => {
       "logged in as u with p@ss",
       `logged in as u with ${REDACTED}`,
     ],
+    ["those of a list of URLs", "nats://a:first@h1,nats://second@h2", "first, second", `${REDACTED}, ${REDACTED}`],
     ["what is special in patterns", "a.*(", "aXX a.*( b", `aXX ${REDACTED} b`],
   ])("%s", (_form, secret, text, expected) => {
     expect(hider([secret])(text)).toBe(expected);
@@ -111,6 +159,7 @@ describe("hiding", () => {
       `postgres://\${{ secrets.U }}:${REDACTED}@h/\${{ secrets.D }}`,
     ],
     ["postgres://u:${{ secrets.P }}@h", "postgres://u:${{ secrets.P }}@h"],
+    ["ask nats://t0ken@h:4222 or https://key:@h", `ask nats://${REDACTED}@h:4222 or https://${REDACTED}:@h`],
   ])("what is secret in any URL: %s", (text, expected) => {
     expect(hider([])(text)).toBe(expected);
   });

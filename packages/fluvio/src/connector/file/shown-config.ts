@@ -5,7 +5,7 @@ import { fieldMeta } from "../options/fields.ts";
 import { type ConnectorConfig, type ParameterValue, REDACTED, redactSecrets } from "./config.ts";
 import { canonicalKey } from "./problem.ts";
 import { refersToSecret } from "./secrets.ts";
-import { SECRET_NAME, withoutUrlSecrets } from "./url-secrets.ts";
+import { isWholeUrl, leftOut, SECRET_NAME, urlWithoutSecrets, withoutUrlSecrets } from "./url-secrets.ts";
 
 /**
  * A configuration as it may be shown: without the values of its secrets and of the options that are secret. An option that
@@ -15,6 +15,9 @@ export function shownConfig(config: ConnectorConfig, definition: Pick<ConnectorD
   const fields = fieldsByKey(definition.config);
   return { ...redactSecrets(config), parameters: shownFields(config.parameters, (key) => fields.get(key)?.field) };
 }
+
+/** Kinds of fields whose texts are URLs, also those without a scheme. */
+const URL_KINDS = ["URL", "list of URLs"];
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
 
@@ -26,8 +29,9 @@ function shownFields(values: Parameters, fieldOf: (key: string) => z.ZodType | u
     const arePairs = kind === "list of name:value";
     if (isSecret) return [key, hidden(value, arePairs)];
     if (arePairs) return [key, withoutSecretPairs(value)];
-    if (fields === undefined || typeof value !== "object" || Array.isArray(value))
-      return [key, withoutPasswords(value)];
+    if (fields === undefined || typeof value !== "object" || Array.isArray(value)) {
+      return [key, withoutPasswords(value, URL_KINDS.includes(kind))];
+    }
     const inner = Object.entries(fields).map(([name, one]): [string, z.ZodType] => [canonicalKey(name), one]);
     const byKey = new Map(inner);
     return [key, shownFields(value as Parameters, (name) => byKey.get(name))];
@@ -36,11 +40,13 @@ function shownFields(values: Parameters, fieldOf: (key: string) => z.ZodType | u
 }
 
 /** What is secret in URLs is so whatever the option. */
-function withoutPasswords(value: ParameterValue): ParameterValue {
-  if (typeof value === "string") return withoutUrlSecrets(value);
-  if (Array.isArray(value)) return value.map(withoutPasswords);
+function withoutPasswords(value: ParameterValue, isUrl = false): ParameterValue {
+  if (typeof value === "string") {
+    return isUrl || isWholeUrl(value) ? urlWithoutSecrets(value) : withoutUrlSecrets(value);
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutPasswords(item, isUrl));
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, withoutPasswords(inner as ParameterValue)]),
+    Object.entries(value).map(([key, inner]) => [key, withoutPasswords(inner as ParameterValue, isUrl)]),
   );
 }
 
@@ -67,9 +73,6 @@ function hidden(value: ParameterValue, arePairs: boolean): ParameterValue {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hidden(inner as ParameterValue, false)]));
 }
 
-/** Shorter values of a query are parts of many words: they are only hidden where they stand in a query. */
-const QUERY_VALUE_CHARS_MIN = 6;
-
 /** What {@link shownConfig} left out: every text that must not be seen. */
 export function hiddenTexts(whole: ConnectorConfig, shown: ConnectorConfig): readonly string[] {
   const found: string[] = [];
@@ -82,20 +85,4 @@ export function hiddenTexts(whole: ConnectorConfig, shown: ConnectorConfig): rea
   };
   compare(whole.parameters, shown.parameters);
   return found.filter((text) => text !== "");
-}
-
-/** What stands in a text where what is shown of it has {@link REDACTED}. */
-function leftOut(value: string, shown: string): readonly string[] {
-  const pieces = shown.split(REDACTED);
-  // A pair is shown with one blank behind its colon, however it was written.
-  let at = (pieces[0] ?? "").trimEnd().length;
-  return pieces.slice(1).flatMap((piece, index) => {
-    const isLast = index === pieces.length - 2;
-    const end = isLast ? value.length - piece.length : value.indexOf(piece, at + 1);
-    if (end < at) return [];
-    const text = value.slice(at, end).trim();
-    at = end + piece.length;
-    const isShort = pieces[index]?.endsWith("=") === true && text.length < QUERY_VALUE_CHARS_MIN;
-    return isShort ? [] : [text];
-  });
 }

@@ -64,7 +64,14 @@ export function withoutSecrets(error: unknown, hide: Hide): unknown {
   if (!isFluvioError(error)) return error;
   const { code, message, hint, details } = error;
   return flvError(code, hide(message), {
-    details: JSON.parse(hide(JSON.stringify(details))) as typeof details,
+    details: hideWithin(details, hide) as typeof details,
     ...(hint === undefined ? {} : { hint: hide(hint) }),
   });
+}
+
+function hideWithin(value: unknown, hide: Hide): unknown {
+  if (typeof value === "string") return hide(value);
+  if (Array.isArray(value)) return value.map((item) => hideWithin(item, hide));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hideWithin(inner, hide)]));
 }
