@@ -79,6 +79,34 @@ describe("connector run", () => {
     expect(ended.exitCode).toBe(0);
   });
 
+  test("a sink that is run twice goes on in the later run; the earlier one ends with 1 and says why", async () => {
+    await cli.ok("topic", "create", "twice");
+    await cli.file("line.txt", "token-of-a-record\n");
+    await cli.ok("produce", "twice", "-f", "line.txt");
+    await cli.file(
+      "twice.yml",
+      `name: twice\ntype: http-sink\ntopic: twice\nparameters:\n  endpoint: ${url}\nconsumer:\n  offset: { start: beginning }\n`,
+    );
+    const run = (signal?: AbortSignal) =>
+      cli.run(["connector", "run", "-c", "twice.yml"], {
+        env: { FLUVIO_DIR: join(cli.dir, ".fluvio") },
+        ...(signal === undefined ? {} : { signal }),
+      });
+    const isStored = async () => (await cli.run(["consumer", "list"])).stdout.includes("twice");
+    const first = run();
+    await expect.poll(isStored, { timeout: 15_000 }).toBe(true);
+    const stop = new AbortController();
+    const second = run(stop.signal);
+    expect(await first).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /Another run of the sink twice was started and has taken its place[\s\S]*Run one sink of a name at a time/,
+      ),
+    });
+    stop.abort();
+    expect(await second).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("takes the place of another") });
+  });
+
   test("what is wrong ends it with 1 and the line of the file", async () => {
     await cli.file("typo.yml", `name: typo\ntype: http\ntopic: typo\nparameters:\n  endpont: ${url}\n`);
     expect(await cli.run(["connector", "run", "-c", "typo.yml"])).toMatchObject({
