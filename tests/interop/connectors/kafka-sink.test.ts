@@ -1,11 +1,8 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/kafka/sink.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import { CA_CERT, CLIENT_CERT, CLIENT_KEY } from "../../../packages/fluvio/src/transport/testing/certificates.ts";
-import { KAFKA_USERS, Kafka } from "../services/kafka.ts";
+import { Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
 const managed = useManaged(connectors);
@@ -203,35 +200,4 @@ test("a process that is killed loses nothing and keeps the order", async () => {
     const found = await values(await kafka.size(kafkaTopic));
     expect([...new Set(found)]).toEqual(numbers(0, 5000));
   }, WAIT);
-});
-
-describe("a secured broker", () => {
-  const { scram } = KAFKA_USERS;
-  const anyHost = { "ssl.endpoint.identification.algorithm": "none" };
-  test("is written to over TLS with certificates from files, as today's section says it", async () => {
-    await kafka.createTopic(kafkaTopic);
-    const topic = await connectors.topicWith(["0"]);
-    const files = { ca: CA_CERT, cert: CLIENT_CERT, key: CLIENT_KEY };
-    for (const [name, text] of Object.entries(files)) await writeFile(join(connectors.folder, name), text);
-    const file = (name: string) => ({ file: join(connectors.folder, name) });
-    const security = { security_protocol: "ssl", ssl_ca: file("ca"), ssl_cert: file("cert"), ssl_key: file("key") };
-    const parameters = { url: kafka.url("SSL"), topic: kafkaTopic, security, options: anyHost };
-    connectors.start(sink, connectors.config("kafka-sink", topic, parameters));
-    expect(await values(1)).toEqual(["0"]);
-  });
-
-  test("is written to with SASL and secrets", async () => {
-    await kafka.createTopic(kafkaTopic);
-    const topic = await connectors.topicWith(["0"]);
-    const parameters = {
-      "kafka-url": kafka.url("SASL_SSL"),
-      "sasl-mechanism": "scram-sha-256",
-      "sasl-username": scram.username,
-      "sasl-password": "${{ secrets.KAFKA_PASSWORD }}",
-      "kafka-option": anyHost,
-    };
-    const secrets = { KAFKA_PASSWORD: scram.password, FLUVIO_KAFKA_CLIENT_CA: CA_CERT };
-    connectors.start(sink, config(topic, parameters, { secrets }));
-    expect(await values(1)).toEqual(["0"]);
-  });
 });

@@ -1,10 +1,8 @@
-import { createPrivateKey } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connector as source } from "../../../packages/connectors/kafka/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
-import { CA_CERT, CLIENT_CERT, CLIENT_KEY } from "../../../packages/fluvio/src/transport/testing/certificates.ts";
-import { KAFKA_USERS, Kafka } from "../services/kafka.ts";
+import { Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
 const managed = useManaged(connectors);
@@ -351,70 +349,3 @@ test.each(["0", "all"])(
     }, SLOW);
   },
 );
-
-const lockedKey = (passphrase: string) =>
-  createPrivateKey(CLIENT_KEY).export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase }).toString();
-
-describe("a secured broker", () => {
-  const { plain, scram } = KAFKA_USERS;
-  const anyHost = { "ssl.endpoint.identification.algorithm": "none" };
-  test.each([
-    ["PLAIN", "SASL_PLAINTEXT", { "sasl-username": plain.username, "sasl-password": plain.password }],
-    [
-      "SCRAM-SHA-512",
-      "SASL_PLAINTEXT",
-      { "sasl-mechanism": "SCRAM-SHA-512", "sasl-username": scram.username, "sasl-password": scram.password },
-    ],
-    [
-      "SCRAM-SHA-256 by librdkafka's names, over TLS",
-      "SASL_SSL",
-      {
-        "kafka-option": {
-          ...anyHost,
-          "security.protocol": "sasl_ssl",
-          "sasl.mechanism": "SCRAM-SHA-256",
-          "sasl.username": scram.username,
-          "sasl.password": scram.password,
-          "ssl.ca.pem": CA_CERT,
-        },
-      },
-    ],
-    [
-      "TLS with a certificate of the client",
-      "SSL",
-      { "ssl-ca-pem": CA_CERT, "ssl-cert-pem": CLIENT_CERT, "ssl-key-pem": CLIENT_KEY, "kafka-option": anyHost },
-    ],
-    [
-      "TLS with a key that has a password, whatever certificate the broker has",
-      "SSL",
-      {
-        "security-protocol": "ssl",
-        "ssl-cert-pem": CLIENT_CERT,
-        "ssl-key-pem": lockedKey("key-password"),
-        "kafka-option": { "ssl.key.password": "key-password", "enable.ssl.certificate.verification": "false" },
-      },
-    ],
-  ] as const)("is read with %s", async (_, listener, parameters) => {
-    await kafka.createTopic(kafkaTopic);
-    await produce(["0"]);
-    const topic = await connectors.topicWith([]);
-    connectors.start(source, config(topic, { "kafka-url": kafka.url(listener), ...parameters }));
-    expect(await values(topic, 1)).toEqual(["0"]);
-  });
-
-  test.each([
-    [
-      "a wrong password",
-      { "sasl-username": "plain", "sasl-password": "no" },
-      "SASL_PLAINTEXT",
-      /[Aa]uthentication failed/,
-    ],
-    ["a certificate of another name", { "ssl-ca-pem": CA_CERT }, "SASL_SSL", /does not match certificate/],
-  ] as const)("that refuses %s: the state says why", async (_, parameters, listener, expected) => {
-    await kafka.createTopic(kafkaTopic);
-    const topic = await connectors.topicWith([]);
-    const connector = connectors.start(source, config(topic, { "kafka-url": kafka.url(listener), ...parameters }));
-    await connector.until(() => connector.troubles.some((one) => expected.test(one)));
-    expect(JSON.stringify(connector.lines)).not.toContain('"no"');
-  });
-});

@@ -1,14 +1,11 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection, nkeys } from "@nats-io/transport-node";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/nats/sink.ts";
 import { connector as source } from "../../../packages/connectors/nats/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 import type { ParameterValue } from "../../../packages/fluvio/src/connector/file/config.ts";
-import { makeCertificates } from "../services/certificates.ts";
 import { type NatsServer, startNats } from "../services/nats.ts";
 
 /** The NATS connectors against nats-server. */
@@ -17,11 +14,9 @@ const managed = useManaged(connectors);
 const WAIT = { timeout: 20_000, interval: 20 };
 const TRUTH_MS = 5000;
 type Parameters = Readonly<Record<string, ParameterValue>>;
-type KeyPair = ReturnType<typeof nkeys.createUser>;
 
 let server: NatsServer;
 const open: NatsConnection[] = [];
-const servers: NatsServer[] = [];
 let names = 0;
 
 beforeAll(async () => {
@@ -30,7 +25,6 @@ beforeAll(async () => {
 afterAll(() => server.service[Symbol.asyncDispose]());
 afterEach(async () => {
   for (const connection of open.splice(0)) await connection.close();
-  for (const one of servers.splice(0)) await one.service.kill();
 });
 
 async function client(): Promise<NatsConnection> {
@@ -171,129 +165,6 @@ describe("the source", () => {
   });
 });
 
-/** A server that trusts the accounts of an operator: lines of its configuration, and the credentials of a user. */
-function operatorMode(): { readonly lines: readonly string[]; readonly credentials: string } {
-  const [operator, system, account, user] = [
-    nkeys.createOperator(),
-    nkeys.createAccount(),
-    nkeys.createAccount(),
-    nkeys.createUser(),
-  ];
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const token = (signer: KeyPair, subject: KeyPair, type: string, claims: object) => {
-    const said = {
-      jti: `${type}-${subject.getPublicKey()}`,
-      iat: Math.floor(Date.now() / 1000),
-      iss: signer.getPublicKey(),
-      name: type,
-      sub: subject.getPublicKey(),
-      nats: { type, version: 2, ...claims },
-    };
-    const signed = `${encode({ typ: "JWT", alg: "ed25519-nkey" })}.${encode(said)}`;
-    return `${signed}.${Buffer.from(signer.sign(new TextEncoder().encode(signed))).toString("base64url")}`;
-  };
-  const unlimited = { subs: -1, data: -1, payload: -1 };
-  const ofAccount = { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
-  const storage = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
-  const accounts = [
-    `${system.getPublicKey()}: ${token(operator, system, "account", { limits: ofAccount })}`,
-    `${account.getPublicKey()}: ${token(operator, account, "account", { limits: { ...ofAccount, ...storage } })}`,
-  ];
-  const jwt = token(account, user, "user", { pub: {}, sub: {}, ...unlimited });
-  const seed = new TextDecoder().decode(user.getSeed());
-  return {
-    lines: [
-      `operator: ${token(operator, operator, "operator", {})}`,
-      `system_account: ${system.getPublicKey()}`,
-      "resolver: MEMORY",
-      `resolver_preload: { ${accounts.join("\n")} }`,
-    ],
-    credentials: [
-      "-----BEGIN NATS USER JWT-----",
-      jwt,
-      "------END NATS USER JWT------",
-      "",
-      "-----BEGIN USER NKEY SEED-----",
-      seed,
-      "------END USER NKEY SEED------",
-      "",
-    ].join("\n"),
-  };
-}
-
-describe("who is let in", () => {
-  async function guarded(options: Parameters & { readonly authorization: string }): Promise<NatsServer> {
-    const started = await startNats(connectors.folder, `guarded-${++names}`, options);
-    servers.push(started);
-    return started;
-  }
-
-  const consuming = { stream: "own", subject: "own.>", create: "true" };
-
-  test("is told by user and password, and a wrong one is told of", async () => {
-    const { url } = await guarded({ authorization: "user: ann, password: secret" });
-    const topic = await newTopic();
-    const running = startSource(topic, { url: url.replace("//", "//ann:secret@"), ...consuming });
-    await running.until(() => running.lines.some(({ message }) => message === "consuming"));
-    const refused = startSource(topic, { url, user: "ann", password: "wrong", ...consuming });
-    await refused.until(() => refused.troubles.some((reason) => /Authorization Violation/.test(reason)));
-    expect(JSON.stringify([refused.troubles, refused.lines])).not.toContain("wrong");
-  });
-
-  test("is told by a token", async () => {
-    const { url } = await guarded({ authorization: "token: s3cr3t" });
-    const secrets = { NATS_URL: url.replace("//", "//s3cr3t@") };
-    const config = connectors.config("nats-source", await newTopic(), consuming, { secrets });
-    const running = connectors.start(source, config);
-    await running.until(() => running.lines.some(({ message }) => message === "consuming"));
-  });
-
-  test("is told by an NKey", async () => {
-    const pair = nkeys.createUser();
-    const { url } = await guarded({ authorization: `users: [{ nkey: ${pair.getPublicKey()} }]` });
-    const nkey = new TextDecoder().decode(pair.getSeed());
-    const running = startSource(await newTopic(), { url, nkey, ...consuming });
-    await running.until(() => running.lines.some(({ message }) => message === "consuming"));
-  });
-
-  test("is told by a file of credentials, or their text", async () => {
-    const { lines, credentials } = operatorMode();
-    const started = await startNats(connectors.folder, "operated", { lines });
-    servers.push(started);
-    const path = join(connectors.folder, "user.creds");
-    await writeFile(path, credentials);
-    for (const given of [path, credentials]) {
-      const running = startSource(await newTopic(), { url: started.url, credentials: given, ...consuming });
-      await running.until(() => running.lines.some(({ message }) => message === "consuming"));
-    }
-    const refused = startSource(await newTopic(), { url: started.url, ...consuming });
-    await refused.until(() => refused.troubles.some((reason) => /Authorization Violation/.test(reason)));
-  });
-
-  test("is told by certificates", async () => {
-    const tls = await makeCertificates(connectors.folder);
-    const started = await startNats(connectors.folder, "secure", { tls });
-    servers.push(started);
-    const url = started.url.replace("nats:", "tls:");
-    const topic = await newTopic();
-    const running = startSource(topic, { url, ca: tls.ca, cert: tls.clientCert, key: tls.clientKey, ...consuming });
-    await running.until(() => running.lines.some(({ message }) => message === "consuming"));
-    const distrustful = startSource(topic, { url, ...consuming });
-    await distrustful.until(() => distrustful.troubles.some((reason) => /certificate/.test(reason)));
-
-    const web = { url: started.webUrl, ca: tls.ca };
-    const mine = { cert: await readFile(tls.clientCert, "utf8"), key: await readFile(tls.clientKey, "utf8") };
-    const publishing = startSink(await connectors.topicWith(["a", "b"]), { ...web, ...mine, subject: "own.x" });
-    await vi.waitFor(() => expect(publishing.counters.records).toBe(2), WAIT);
-    expect(await values(topic, 2)).toEqual(["a", "b"]);
-    for (const given of [{ url: started.webUrl, ...mine }, web]) {
-      const refused = startSource(topic, { ...given, ...consuming });
-      await refused.until(() => refused.troubles.length > 0);
-      expect(refused.troubles[0]).toMatch(/certificate/);
-    }
-  });
-});
-
 describe("the sink", () => {
   test("publishes all records in their order, with ids, subjects, keys and headers", async () => {
     const topic = await connectors.topicWith(numbers(0, 1000));
@@ -391,30 +262,6 @@ describe("the sink", () => {
 });
 
 describe("a server", () => {
-  test("is reached by WebSocket, and waited for when it is away", async () => {
-    const started = await startNats(connectors.folder, "web", { authorization: "user: ann, password: secret" });
-    servers.push(started);
-    const url = started.webUrl.replace("//", "//ann:secret@");
-    const [into, outOf] = [await newTopic(), await connectors.topicWith(numbers(0, 500))];
-    const own = { stream: "web", create: "true" };
-    const reading = startSource(into, { url, ...own, subject: "web.>" });
-    const writing = startSink(outOf, { url, ...own, "stream-subjects": "web.>", subject: "web.x" });
-    expect(await values(into, 500)).toEqual(numbers(0, 500));
-    await started.service.kill();
-    for (const one of [reading, writing]) await one.until(() => (one.troubles.at(-1) ?? "") !== "");
-    await connectors.produce(outOf, numbers(500, 600));
-    await started.service.start();
-    await vi.waitFor(async () => expect((await stored(into)).length).toBeGreaterThanOrEqual(600), WAIT);
-    expect(await stored(into)).toEqual(numbers(0, 600));
-    const nobody = startSource(into, { url: started.webUrl, stream: "web" });
-    await nobody.until(() => nobody.troubles.some((reason) => /Authorization Violation/.test(reason)));
-    await started.service.kill();
-    for (const one of [reading, writing]) {
-      await one.stop();
-      expect(one.lines.map(({ message }) => message)).not.toContain("stopping interrupted the connector");
-    }
-  });
-
   test("that is down at the start and killed in the middle costs no record and repeats none", async () => {
     const stream = await newStream();
     const [into, outOf] = [await newTopic(), await connectors.topicWith(numbers(0, 2000))];
