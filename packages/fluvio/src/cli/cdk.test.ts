@@ -127,6 +127,14 @@ describe("a source from its generation to its publication", () => {
     const { exitCode, stderr } = await cdkIn("ticker", "deploy", "start", "-c", "bad.yaml");
     expect(exitCode).toBe(1);
     expect(stderr).toContain("bad.yaml:5: unknown key `parameters.intervall`");
+    await writeFile(
+      join(home, "ticker/bad.yaml"),
+      "name: bad\ntype: npm:.\ntopic: bad\nparameters:\n  map: none-such\n",
+    );
+    const unknown = await cdkIn("ticker", "deploy", "start", "-c", "bad.yaml");
+    expect(unknown.stderr).toMatch(
+      /bad\.yaml:5: SmartModule not found: none-such \(FLV_CONNECTOR_INVALID\)\. Register it first/,
+    );
     expect(await ok("ticker", "deploy", "list")).toBe("No connectors found\n");
   });
 

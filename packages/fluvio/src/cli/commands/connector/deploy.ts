@@ -10,6 +10,7 @@ import { renderTable } from "../../output/table.ts";
 import { nearest } from "../../suggest.ts";
 import { nonEmpty, oneOf } from "../../values.ts";
 import { formerBuildOptions } from "./build.ts";
+import { refuseUnknownModules } from "./known-modules.ts";
 import { run } from "./run.ts";
 import { loadUserConnector, type UserConnector, withPackage } from "./user-file.ts";
 
@@ -106,6 +107,7 @@ async function check(path: string, { config, content, lookup }: UserConnector, i
   const write = (line: string) => void io.stderr.write(line);
   try {
     await planTrial({ config, file: path, lookup, baseDir: io.baseDir, write });
+    await refuseUnknownModules(config, { file: path }, io);
   } catch (error) {
     throw withLine(error, content, path);
   }
