@@ -7,7 +7,7 @@ import { freePort } from "../free-port.ts";
 import { AcknowledgedRecords, type Found, recordValue } from "./acknowledged.ts";
 import { startCluster } from "./running-cluster.ts";
 
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 2);
 /** Everything is read again after each round, so a folder must not grow for ever. */
 const ROUNDS_PER_FOLDER = 5;
 const PRODUCERS = 8;
