@@ -77,9 +77,11 @@ describe("a consumer whose aggregate keeps its state", () => {
     const records = first[Symbol.asyncIterator]();
     expect(text((await records.next()).value?.value)).toBe("1");
     const other = await cluster.connect();
-    await expect(stored(topic, "one", other)).rejects.toThrow(
-      `The state one of ${topic}-0 is in use by another consumer`,
-    );
+    await expect(stored(topic, "one", other)).rejects.toMatchObject({
+      code: "FLV_AGGREGATE_STATE",
+      message: `The state one of ${topic}-0 is in use by another consumer`,
+      hint: expect.stringMatching(/^end that consumer/),
+    });
     const more = records.next();
     await send(topic, [2]);
     expect(text((await more).value?.value)).toBe("3");

@@ -357,6 +357,7 @@ export {
 export { isWasm, isWasmText } from "./wasm-bytes.ts";
 export { WIRE_ERRORS, type WireErrorContext, type WireErrorRow } from "./wire-error-table.ts";
 export {
+  aggregateStateMessage,
   brokenSmartModuleMessage,
   ErrorCode,
   NO_ERROR,

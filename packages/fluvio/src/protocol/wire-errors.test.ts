@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
+  aggregateStateMessage,
   decode,
   ErrorCode,
   encode,
+  flvError,
   NO_ERROR,
   renderInitError,
   renderLookbackError,
@@ -113,6 +115,13 @@ describe("the error that is thrown", () => {
     const missing = toFluvioError(wireError("TopicNotFound"), { topic: "nope" });
     expect(missing).toMatchObject({ code: "FLV_TOPIC_NOT_FOUND", retriable: false, details: { topic: "nope" } });
     expect(missing.hint).toContain("fluvio topic list");
+    const state = flvError("FLV_AGGREGATE_STATE", "The state s of t-0 is in use", { hint: "end that consumer" });
+    const told = toFluvioError(wireError("Other", { message: aggregateStateMessage(state) }), { topic: "t" });
+    expect(told).toMatchObject({ code: state.code, message: state.message, hint: state.hint, details: { topic: "t" } });
+    const bare = flvError("FLV_AGGREGATE_STATE", "SPU 5001 is not online");
+    expect(toFluvioError(wireError("Other", { message: aggregateStateMessage(bare) }))).toMatchObject({
+      ...{ code: bare.code, message: bare.message, hint: undefined },
+    });
     const unbuilt = toFluvioError({ name: "SmartModuleChainInitError", message: "Missing param x" });
     expect(unbuilt.hint).toContain("fluvio smartmodule describe");
   });

@@ -85,7 +85,7 @@ export function brokenSmartModuleMessage({ code, message }: FluvioError): string
 }
 
 /** Code and sentence of what {@link brokenSmartModuleMessage} has made; nothing for another message. */
-function brokenSmartModule(message: string): { readonly code: FluvioErrorCode; readonly sentence: string } | undefined {
+function brokenSmartModule(message: string): CodedMessage | undefined {
   if (!message.startsWith(BROKEN_SMARTMODULE)) return undefined;
   const sentence = message.slice(BROKEN_SMARTMODULE.length);
   const [words = "", code = "FLV_SMARTMODULE_RUNTIME"] =
@@ -93,15 +93,38 @@ function brokenSmartModule(message: string): { readonly code: FluvioErrorCode; r
   return { code, sentence: sentence.slice(words.length) };
 }
 
+/** What the message of an {@link wireError | Other} begins with when it is about the kept state of an aggregate. */
+const AGGREGATE_STATE = "Aggregate state err ";
+
+/** The message of an {@link wireError | Other} of which {@link toFluvioError} makes FLV_AGGREGATE_STATE and its hint. */
+export function aggregateStateMessage({ message, hint }: FluvioError): string {
+  return `${AGGREGATE_STATE}${message}${hint === undefined ? "" : ` (${hint})`}`;
+}
+
+interface CodedMessage {
+  readonly code: FluvioErrorCode;
+  readonly sentence: string;
+  readonly hint?: string | undefined;
+}
+
+/** What {@link aggregateStateMessage} was made of; nothing for another message. */
+function aggregateState(message: string): CodedMessage | undefined {
+  if (!message.startsWith(AGGREGATE_STATE)) return undefined;
+  const text = message.slice(AGGREGATE_STATE.length);
+  const [, sentence = text, hint] = /^(.*) \(([^()]+)\)$/s.exec(text) ?? [];
+  return { code: "FLV_AGGREGATE_STATE", sentence, hint };
+}
+
 /** The error to throw for one that came over the wire. `details` holds its name, number, payload and the context. */
 export function toFluvioError(error: WireError, context: WireErrorContext = {}): FluvioError {
   const row = rowOf(error.name);
   const { name, ...payload } = error;
   const sentence = row.sentence(error, context);
-  const broken = name === "Other" ? brokenSmartModule(sentence) : undefined;
-  return flvError(broken?.code ?? row.code, broken?.sentence ?? sentence, {
+  const coded = name === "Other" ? (brokenSmartModule(sentence) ?? aggregateState(sentence)) : undefined;
+  const hint = coded?.hint ?? row.hint;
+  return flvError(coded?.code ?? row.code, coded?.sentence ?? sentence, {
     details: { ...context, ...payload, wireError: name, wireNumber: row.number },
     retriable: row.retriable,
-    ...(row.hint === undefined ? {} : { hint: row.hint }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -1,4 +1,6 @@
+import { type FluvioError, type FluvioErrorCode, flvError, isFluvioError } from "../protocol/index.ts";
 import type { ModuleTotals } from "../smartengine/index.ts";
+import { messageOf } from "./message-of.ts";
 
 /**
  * What the SC and an SPU say to each other. Plain data, so that the same messages pass between objects of one process
@@ -178,7 +180,31 @@ export interface ModuleSwitch {
 
 export type LinkReply =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** Only of errors that the client is to know by their code: FLV_AGGREGATE_STATE. */
+      readonly error?: {
+        readonly code: FluvioErrorCode;
+        readonly hint: string | undefined;
+        readonly retriable: boolean;
+      };
+    };
+
+/** The reply to a request that threw. */
+export function failedReply(error: unknown): Extract<LinkReply, { ok: false }> {
+  const message = messageOf(error);
+  if (!isFluvioError(error) || error.code !== "FLV_AGGREGATE_STATE") return { ok: false, message };
+  const { code, hint, retriable } = error;
+  return { ok: false, message, error: { code, hint, retriable } };
+}
+
+/** What {@link failedReply} was made of; FLV_SERVER where the reply has no code. */
+export function errorOfReply({ message, error }: Extract<LinkReply, { ok: false }>): FluvioError {
+  if (error === undefined) return flvError("FLV_SERVER", message);
+  const { code, hint, retriable } = error;
+  return flvError(code, message, { retriable, ...(hint === undefined ? {} : { hint }) });
+}
 
 /** One end of the channel. */
 export interface LinkEnd<Out, In> {

@@ -1,4 +1,5 @@
 import {
+  aggregateStateMessage,
   type FluvioError,
   flvError,
   isFluvioError,
@@ -42,6 +43,7 @@ export function errorStatus(name: string, error: unknown): StatusInput {
     return otherStatus(name, `The cluster failed at this request: ${messageOf(error)}`);
   }
   const wire = error.details.wire as WireError | undefined;
+  if (error.code === "FLV_AGGREGATE_STATE") return otherStatus(name, aggregateStateMessage(error));
   if (wire === undefined) {
     return otherStatus(name, error.hint === undefined ? error.message : `${error.message}. ${error.hint}`);
   }

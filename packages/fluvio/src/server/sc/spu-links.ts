@@ -17,7 +17,7 @@ import type {
   SpuToSc,
   StoredModule,
 } from "../link.ts";
-import { messageOf } from "../message-of.ts";
+import { errorOfReply, failedReply } from "../link.ts";
 import type { PartitionTracker } from "./partition-tracker.ts";
 import type { Removals } from "./removals.ts";
 import type { SpuRegistry } from "./spus.ts";
@@ -180,7 +180,7 @@ export class SpuLinks {
     try {
       reply = { ok: true, value: await this.#serve(request) };
     } catch (error) {
-      reply = { ok: false, message: messageOf(error) };
+      reply = failedReply(error);
     }
     attached.link.send({ type: "reply", id, reply });
   }
@@ -221,7 +221,7 @@ export class SpuLinks {
         cancel();
         attached.pending.delete(id);
         if (reply.ok) resolve(reply.value);
-        else reject(flvError("FLV_SERVER", reply.message));
+        else reject(errorOfReply(reply));
       };
       const cancel = this.#parts.context.clock.after(timeoutMs, () =>
         settle({ ok: false, message: `SPU ${spuId} did not answer within ${timeoutMs} ms` }),

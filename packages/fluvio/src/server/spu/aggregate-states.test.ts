@@ -108,7 +108,7 @@ describe("the state of an aggregate that has a name", () => {
     const refused = await nextReply(open());
     expect(refused.partition.errorCode).toMatchObject({
       name: "Other",
-      message: expect.stringMatching(/^The state total of numbers-0 is in use by another consumer/),
+      message: expect.stringMatching(/^Aggregate state err The state total of numbers-0 is in use by another consumer/),
     });
     // other names, and streams without one, are not in its way
     const other = await nextReply(open({ smartmodules: [sum("other")] }));
@@ -179,7 +179,7 @@ describe("the state of an aggregate that has a name", () => {
     const rest = await nextReply(open({ smartmodules: [sum("wide"), sum("wide")] }));
     expect(rest.partition.errorCode).toMatchObject({
       name: "Other",
-      message: expect.stringMatching(/^The state wide of numbers-0 has \d+ bytes, 40 are allowed/),
+      message: expect.stringMatching(/^Aggregate state err The state wide of numbers-0 has \d+ bytes, 40 are allowed/),
     });
   });
 

@@ -1,5 +1,13 @@
 import { type FluvioError, flvError, type Logger } from "../../protocol/index.ts";
-import type { LinkReply, ScRequest, ScToSpu, SpuEnd, SpuRequest } from "../link.ts";
+import {
+  errorOfReply,
+  failedReply,
+  type LinkReply,
+  type ScRequest,
+  type ScToSpu,
+  type SpuEnd,
+  type SpuRequest,
+} from "../link.ts";
 import { messageOf } from "../message-of.ts";
 
 interface Pending {
@@ -81,7 +89,7 @@ export class ScClient {
     this.pending.delete(id);
     clearTimeout(pending.timer);
     if (reply.ok) pending.resolve(reply.value);
-    else pending.reject(flvError("FLV_SERVER", reply.message));
+    else pending.reject(errorOfReply(reply));
   }
 
   private async answer(id: number, request: SpuRequest, handler: ScMessageHandler): Promise<void> {
@@ -89,8 +97,8 @@ export class ScClient {
     try {
       reply = { ok: true, value: await handler.onRequest(request) };
     } catch (error) {
-      reply = { ok: false, message: messageOf(error) };
-      this.logger.debug({ request: request.kind, error: reply.message }, "a forwarded request failed");
+      reply = failedReply(error);
+      this.logger.debug({ request: request.kind, error: messageOf(error) }, "a forwarded request failed");
     }
     this.link.send({ type: "reply", id, reply });
   }

@@ -107,8 +107,10 @@ export function chainSource(
 /** A trap or a limit while records are worked off: clients know it by its first words. */
 function asProcessError(error: unknown, fromOffset: number, toOffset: number): unknown {
   if (!isFluvioError(error)) return error;
-  const where = `in the records from offset ${fromOffset} to ${toOffset}`;
-  return flvError("FLV_SMARTMODULE_RUNTIME", `${brokenSmartModuleMessage(error)}, ${where}`, {
+  // the batch that it was working on is known, but for what ended between two of them
+  const where =
+    typeof error.details.firstOffset === "number" ? "" : `, in the records from offset ${fromOffset} to ${toOffset}`;
+  return flvError("FLV_SMARTMODULE_RUNTIME", `${brokenSmartModuleMessage(error)}${where}`, {
     details: { ...error.details, fromOffset, toOffset },
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),

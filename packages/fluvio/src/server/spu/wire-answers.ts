@@ -1,4 +1,5 @@
 import {
+  aggregateStateMessage,
   type FluvioError,
   isFluvioError,
   NO_ERROR,
@@ -39,6 +40,8 @@ export function toWireError(error: unknown, topic: string, partition: number): W
         offset: numberOf(error, "offset"),
         nextAvailable: numberOf(error, "nextAvailable"),
       });
+    case "FLV_AGGREGATE_STATE":
+      return wireError("Other", { message: aggregateStateMessage(error) });
     default:
       return smartModuleWireError(error) ?? wireError("Other", { message: sentenceWithHint(error) });
   }
