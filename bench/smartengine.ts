@@ -2,8 +2,9 @@
  * SmartModules through the whole host: batches cross to the worker, records go through the module, survivors come back
  * as batches. What is compared takes turns, round by round; the tables show medians. Ratios are those of records per CPU
  * second of all threads, which is what one core does, and which others on the machine disturb least. Output is laid out
- * as for our own clients, with gaps inside batches.
- * Run on a quiet machine: npx tsx bench/smartengine.ts [--rounds 7] [--milliseconds 700] [--only words of a name],
+ * as for our own clients, with gaps inside batches. Rounds are short and many: each has new instances, and where their
+ * memory comes to lie makes a tenth of their speed.
+ * Run on a quiet machine: npx tsx bench/smartengine.ts [--rounds 21] [--milliseconds 200] [--only words of a name],
  * after npm run build and tests/fixtures/build-rust.sh, and tests/interop/rust-engine/build.sh for the real engine.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,8 +21,8 @@ import { RealEngine } from "../tests/interop/rust-engine/program.ts";
 
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: "string", default: "7" },
-    milliseconds: { type: "string", default: "700" },
+    rounds: { type: "string", default: "21" },
+    milliseconds: { type: "string", default: "200" },
     only: { type: "string", default: "" },
   },
 });

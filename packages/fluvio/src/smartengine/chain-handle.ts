@@ -55,16 +55,19 @@ export class ChainHandle implements SmartChain {
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
       if (input.spent !== undefined) this.keep(input.spent.buffer as ArrayBuffer);
-      const batches = gathered(input.batches, this.spare);
+      const given = gathered(input.batches, this.spare);
       this.spare = undefined;
       const { fromOffset, maxOutputBytes, passesOn = false, keepsGaps = false } = input;
-      const request = { op: "process", batches, fromOffset, maxOutputBytes, passesOn, keepsGaps } as const;
-      const result = await worker.request(request, [batches.buffer]);
-      if (result.spare !== undefined) this.keep(result.spare);
-      return withError(
-        { batches: result.batches, recordCount: result.recordCount, nextOffset: result.nextOffset },
-        result.error,
-      );
+      const [buffer, sizeBytes, recordCount, nextOffset, error, spare] = await worker.process([
+        given.buffer,
+        given.length,
+        fromOffset,
+        maxOutputBytes,
+        passesOn,
+        keepsGaps,
+      ]);
+      if (spare !== undefined) this.keep(spare);
+      return withError({ batches: new Uint8Array(buffer, 0, sizeBytes), recordCount, nextOffset }, error);
     });
   }
 

@@ -4,6 +4,8 @@ import { howToRaise } from "./limits.ts";
 import {
   CLOCK,
   type ErrorMessage,
+  type ProcessedMessage,
+  type ProcessMessage,
   USAGE,
   type WorkerData,
   type WorkerReply,
@@ -84,12 +86,22 @@ export class ChainWorker {
   ): Promise<WorkerResults[Op]> {
     if (this.death !== undefined) return Promise.reject(this.death);
     this.learn(request);
+    return this.send(request, transfer);
+  }
+
+  /** As {@link ChainWorker.request}, for batches. */
+  process(message: ProcessMessage): Promise<ProcessedMessage> {
+    if (this.death !== undefined) return Promise.reject(this.death);
+    return this.send(message, [message[0]]);
+  }
+
+  private send<Result>(message: ProcessMessage | WorkerRequest, transfer: readonly ArrayBuffer[]): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.pending = { resolve: resolve as (value: never) => void, reject };
       // while it works the process has to stay
       this.worker.ref();
       this.watch(this.shortestTimeoutMs);
-      this.worker.postMessage(request, [...transfer]);
+      this.worker.postMessage(message, [...transfer]);
     });
   }
 
@@ -145,13 +157,14 @@ export class ChainWorker {
   }
 
   private onReply(reply: WorkerReply): void {
-    if (reply.type === "output") {
+    if ("type" in reply && reply.type === "output") {
       this.options.onOutput(reply.module, reply.stream, reply.line);
       return;
     }
     const { pending } = this;
     this.settled();
-    if (reply.type === "result") pending?.resolve(reply.value as never);
+    if (!("type" in reply)) pending?.resolve(reply as never);
+    else if (reply.type === "result") pending?.resolve(reply.value as never);
     else pending?.reject(this.located(revived(reply.error)));
   }
 

@@ -2,19 +2,36 @@ import type { FluvioErrorCode, WindowOptions } from "../protocol/index.ts";
 import type { ModuleTraits } from "./host/instance.ts";
 import type { ChainState, EngineLimits, Lookback, RecordError, SmartModuleKind } from "./types.ts";
 
-/** What passes between the engine and one of its worker threads. One request is under way at a time. */
+/**
+ * Batches to work off. Names and objects take longer to cross than all else that a small batch costs the host, so these
+ * messages are lists; buffers are transferred.
+ */
+export type ProcessMessage = readonly [
+  /** Begins with whole batches back to back. */
+  buffer: ArrayBuffer,
+  sizeBytes: number,
+  fromOffset: number,
+  maxOutputBytes: number,
+  passesOn: boolean,
+  keepsGaps: boolean,
+];
+
+/** What was made of them. */
+export type ProcessedMessage = readonly [
+  /** Begins with the batches. */
+  buffer: ArrayBuffer,
+  sizeBytes: number,
+  recordCount: number,
+  nextOffset: number,
+  error: RecordError | undefined,
+  /** The buffer that came, when it is given back beside the result: to be used again. */
+  spare: ArrayBuffer | undefined,
+];
+
+/** What else passes between the engine and one of its worker threads. One request is under way at a time. */
 export type WorkerRequest =
   | { readonly op: "probe"; readonly name: string; readonly module: WebAssembly.Module; readonly limits: EngineLimits }
   | { readonly op: "build"; readonly steps: readonly BuildStep[] }
-  | {
-      readonly op: "process";
-      /** Whole batches back to back; its buffer is transferred. */
-      readonly batches: Uint8Array;
-      readonly fromOffset: number;
-      readonly maxOutputBytes: number;
-      readonly passesOn: boolean;
-      readonly keepsGaps: boolean;
-    }
   | {
       readonly op: "records";
       readonly records: Uint8Array;
@@ -80,15 +97,6 @@ interface BuildResult {
   readonly takesHistory: readonly boolean[];
 }
 
-export interface ProcessResult {
-  readonly batches: Uint8Array;
-  /** The buffer of the request, when it is given back beside the result: to be used again. */
-  readonly spare?: ArrayBuffer;
-  readonly recordCount: number;
-  readonly nextOffset: number;
-  readonly error: RecordError | undefined;
-}
-
 /** Neither side keeps a buffer larger than this between calls. */
 export const BUFFER_KEPT_BYTES_MAX = 2 << 20;
 
@@ -112,7 +120,6 @@ interface DropResult {
 export interface WorkerResults {
   readonly probe: ProbeResult;
   readonly build: BuildResult;
-  readonly process: ProcessResult;
   readonly records: RecordsResult;
   readonly lookBack: undefined;
   readonly state: ChainState;
@@ -129,6 +136,7 @@ export interface ErrorMessage {
 }
 
 export type WorkerReply =
+  | ProcessedMessage
   | { readonly type: "result"; readonly value: WorkerResults[keyof WorkerResults] }
   | { readonly type: "error"; readonly error: ErrorMessage }
   | {

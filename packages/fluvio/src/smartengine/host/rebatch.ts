@@ -1,5 +1,4 @@
 import { type BatchHeader, flvError, readBatchHeader, recordsSection } from "../../protocol/index.ts";
-import type { ProcessResult } from "../messages.ts";
 import type { RecordError } from "../types.ts";
 import type { CallInput } from "./abi.ts";
 import type { BatchWriter, SourceBatch } from "./batch-writer.ts";
@@ -28,11 +27,17 @@ export interface RebatchInput {
   readonly keepsGaps?: boolean;
 }
 
+export interface RebatchResult {
+  /** A view of the writer's buffer, or of the input when they are its beginning. */
+  readonly batches: Uint8Array;
+  readonly recordCount: number;
+  readonly nextOffset: number;
+  readonly error: RecordError | undefined;
+}
+
 /**
- * Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout.
- * @returns batches as a view of the writer's buffer, or of the input when they are its beginning
- */
-export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWriter): ProcessResult {
+ * Feeds stored batches to the chain and lays out what survives; see ProcessOutput for the layout. */
+export function rebatch(input: RebatchInput, chain: Transform, writer: BatchWriter): RebatchResult {
   const { batches, fromOffset, maxOutputBytes, keepsGaps = false } = input;
   let nextOffset = fromOffset;
   let isFirst = true;

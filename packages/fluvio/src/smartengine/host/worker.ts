@@ -3,7 +3,8 @@ import { isFluvioError } from "../../protocol/index.ts";
 import {
   CLOCK,
   type ErrorMessage,
-  type ProcessResult,
+  type ProcessedMessage,
+  type ProcessMessage,
   type WorkerData,
   type WorkerReply,
   type WorkerRequest,
@@ -30,8 +31,15 @@ class ChainThread {
     this.reply = reply;
   }
 
-  handle(request: WorkerRequest): void {
+  handle(request: ProcessMessage | WorkerRequest): void {
     try {
+      this.locate(-1, -1);
+      if (isProcess(request)) {
+        const result = this.process(request);
+        const [buffer, , , , , spare] = result;
+        this.reply(result, spare === undefined ? [buffer] : [buffer, spare]);
+        return;
+      }
       const value = this.perform(request);
       this.reply({ type: "result", value }, transferable(value));
     } catch (error) {
@@ -40,15 +48,12 @@ class ChainThread {
   }
 
   private perform(request: WorkerRequest): WorkerResults[keyof WorkerResults] {
-    this.locate(-1, -1);
     switch (request.op) {
       case "probe":
         return this.timed(() => probeModule(request.name, request.module, request.limits));
       case "build":
         this.chain = this.build(request);
         return { takesHistory: this.chain.takesHistory };
-      case "process":
-        return this.processed(request);
       case "records":
         return this.running().runRecords(request.records, request.baseTimestampMs, request.skipsErrors);
       case "lookBack": {
@@ -73,12 +78,21 @@ class ChainThread {
    * Buffers are not made for each call, they change sides: the output goes to the host in the writer's buffer, and the
    * writer goes on in that of the input. A few survivors are copied, so that who holds them does not hold room for all.
    */
-  private processed(request: Extract<WorkerRequest, { op: "process" }>): ProcessResult {
-    const result = rebatch(request, this.running(), this.writer);
-    const input = request.batches.buffer as ArrayBuffer;
-    if (result.batches.length <= COPIED_BYTES_MAX) return { ...result, batches: result.batches.slice(), spare: input };
-    if (result.batches.buffer !== input) this.writer.continueIn(input);
-    return result;
+  private process([
+    input,
+    sizeBytes,
+    fromOffset,
+    maxOutputBytes,
+    passesOn,
+    keepsGaps,
+  ]: ProcessMessage): ProcessedMessage {
+    const given = { batches: new Uint8Array(input, 0, sizeBytes), fromOffset, maxOutputBytes, passesOn, keepsGaps };
+    const { batches, recordCount, nextOffset, error } = rebatch(given, this.running(), this.writer);
+    if (batches.length <= COPIED_BYTES_MAX) {
+      return [batches.slice().buffer as ArrayBuffer, batches.length, recordCount, nextOffset, error, input];
+    }
+    if (batches.buffer !== input) this.writer.continueIn(input);
+    return [batches.buffer as ArrayBuffer, batches.length, recordCount, nextOffset, error, undefined];
   }
 
   private build(request: Extract<WorkerRequest, { op: "build" }>): ChainRunner {
@@ -120,15 +134,13 @@ class ChainThread {
   }
 }
 
+function isProcess(request: ProcessMessage | WorkerRequest): request is ProcessMessage {
+  return Array.isArray(request);
+}
+
 /** Results with bytes give their buffer away. */
 function transferable(value: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] {
-  if (value === undefined) return [];
-  if ("batches" in value) {
-    const { batches, spare } = value;
-    const buffer = batches.buffer as ArrayBuffer;
-    return spare === undefined ? [buffer] : [buffer, spare];
-  }
-  if ("records" in value) return [value.records.buffer as ArrayBuffer];
+  if (value !== undefined && "records" in value) return [value.records.buffer as ArrayBuffer];
   return [];
 }
 
@@ -149,5 +161,5 @@ const port = parentPort;
 if (port !== null) {
   const { guestClock } = workerData as WorkerData;
   const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
-  port.on("message", (request: WorkerRequest) => thread.handle(request));
+  port.on("message", (request: ProcessMessage | WorkerRequest) => thread.handle(request));
 }
