@@ -108,6 +108,9 @@ const VALID: Readonly<Record<string, string>> = {
   "a package": "name: x\ntype: npm:@acme/x@1.0.0\ntopic: x\nparameters:\n  anything: { goes: here }\n",
   "today's": `${TODAY}http:\n  endpoint: https://catfact.ninja/fact\n  interval: 10s\n`,
   "today's with all": `apiVersion: 0.2.0\nmeta:\n  version: 0.3.8\n  name: cat-facts\n  type: http-source\n  topic:\n    meta: { name: cat-facts }\n    partition: { count: 2 }\n    compression: { type: gzip }\n  secrets:\n    - name: TOKEN\n  producer:\n    batch_size: 1MB\nhttp:\n  endpoint: { secret: { name: URL } }\n  interval: \${{ secrets.TOKEN }}\ntransforms:\n  - uses: x\n`,
+  "today's with a section by another of its names": `${TODAY.replace("http-source", "mariadb-sink")}mariadb:\n  url: mysql://h/d\n`,
+  "today's with the section `custom`": `${TODAY}custom:\n  endpoint: https://catfact.ninja/fact\n`,
+  "today's of others": `${TODAY.replace("http-source", "npm:@acme/x@1.0.0")}acme:\n  anything: { goes: here }\n`,
   "today's sink": `apiVersion: 0.1.0\nmeta:\n  version: 0.1.0\n  name: out\n  type: http-sink\n  topic: t\n  consumer:\n    id: me\n    partition: [0, 1]\n    max_bytes: 1MB\n    offset:\n      start: { from-beginning: 5 }\n      strategy: auto\n      flush-period: { secs: 10, nanos: 0 }\nhttp:\n  endpoint: http://x/\n`,
 };
 
@@ -130,6 +133,10 @@ const INVALID: Readonly<Record<string, string>> = {
   "a typo in today's section": `${TODAY}http:\n  endpoint: http://x/\n  interval: 10s\n  metod: GET\n`,
   "a typo in meta": `${TODAY}  produser: {}\nhttp:\n  endpoint: http://x/\n`,
   "an unknown apiVersion": `${TODAY.replace("0.1.0", "7.0.0")}http:\n  endpoint: http://x/\n`,
+  "a misspelt section": `${TODAY}httpp:\n  endpoint: http://x/\n`,
+  "the section of another connector": `${TODAY}mqtt:\n  endpoint: http://x/\n`,
+  "a misspelt transforms in its place": `${TODAY}transform:\n  endpoint: http://x/\n`,
+  "today's without the options that it needs": TODAY,
   "an offset that is none": `name: out\ntype: http-sink\ntopic: t\n${PARAMETERS}consumer:\n  offset: { start: middle }\n`,
 };
 

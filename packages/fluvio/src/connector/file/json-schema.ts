@@ -12,6 +12,7 @@ import {
   VALUE_DEFINITIONS,
   words,
 } from "./json-schema-values.ts";
+import { sectionNames, TODAY_KEYS } from "./load-options.ts";
 
 /** A connector whose files a schema describes. */
 export interface SchemaConnector {
@@ -129,10 +130,7 @@ function todaySchema(connectors: readonly SchemaConnector[]): JsonSchema {
   const conditions = connectors.map((one) => ({
     if: { properties: { meta: typeIs(one, connectors) }, required: ["meta"] },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-    then: {
-      additionalProperties: reference(definitionName(one)),
-      properties: { apiVersion: true, meta: true, transforms: true },
-    },
+    then: todayOptions(one),
   }));
   return {
     type: "object",
@@ -145,6 +143,17 @@ function todaySchema(connectors: readonly SchemaConnector[]): JsonSchema {
     // One section of options, named after the connector.
     maxProperties: 4,
     allOf: conditions,
+  };
+}
+
+/** Options stand in a section under one of a few names. */
+function todayOptions(one: SchemaConnector): JsonSchema {
+  const names = sectionNames(one.types);
+  const sections = names.map((name): [string, JsonSchema] => [name, reference(definitionName(one))]);
+  return {
+    properties: { ...Object.fromEntries([...TODAY_KEYS.map((key) => [key, true]), ...sections]) },
+    additionalProperties: false,
+    ...(requiresOptions(one) ? { anyOf: names.map((name) => ({ required: [name] })) } : {}),
   };
 }
 

@@ -27,6 +27,7 @@ parameters:
   endpoint: https://catfact.ninja/fact
   interval: 10s
 `;
+const TODAY = "apiVersion: 0.1.0\nmeta:\n  name: cat-facts\n  type: http-source\n  topic: cat-facts\n";
 
 const seedConfig: ConnectorConfig = {
   name: "cat-facts",
@@ -316,6 +317,27 @@ describe("mistakes name file, line, key, value and the way out", () => {
       "type: VALUE",
     ],
     ["unknown apiVersion", "apiVersion: 9.0.0\nmeta: {}\n", "`apiVersion` 9.0.0 is not known", "0.1.0, 0.2.0"],
+    ["misspelt section", `${TODAY}httpp: {}\n`, "unknown key `httpp`", "Did you mean `http`?"],
+    [
+      "section of another",
+      `${TODAY}mqtt: {}\n`,
+      "connect.yml:6: unknown key `mqtt`",
+      "Valid keys here: http, http-source, custom",
+    ],
+    [
+      "misspelt transforms",
+      `${TODAY}transform: { uses: a }\n`,
+      "unknown key `transform`",
+      "Did you mean `transforms`?",
+    ],
+    ["the same beside options", `${TODAY}http: {}\ntransform: {}\n`, "unknown key `transform`", "`transforms`"],
+    [
+      "the same of a package",
+      `${TODAY.replace("http-", "npm:@acme/")}transform: {}\n`,
+      "unknown key `transform`",
+      "`transforms`",
+    ],
+    ["two sections", `${TODAY}http: {}\ncustom: {}\n`, "a second section of options, `custom`", "Keep the section"],
     ["meta without name", "meta:\n  type: http\n  topic: t\n", "missing field `meta.name`", "Add `name:`"],
     ["bad partition", `${SEED}consumer:\n  partition: first\n`, '`consumer.partition` "first"', "`all`"],
     ["a list of all", `${SEED}consumer:\n  partition: [all]\n`, "is not a partition", "a list of numbers"],

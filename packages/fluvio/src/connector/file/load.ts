@@ -1,10 +1,11 @@
-import { COMPRESSIONS, type ConnectorConfig, ISOLATIONS, type ParameterValue, RUNTIMES } from "./config.ts";
+import { COMPRESSIONS, type ConnectorConfig, ISOLATIONS, RUNTIMES } from "./config.ts";
 import { consumerSection } from "./load-consumer.ts";
+import { optionSection, parameters } from "./load-options.ts";
 import { topicFileOptions, topicName, topicOptionTexts } from "./load-topic.ts";
 import { transformSteps } from "./load-transforms.ts";
-import { canonicalKey, nearest, type ProblemPlace, problem, unknownKey } from "./problem.ts";
+import { canonicalKey, type ProblemPlace, problem } from "./problem.ts";
 import { choice, type Found, fullPath, measured, name, required, type Section, section } from "./section.ts";
-import { mapOf, parseYaml, plain, textOf, type YamlMap } from "./yaml-source.ts";
+import { mapOf, parseYaml, textOf, type YamlMap } from "./yaml-source.ts";
 
 /**
  * Loads a connector file of either era (`version: 0.3.0` at the top, or `apiVersion` and `meta`) into one form.
@@ -101,33 +102,13 @@ function loadToday(top: YamlMap, place: ProblemPlace): ConnectorConfig {
     ...(direction === undefined ? {} : { direction }),
     ...runtime(meta, place),
     ...(isObject ? { "topic-options": topicFileOptions(topic, place) } : {}),
-    parameters: customSection(top, type, place),
+    parameters: optionSection(top, type, place),
     // Without an apiVersion the file is of the oldest kind, which knew no secrets.
     secrets: given === undefined ? {} : secretNames(meta.get("secrets"), place),
     ...optionalSection("producer", producer(meta, "meta.producer", place)),
     ...optionalSection("consumer", consumerSection(meta, "meta.consumer", place)),
     transforms: transformSteps(find("transforms"), place),
   };
-}
-
-/** Today's options stand in a section named by the connector (`http:`), or `custom`. */
-function customSection(top: YamlMap, type: string, place: ProblemPlace): ConnectorConfig["parameters"] {
-  const known = ["apiversion", "meta", "transforms"];
-  const sections = top.entries.filter((entry) => !known.includes(canonicalKey(entry.key)));
-  const [first, second] = sections;
-  if (second !== undefined) {
-    const guess = nearest(second.key, ["apiVersion", "meta", "transforms"]);
-    throw problem(
-      { ...place, line: second.line },
-      `there is a second section of options, \`${second.key}\`, besides \`${first?.key}\``,
-      guess === undefined ? `Keep the section of ${type}` : `Did you mean \`${guess}\`?`,
-      { key: second.key },
-    );
-  }
-  if (first !== undefined && first.value.kind !== "map") {
-    throw unknownKey({ ...place, line: first.line }, "", first.key, ["apiVersion", "meta", "transforms"]);
-  }
-  return parameters(first, first?.key ?? "", place);
 }
 
 /** A process or a container, and its image. */
@@ -178,20 +159,6 @@ function producer(keys: Section, path: string, place: ProblemPlace): ConnectorCo
 
 function optionalSection<K extends string, V extends object>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined || Object.keys(value).length === 0 ? {} : ({ [key]: value } as { [P in K]: V });
-}
-
-function parameters(entry: Found, path: string, place: ProblemPlace): ConnectorConfig["parameters"] {
-  if (entry === undefined) return {};
-  const found = new Map<string, ParameterValue>();
-  for (const one of mapOf(entry.value, path, place).entries) {
-    const twin = [...found.keys()].find((key) => canonicalKey(key) === canonicalKey(one.key));
-    if (twin !== undefined) {
-      const sentence = `\`${path}.${one.key}\` and \`${path}.${twin}\` are the same key`;
-      throw problem({ ...place, line: one.line }, sentence, "Keep one of them", { key: one.key });
-    }
-    found.set(one.key, plain(one.value));
-  }
-  return Object.fromEntries(found);
 }
 
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
