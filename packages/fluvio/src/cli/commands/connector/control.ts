@@ -27,9 +27,9 @@ export const resume = command({
   args: { names },
   run: (input, io) =>
     eachConnector(io, { names: input.names, verb: "resume" }, async (admin, { name, status }) => {
-      if (status.resolution !== "paused") return `connector "${name}" is not paused`;
+      // asked in any case: one that is just being paused does not look so yet
       await admin.controlConnector(name, "resume", { signal: io.signal });
-      return `connector "${name}" resumed`;
+      return `connector "${name}" ${status.resolution === "paused" ? "resumed" : "is not paused"}`;
     }),
 });
 
