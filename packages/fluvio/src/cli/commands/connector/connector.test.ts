@@ -228,6 +228,18 @@ describe("what goes wrong is said", () => {
     expect(await ok("topic", "list")).not.toContain(" slip ");
     const listed = await file("listed.yml", yaml("listed", "transforms:\n  - uses: infinyon/none@0.1.0\n"));
     expect(await refused("create", listed)).toContain("SmartModule not found: infinyon/none@0.1.0");
+    for (const [uses, hint] of [
+      ["json-sql", "Register it with `fluvio smartmodule install json-sql`."],
+      ["fluvio/json-sql@0.1.0", "Register it with `fluvio smartmodule install json-sql`."],
+      ["infinyon/json-sql@0.2.1", "Did you mean `fluvio/json-sql@0.1.0`? Register it with `fluvio smartmodule install"],
+      ["json-sqll", "Did you mean `fluvio/json-sql@0.1.0`? Register it with `fluvio smartmodule install json-sql`."],
+      ["acme/own@0.1.0", "Register it first: `fluvio smartmodule create own --wasm-file FILE`."],
+    ] as const) {
+      const official = await file("official.yml", yaml("official", `transforms:\n  - uses: ${uses}\n`));
+      expect(await refused("create", official)).toContain(
+        `SmartModule not found: ${uses} (FLV_CONNECTOR_INVALID). ${hint}`,
+      );
+    }
     const path = await file("path.yml", yaml("path", "  filter: ./no-such.wasm\n"));
     expect(await refused("create", path)).toContain(
       "path.yml:10: there is no SmartModule file ./no-such.wasm (FLV_CONNECTOR_INVALID). Paths begin where you are.",

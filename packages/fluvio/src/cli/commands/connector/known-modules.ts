@@ -38,17 +38,33 @@ export async function refuseUnknownModules(
   }
 }
 
+/** How a module comes into the cluster that is not there: from the library of this installation, or from a file. */
 async function howToGet(uses: string, io: Io): Promise<string> {
-  const { officialModules } = await import("../../../smdk/index.ts");
-  const official = (await officialModules()).map(({ name }) => name);
-  if (official.includes(uses)) return `Register it with \`fluvio smartmodule install ${uses}\``;
+  const [{ officialModules }, { packageId }] = await Promise.all([
+    import("../../../smdk/index.ts"),
+    import("../smartmodule/register.ts"),
+  ]);
+  const library = (await officialModules()).map(({ name, metadata }) => ({ name, id: packageId(metadata) }));
+  const offered = library.find(({ name, id }) => uses === name || uses === id);
+  if (offered !== undefined) return `Register it with \`fluvio smartmodule install ${offered.name}\``;
   const stored = await (await io.connect()).admin().listSmartModules([], { summary: true, signal: io.signal });
-  const names = stored.map(({ name, spec: { meta } }) => {
-    return meta === undefined ? name : `${meta.package.group}/${meta.package.name}@${meta.package.version}`;
-  });
+  const names = stored.map(({ name, spec: { meta } }) => (meta === undefined ? name : packageId(meta)));
   const guess = nearest(uses, names);
   if (guess !== undefined) return `Did you mean \`${guess}\`?`;
-  return `Register it first: \`fluvio smartmodule create ${uses} --wasm-file FILE\``;
+  // Of another group or version, or a slip.
+  const bare = uses.replace(/^.*\//, "").replace(/@.*$/, "");
+  const alike = library.find(
+    ({ name }) =>
+      name ===
+      (nearest(
+        bare,
+        library.map((one) => one.name),
+      ) ?? bare),
+  );
+  if (alike !== undefined) {
+    return `Did you mean \`${alike.id}\`? Register it with \`fluvio smartmodule install ${alike.name}\``;
+  }
+  return `Register it first: \`fluvio smartmodule create ${bare} --wasm-file FILE\``;
 }
 
 async function isFile(path: string): Promise<boolean> {
