@@ -55,8 +55,7 @@ export class ChainHandle implements SmartChain {
   process(input: ProcessInput): Promise<ProcessOutput> {
     return this.inOrder(async ({ worker }) => {
       if (input.spent !== undefined) this.keep(input.spent.buffer as ArrayBuffer);
-      const given = gathered(input.batches, this.spare);
-      this.spare = undefined;
+      const given = gathered(input.batches, (sizeBytes) => this.takeBuffer(sizeBytes));
       const { fromOffset, maxOutputBytes, passesOn = false, keepsGaps = false } = input;
       const [buffer, sizeBytes, recordCount, nextOffset, error, spare] = await worker.process([
         given.buffer,
@@ -69,6 +68,14 @@ export class ChainHandle implements SmartChain {
       if (spare !== undefined) this.keep(spare);
       return withError({ batches: new Uint8Array(buffer, 0, sizeBytes), recordCount, nextOffset }, error);
     });
+  }
+
+  private takeBuffer(sizeBytes: number): ArrayBuffer {
+    const { spare } = this;
+    this.spare = undefined;
+    // most of a buffer that is much too large would be carried along for nothing
+    const fits = spare !== undefined && spare.byteLength >= sizeBytes && spare.byteLength <= roomFor(sizeBytes * 4);
+    return fits ? spare : newBuffer(roomFor(sizeBytes));
   }
 
   /** Keeps the larger buffer for the next input. */
@@ -184,23 +191,25 @@ async function feedHistory(worker: ChainWorker, ...args: Parameters<HistoryTaker
   await worker.request({ op: "lookBack", index, batches: copy, fromOffset, notBeforeMs }, [copy.buffer]);
 }
 
-/**
- * All pieces in one buffer, the spare one if they fit: what is sent to a thread is given away, the pieces belong to
- * others.
- */
-function gathered(pieces: readonly Uint8Array[], spare?: ArrayBuffer): Uint8Array<ArrayBuffer> {
+/** All pieces in one buffer: what is sent to a thread is given away, the pieces belong to others. */
+function gathered(
+  pieces: readonly Uint8Array[],
+  bufferFor: (sizeBytes: number) => ArrayBuffer = newBuffer,
+): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const piece of pieces) size += piece.length;
-  // most of a buffer that is much too large would be carried along for nothing
-  const fits = spare !== undefined && spare.byteLength >= size && spare.byteLength <= roomFor(size * 4);
-  // all of it is overwritten: no need to clear it first
-  const all = new Uint8Array(fits ? spare : Buffer.allocUnsafeSlow(roomFor(size)).buffer, 0, size);
+  const all = new Uint8Array(bufferFor(size), 0, size);
   let at = 0;
   for (const piece of pieces) {
     all.set(piece, at);
     at += piece.length;
   }
   return all;
+}
+
+/** A buffer that is not cleared, as all of it that counts is overwritten. */
+function newBuffer(sizeBytes: number): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(sizeBytes).buffer as ArrayBuffer;
 }
 
 function withError<T extends object>(result: T, error: RecordError | undefined): T & { readonly error?: RecordError } {

@@ -37,15 +37,21 @@ export async function compileModule(name: string, wasm: Uint8Array, memoryBytesM
       cause,
     );
   }
-  const imports = WebAssembly.Module.imports(module);
-  checkImports(name, imports);
-  const exports = WebAssembly.Module.exports(module);
-  const kind = checkExports(name, exports);
+  checkImports(name, WebAssembly.Module.imports(module));
+  const kind = checkExports(name, WebAssembly.Module.exports(module));
+  return { module, kind, ...namesOf(module) };
+}
+
+/** What a module exports and imports, whether it is a SmartModule or not; nothing of what does not compile. */
+export async function moduleNames(wasm: Uint8Array): Promise<Pick<CheckedModule, "exports" | "imports">> {
+  const module = await WebAssembly.compile(wasm).catch(() => undefined);
+  return module === undefined ? { exports: [], imports: [] } : namesOf(module);
+}
+
+function namesOf(module: WebAssembly.Module): Pick<CheckedModule, "exports" | "imports"> {
   return {
-    module,
-    kind,
-    exports: exports.map((entry) => entry.name),
-    imports: imports.map((entry) => `${entry.module}.${entry.name}`),
+    exports: WebAssembly.Module.exports(module).map((entry) => entry.name),
+    imports: WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`),
   };
 }
 
