@@ -106,8 +106,7 @@ YAML
 }
 
 @test "connector describe shows the file as the seed does" {
-  # what it is at stands below the file, as comments
-  run bash -c "fluvio connector describe cat-facts | grep -v '^#'"
+  run fluvio connector describe cat-facts
   assert_success
   assert_output "---
 name: cat-facts

@@ -88,9 +88,7 @@ describe("the seed's commands", () => {
     expect(await firstRecord("cat-facts")).toBe(answer);
     const seed = `---\nname: cat-facts\ntype: http\ntopic: cat-facts\nversion: 0.3.0\nparameters:\n  endpoint: "${url}"\n  interval: 20ms\n`;
     expect(await ok("connector", "config", "cat-facts")).toBe(seed);
-    const described = await ok("connector", "describe", "cat-facts");
-    expect(described.startsWith(seed)).toBe(true);
-    expect(described.slice(seed.length)).toMatch(/^(# .*\n)*$/);
+    expect(await ok("connector", "describe", "cat-facts")).toBe(seed);
     expect(await ok("connector", "delete", "cat-facts")).toBe("");
     expect(await ok("connector", "list")).toBe("no managed connectors\n");
   });

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { FluvioAdmin } from "../../../client/index.ts";
 import type { ConnectorConfig } from "../../../connector/index.ts";
 import { flvError } from "../../../protocol/index.ts";
-import { arg, command, value } from "../../command.ts";
+import { arg, command, flag, value } from "../../command.ts";
 import { formatObject, outputOption } from "../../output/format.ts";
 import { nonEmpty } from "../../values.ts";
 import { connectorLayer, existingConnector } from "./find.ts";
@@ -15,25 +15,29 @@ export const describe = command({
   verb: "describe",
   summary: "Show the configuration of a connector, and how far it is",
   description:
-    "Prints the connector's file, secrets hidden, and below it as comments what the cluster keeps of how far it is: of a " +
-    "source the position that it goes on from, of a sink the last offsets that its consumer committed.",
+    "Prints the connector's file, secrets hidden; with --position, below it as comments, what the cluster keeps of how far " +
+    "it is: of a source the position that it goes on from, of a sink the last offsets that its consumer committed.",
   args: { name: arg({ name: "NAME", summary: "Name of the connector" }) },
-  options: { output: outputOption },
+  options: {
+    output: outputOption,
+    position: flag({ long: "position", summary: "How far it is, too; -O json and the like always have it" }),
+  },
   examples: [{ command: "fluvio connector describe cat-facts" }],
-  run: async ({ name, output }, io) => {
+  run: async ({ name, output, position }, io) => {
     const { decodeConfig, describeConfig, redactSecrets } = await connectorLayer();
     const client = await io.connect();
     const { status, spec } = await existingConnector(client.admin(), name);
     const found = decodeConfig(spec.config);
-    const progress = await progressOf(client, found, io.signal);
+    const progress = async () => await progressOf(client, found, io.signal);
     if (output === "table") {
-      await io.stdout.write(`${describeConfig(found)}${progressComments(progress, io.now())}`);
+      const comments = position ? progressComments(await progress(), io.now()) : "";
+      await io.stdout.write(`${describeConfig(found)}${comments}`);
       return 0;
     }
     const { name: _name, ...shown } = redactSecrets(found);
     const { reason } = status;
     const state = { resolution: STATUS_WORDS[status.resolution], ...(reason === "" ? {} : { reason }) };
-    const object = { name, spec: shown, status: { ...state, ...progressObject(progress) } };
+    const object = { name, spec: shown, status: { ...state, ...progressObject(await progress()) } };
     io.stdout.print(formatObject([object], output, "connectors"));
     return 0;
   },

@@ -331,14 +331,14 @@ describe("counters", () => {
     expect(out.status).toMatchObject({ resolution: "Running", consumer: { id: "out", offsets: [{ partition: 0 }] } });
     expect(out.status.position).toBeUndefined();
 
-    const text = await ok("connector", "describe", "calm");
+    const text = await ok("connector", "describe", "calm", "--position");
     expect(text.startsWith(await ok("connector", "config", "calm"))).toBe(true);
     expect(text).toMatch(
       new RegExp(
         `\\n# position, kept \\d+m?s ago \\(${position?.modified}\\):\\n(#   .*\\n)*#   askedAt: ${askedAt}\\n$`,
       ),
     );
-    expect(await ok("connector", "describe", "out")).toMatch(
+    expect(await ok("connector", "describe", "out", "--position")).toMatch(
       /\n# offsets of the last records that consumer out has committed:\n# {4}PARTITION {2}OFFSET {2}COMMITTED\n# {4}0 +\d+ +\d+m?s ago \(\d{4}-.*Z\)\n$/,
     );
     expect(await ok("connector", "describe", "calm", "-O", "yaml")).toContain(`askedAt: ${askedAt}`);
