@@ -50,7 +50,7 @@ describe("bytes of the extensions", () => {
           wasmSizeBytes: undefined,
           sha256: undefined,
           traits: undefined,
-          problem: { reason: "r", hint: undefined },
+          problem: { reason: "r", hint: undefined, exports: ["memory"], imports: [] },
         },
       ],
     } as const;
@@ -60,7 +60,7 @@ describe("bytes of the extensions", () => {
         ["0000", "00000002"],
         ["000166", "00000102", "0100000203", "0100026162"],
         ["01", "000666696c746572", "000000010005616c6c6f63", "000000010005656e762e78", "01", "00", "0016", "00"],
-        ["000167", "00000001", "00", "00", "00", "01", "000172", "00"],
+        ["000167", "00000001", "00", "00", "00", "01", "000172", "00", "0000000100066d656d6f7279", "00000000"],
       ]
         .flat()
         .join(""),

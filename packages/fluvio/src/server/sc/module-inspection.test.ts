@@ -76,13 +76,17 @@ describe("what cannot run is stored, and is invalid with the reason", () => {
     ["a transform of another type", () => packed("wrong-arity"), /2 parameters|takes 2|arity|type/, true],
   ];
 
-  test.each(cases)("%s", async (_case, payload, reason, isPacked) => {
+  test.each(cases)("%s", async (what, payload, reason, isPacked) => {
     await using controller = await TestController.start();
     const bytes = Uint8Array.from(payload());
     expect((await controller.createSmartModule("bad", bytes)).errorCode.name).toBe("None");
     const found = await inspectOne(controller, "bad");
     expect(found.problem?.reason).toMatch(reason);
     expect(found).toMatchObject({ storedSizeBytes: bytes.length, traits: undefined });
+    // what it has, of all that compile
+    const hasNames = what.includes(" of another type") || what.startsWith("a module");
+    expect(found.problem?.exports.includes("memory")).toBe(hasNames);
+    expect(found.problem?.imports.includes("env.copy_records")).toBe(hasNames && !what.includes("copy_records"));
     expect(found.sha256 !== undefined).toBe(isPacked);
     const reply = await controller.spu.request({ kind: "smartModule", name: "bad" });
     expect(reply).toMatchObject({
@@ -114,7 +118,10 @@ test("what was found survives a restart; invalid ones are looked at again, as ar
   const found = await inspect(before);
   // as this release finds it, and as an older one left it
   const [bad] = found.filter(({ name }) => name === "bad");
-  const outdated = { ...(bad as SmartModuleInspection), problem: { reason: "an older reason", hint: undefined } };
+  const outdated = {
+    ...(bad as SmartModuleInspection),
+    problem: { reason: "an older reason", hint: undefined, exports: [], imports: [] },
+  };
   await before.metadata.commit([
     { type: "putInspection", inspection: outdated },
     { type: "deleteInspection", name: "older" },

@@ -9,7 +9,7 @@ import {
   type SmartModuleInspection,
   type SmartModuleSpec,
 } from "../../protocol/index.ts";
-import type { ModuleInspection, SmartEngine } from "../../smartengine/index.ts";
+import { type ModuleInspection, moduleNames, type SmartEngine } from "../../smartengine/index.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 
 /** Largest module when unpacked: bounds what a small gzip stream can cost. */
@@ -71,7 +71,8 @@ export class ModuleInspector {
       return { ...known, traits: traitsOf(await this.#engine.inspect(name, code)) };
     } catch (error) {
       if (!isFluvioError(error) || !OWN_FAULTS.has(error.code) || error.retriable) return known;
-      return { ...known, problem: problemOf(error) };
+      const { exports, imports } = await moduleNames(code);
+      return { ...known, problem: { ...problemOf(error), exports: bounded(exports), imports: bounded(imports) } };
     }
   }
 }
@@ -79,16 +80,20 @@ export class ModuleInspector {
 /** The code of a payload, or why there is none. */
 async function unpacked({ format, payload }: SmartModuleSpec["wasm"]): Promise<Uint8Array | Problem> {
   if (format !== "binary" || isWasmText(payload)) {
-    return { reason: "it is WebAssembly text, not a binary", hint: "Compile it first, for example with wat2wasm" };
+    return unreadable("it is WebAssembly text, not a binary", "Compile it first, for example with wat2wasm");
   }
-  if (payload.length === 0) return { reason: "it is empty", hint: "Give the .wasm file that the build made" };
+  if (payload.length === 0) return unreadable("it is empty", "Give the .wasm file that the build made");
   try {
     return await unpack(payload, { maxOutputLength: WASM_BYTES_MAX });
   } catch (cause) {
     const tooLarge = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
     const reason = tooLarge ? `it is larger than ${WASM_BYTES_MAX} bytes` : "its code is no gzip stream";
-    return { reason, hint: tooLarge ? undefined : "Store it again: the payload may be cut or damaged" };
+    return unreadable(reason, tooLarge ? undefined : "Store it again: the payload may be cut or damaged");
   }
+}
+
+function unreadable(reason: string, hint: string | undefined): Problem {
+  return { reason, hint, exports: [], imports: [] };
 }
 
 function traitsOf(found: ModuleInspection): NonNullable<SmartModuleInspection["traits"]> {
@@ -96,7 +101,7 @@ function traitsOf(found: ModuleInspection): NonNullable<SmartModuleInspection["t
   return { kind, exports: bounded(found.exports), imports: bounded(found.imports), hasInit, hasLookBack, abiVersion };
 }
 
-function problemOf(error: FluvioError): Problem {
+function problemOf(error: FluvioError): Pick<Problem, "reason" | "hint"> {
   const reason = typeof error.details.reason === "string" ? error.details.reason : error.message;
   return { reason: cut(reason), hint: error.hint === undefined ? undefined : cut(error.hint) };
 }

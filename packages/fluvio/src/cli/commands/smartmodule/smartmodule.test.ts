@@ -146,8 +146,12 @@ describe("modules that cannot run", () => {
     const details = await cli.ok("sm", "describe", "broken");
     expect(details).toContain("Status:invalid");
     expect(details).toContain(`Reason:${reason}`);
+    expect(details).toMatch(/^ *Exports:.*\balloc\b/m);
+    expect(details).toMatch(/^ *Imports:.*\bcopy_records\b/m);
     const described = JSON.parse(await cli.ok("sm", "describe", "broken", "-O", "json"));
     expect(described.status).toMatchObject({ resolution: "invalid", reason, hint: expect.any(String) });
+    expect(described.status.exports).toContain("alloc");
+    expect(described.status.imports).toHaveLength(1);
   });
 
   it("are refused where they are used, at once and with the reason (complaint: no error, or a wait for ever)", async () => {

@@ -76,8 +76,15 @@ export function smartmoduleDetails(module: SmartModule, report: SmartModuleRepor
     lines.push(`ABI Version:${abiVersion}`, `Init:${yesNo(hasInit)}`, `Lookback:${yesNo(hasLookBack)}`);
     lines.push(`Exports:${exports.join(", ")}`, `Imports:${imports.join(", ")}`);
   }
+  // what is missing among them is the usual reason
+  if (report?.problem !== undefined) lines.push(...problemNames(report.problem));
   if (meta !== undefined) lines.push(...packageLines(meta));
   return renderKeyValues([...lines, "-".repeat(17)]);
+}
+
+function problemNames({ exports, imports }: NonNullable<SmartModuleReport["problem"]>): readonly string[] {
+  if (exports.length === 0 && imports.length === 0) return [];
+  return [`Exports:${exports.join(", ")}`, `Imports:${imports.join(", ")}`];
 }
 
 function packageLines(meta: NonNullable<SmartModule["spec"]["meta"]>): readonly string[] {
@@ -112,7 +119,11 @@ function statusObject(report: SmartModuleReport): Record<string, unknown> {
     resolution: statusOf(report) ?? "unknown",
     ...(problem === undefined
       ? {}
-      : { reason: problem.reason, ...(problem.hint === undefined ? {} : { hint: problem.hint }) }),
+      : {
+          reason: problem.reason,
+          ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+          ...{ exports: problem.exports, imports: problem.imports },
+        }),
     ...(wasmSizeBytes === undefined ? {} : { wasmSizeBytes }),
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(traits ?? {}),

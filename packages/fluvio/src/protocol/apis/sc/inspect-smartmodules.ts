@@ -28,6 +28,9 @@ export const SmartModuleProblem = struct({
   reason: string,
   /** How to fix it. */
   hint: optional(string),
+  /** What it has, as in {@link SmartModuleTraits}; nothing when it is no WebAssembly that compiles. */
+  exports: array(string),
+  imports: array(string),
 });
 
 export const SmartModuleInspection = struct({
