@@ -38,6 +38,13 @@ export function duckdbPath(url: string): string {
   return url.replace(/^duckdb:(\/\/)?/i, "");
 }
 
+/** The same with an absolute path; databases in memory and of MotherDuck have none. */
+export function absoluteDuckdb(url: string, resolve: (path: string) => string): string {
+  const path = duckdbPath(url);
+  if (/^md:|^:memory:/i.test(path)) return url;
+  return url.slice(0, url.length - path.length) + resolve(path);
+}
+
 /** A token of MotherDuck may be in it. */
 function shownPath(path: string): string {
   return `duckdb:${path.replace(/\?.*$/, "")}`;

@@ -2,7 +2,7 @@ import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
 import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
-import { duckdbDialect, duckdbPath } from "./duckdb.ts";
+import { absoluteDuckdb, duckdbDialect, duckdbPath } from "./duckdb.ts";
 import { ParquetExport } from "./export.ts";
 
 const config = z
@@ -12,12 +12,13 @@ const config = z
       doc: "the database: a path, `duckdb:PATH`, or `md:DATABASE` for MotherDuck",
       aliases: ["path", "database-url"],
       secret: "DUCKDB_URL",
+      absolute: absoluteDuckdb,
       isSecret: false,
     }),
     ...rowFields,
     export: field.map(
       {
-        path: field.text({ doc: "folder of the files" }),
+        path: field.path({ doc: "folder of the files" }),
         every: field.duration({ doc: "time from one file to the next", default: "1m", minMs: 1 }),
       },
       { doc: "writes the rows that came since the last time to Parquet files, `PATH/TABLE/000001.parquet` and so on" },

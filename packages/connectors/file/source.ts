@@ -6,7 +6,7 @@ import { findFiles, watchedFolder } from "./find-files.ts";
 import { Waker } from "./waker.ts";
 
 const options = z.object({
-  path: field.text({ doc: "a file, a folder, or a pattern such as `/var/log/app/*.log` or `/data/**/*.csv`" }),
+  path: field.path({ doc: "a file, a folder, or a pattern such as `/var/log/app/*.log` or `/data/**/*.csv`" }),
   exclude: field.optionalTexts({ doc: "patterns of files that are left out, such as `*.tmp`" }),
   ...formatFields,
   start: field.oneOf(["beginning", "end"], {

@@ -11,7 +11,7 @@ const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 const pem = (what: string) =>
   field.map(
     {
-      file: field.optionalText({ doc: `file with ${what}, PEM` }),
+      file: field.optionalPath({ doc: `file with ${what}, PEM` }),
       pem: field.optionalText({ doc: `${what}, PEM`, isSecret: true }),
     },
     { doc: `${what}: \`file\` or \`pem\`` },
@@ -29,11 +29,11 @@ export const CONNECTION_FIELDS = {
     doc: "how the connection is secured; `auto`: `ssl` when there are certificates, with SASL when there is a user",
     default: "auto",
   }),
-  "ssl-ca-file": field.optionalText({ doc: "file with the authority of the brokers' certificates, PEM" }),
+  "ssl-ca-file": field.optionalPath({ doc: "file with the authority of the brokers' certificates, PEM" }),
   "ssl-ca-pem": field.optionalText({ doc: "the same as text", secret: "FLUVIO_KAFKA_CLIENT_CA" }),
-  "ssl-cert-file": field.optionalText({ doc: "file with the certificate of this client, PEM" }),
+  "ssl-cert-file": field.optionalPath({ doc: "file with the certificate of this client, PEM" }),
   "ssl-cert-pem": field.optionalText({ doc: "the same as text", secret: "FLUVIO_KAFKA_CLIENT_CERT" }),
-  "ssl-key-file": field.optionalText({ doc: "file with the key of that certificate, PEM" }),
+  "ssl-key-file": field.optionalPath({ doc: "file with the key of that certificate, PEM" }),
   "ssl-key-pem": field.optionalText({ doc: "the same as text", secret: "FLUVIO_KAFKA_CLIENT_KEY" }),
   "sasl-mechanism": field.oneOf(MECHANISMS, { doc: "how the user is checked", default: "PLAIN" }),
   "sasl-username": field.optionalText({ doc: "user" }),

@@ -29,10 +29,15 @@ export const connectionFields = {
   user: field.optionalText({ doc: "user name, where the URL has none" }),
   password: field.optionalText({ doc: "password, where the URL has none", isSecret: true }),
   token: field.optionalText({ doc: "token, where the URL has none", isSecret: true }),
-  nkey: field.optionalText({ doc: "seed of an NKey, `SU…`, or the file that holds it", isSecret: true }),
+  nkey: field.optionalText({
+    doc: "seed of an NKey, `SU…`, or the file that holds it",
+    isSecret: true,
+    absolute: (given, resolve) => (isSeed(given) ? given : resolve(given)),
+  }),
   credentials: field.optionalText({
     doc: "credentials with JWT and seed: their text, or a `.creds` file",
     isSecret: true,
+    absolute: (given, resolve) => (isCredentials(given) ? given : resolve(given)),
     aliases: ["creds"],
   }),
   timeout: field.duration({
@@ -134,14 +139,22 @@ async function openWeb(
   }
 }
 
+function isSeed(given: string): boolean {
+  return /^S[A-Z][A-Z2-7]{56}$/.test(given.trim());
+}
+
+function isCredentials(given: string): boolean {
+  return given.includes("-----BEGIN");
+}
+
 async function authentication(options: ServerOptions): Promise<ConnectionOptions> {
   const encoder = new TextEncoder();
   if (options.credentials !== undefined) {
-    const text = await contentOf("credentials", options.credentials, options.credentials.includes("-----BEGIN"));
+    const text = await contentOf("credentials", options.credentials, isCredentials(options.credentials));
     return { authenticator: credsAuthenticator(encoder.encode(text)) };
   }
   if (options.nkey !== undefined) {
-    const seed = await contentOf("nkey", options.nkey, /^S[A-Z][A-Z2-7]{56}$/.test(options.nkey.trim()));
+    const seed = await contentOf("nkey", options.nkey, isSeed(options.nkey));
     return { authenticator: nkeyAuthenticator(encoder.encode(seed.trim())) };
   }
   const inUrl = options.url.find((one) => one.username !== "");

@@ -1,12 +1,13 @@
 import { defineSource, field } from "fluvio/connector";
 import { z } from "zod";
-import { tlsOptionsOf, tlsServerFields } from "../shared/sql/address.ts";
+import { absoluteTlsFiles, tlsOptionsOf, tlsServerFields } from "../shared/sql/address.ts";
 import { keptState } from "./state.ts";
 
 const config = z.object({
   url: field.url(["postgres", "postgresql"], {
     doc: "the database, `postgres://user:password@host:5432/database`",
     secret: "FLUVIO_PG_DATABASE_URL",
+    absolute: absoluteTlsFiles,
     isSecret: false,
   }),
   ...tlsServerFields,

@@ -8,9 +8,9 @@ export const tlsFields: {
   readonly cert: z.ZodType<string | undefined>;
   readonly key: z.ZodType<string | undefined>;
 } = {
-  ca: field.optionalText({ doc: "certificate of the authority that the server is trusted by: PEM text or a file" }),
-  cert: field.optionalText({ doc: "own certificate, where the server asks for one: PEM text or a file" }),
-  key: field.optionalText({ doc: "private key of the own certificate: PEM text or a file", isSecret: true }),
+  ca: field.optionalPem({ doc: "certificate of the authority that the server is trusted by: PEM text or a file" }),
+  cert: field.optionalPem({ doc: "own certificate, where the server asks for one: PEM text or a file" }),
+  key: field.optionalPem({ doc: "private key of the own certificate: PEM text or a file", isSecret: true }),
 };
 
 /** The `tls` option of connectors whose URLs say whether TLS is used. */

@@ -1,6 +1,6 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
-import { tlsOptionsOf } from "../shared/sql/address.ts";
+import { absoluteTlsFiles, tlsOptionsOf } from "../shared/sql/address.ts";
 import { tableBeside } from "../shared/sql/names.ts";
 import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
 import { type DocumentReader, isObject, jsonOf } from "../shared/sql/row.ts";
@@ -16,6 +16,7 @@ const config = z
       doc: "the database, `postgres://user:password@host:5432/database`",
       aliases: ["database-url"],
       secret: "FLUVIO_PG_DATABASE_URL",
+      absolute: absoluteTlsFiles,
       isSecret: false,
     }),
     ...rowFields,

@@ -1,13 +1,13 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
-import { tlsOptionsOf } from "../shared/sql/address.ts";
+import { absoluteTlsFiles, tlsOptionsOf } from "../shared/sql/address.ts";
 import type { Dialect } from "../shared/sql/dialect.ts";
 import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
 import { TableWriter } from "../shared/sql/table-writer.ts";
 import { mysqlDialect } from "./mysql.ts";
 import { postgresDialect } from "./postgres.ts";
 import { serverFields } from "./server-fields.ts";
-import { sqliteDialect, sqlitePath } from "./sqlite.ts";
+import { absoluteSqlite, sqliteDialect, sqlitePath } from "./sqlite.ts";
 
 const SERVER_SCHEMES = ["postgres", "postgresql", "mysql", "mariadb"];
 
@@ -24,6 +24,7 @@ const config = z
       doc: "the database: `postgres://user:password@host:5432/database`, `mysql://…`, `mariadb://…`, `sqlite:PATH`",
       aliases: ["database-url"],
       secret: "FLUVIO_DATABASE_URL",
+      absolute: (given, resolve) => (/^sqlite:/i.test(given) ? absoluteSqlite : absoluteTlsFiles)(given, resolve),
       isSecret: false,
     }),
     ...rowFields,

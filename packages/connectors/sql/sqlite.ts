@@ -32,6 +32,13 @@ export function sqlitePath(url: string): string {
   return decodeURIComponent(url.replace(/^sqlite:(\/\/)?/i, "").replace(/\?.*$/, ""));
 }
 
+/** The same with an absolute path; a database in memory has none. */
+export function absoluteSqlite(url: string, resolve: (path: string) => string): string {
+  const [, scheme = "", path = "", query = ""] = /^(sqlite:(?:\/\/)?)([^?]*)(.*)$/is.exec(url) ?? [];
+  if (path.startsWith(":memory:")) return url;
+  return scheme + resolve(decodeURIComponent(path)).replaceAll(/[%?]/g, encodeURIComponent) + query;
+}
+
 /** A file of SQLite. */
 export function sqliteDialect(path: string): Dialect {
   const dialect: Dialect = {

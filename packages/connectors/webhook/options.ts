@@ -4,8 +4,8 @@ import { signatureField } from "./signature.ts";
 
 const tls = field.map(
   {
-    cert: field.text({ doc: "certificate: PEM text or a file" }),
-    key: field.text({ doc: "its private key: PEM text or a file", isSecret: true }),
+    cert: field.pem({ doc: "certificate: PEM text or a file" }),
+    key: field.pem({ doc: "its private key: PEM text or a file", isSecret: true }),
   },
   { doc: "answers over https" },
 );

@@ -13,15 +13,15 @@ export const tlsServerFields = {
     doc: `\`disable\`, \`prefer\`, \`require\`, \`verify-ca\` or \`verify-full\`; by default what the URL says (\`sslmode\`, \`ssl-mode\`), else \`prefer\``,
     aliases: ["sslmode"],
   }),
-  "tls-ca": field.optionalText({
+  "tls-ca": field.optionalPem({
     doc: "certificate of the authority that the server is trusted by: PEM text or a file",
     aliases: ["sslrootcert"],
   }),
-  "tls-cert": field.optionalText({
+  "tls-cert": field.optionalPem({
     doc: "own certificate, where the server asks for one: PEM text or a file",
     aliases: ["sslcert"],
   }),
-  "tls-key": field.optionalText({
+  "tls-key": field.optionalPem({
     doc: "private key of the own certificate: PEM text or a file",
     isSecret: true,
     aliases: ["sslkey"],
@@ -71,6 +71,17 @@ const MODE_NAMES: Readonly<Record<string, TlsMode>> = {
 };
 const MODE_KEYS = ["sslmode", "ssl-mode", "ssl_mode"];
 const FILE_KEYS = { ca: ["sslrootcert", "ssl-ca"], cert: ["sslcert", "ssl-cert"], key: ["sslkey", "ssl-key"] };
+
+const FILE_PARAMETER = new RegExp(`([?&](?:${Object.values(FILE_KEYS).flat().join("|")})=)([^&#]+)`, "g");
+
+/** A URL with absolute paths of the files that its options name. */
+export function absoluteTlsFiles(url: string, resolve: (path: string) => string): string {
+  return url.replace(FILE_PARAMETER, (_, before: string, path: string) => {
+    if (path.startsWith("${{")) return before + path;
+    const whole = resolve(decodeURIComponent(path));
+    return before + encodeURI(whole).replaceAll(/[&#?+]/g, encodeURIComponent);
+  });
+}
 
 export function addressOf(url: URL, options: AddressOptions, defaultPort: number): Address {
   const given = (...names: string[]) => names.map((name) => url.searchParams.get(name)).find((one) => one !== null);

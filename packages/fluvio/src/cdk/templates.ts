@@ -103,7 +103,7 @@ import { defineSink, field, z } from "fluvio/connector";
 
 /** The only list of options: checks, messages, help and editors' completion are made of it. */
 const config = z.object({
-  path: field.text({ doc: "file that records are appended to" }),
+  path: field.path({ doc: "file that records are appended to" }),
   batch: field.integer({ doc: "records that are written at once, at most", default: "100", min: 1, max: 10_000 }),
 });
 

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import {
   absolutePackageType,
   type ConnectorConfig,
@@ -10,6 +10,7 @@ import {
   REDACTED,
   secretsElsewhere,
   validateConnector,
+  withAbsoluteOptions,
   withLine,
 } from "../connector/index.ts";
 import { readUserFile } from "./files.ts";
@@ -28,8 +29,8 @@ interface ReadOptions {
 
 /**
  * Reads and checks a connector file and makes it what the cluster stores: secrets that the file only declares get
- * their values from `secretsPath` or the environment, or are left to the cluster that has them; paths of SmartModules
- * become absolute.
+ * their values from `secretsPath` or the environment, or are left to the cluster that has them; paths become
+ * absolute.
  * @throws FLV_FILE | FLV_CONNECTOR_INVALID with file, line and key
  */
 export async function readConnectorFile(
@@ -43,10 +44,8 @@ export async function readConnectorFile(
   const { secretsPath } = options;
   const given =
     secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
-  const config = withAbsolutePaths(
-    withSecrets({ ...loaded, type: absolutePackageType(loaded.type, io.cwd) }, given, io.env),
-    io.cwd,
-  );
+  const typed = { ...loaded, type: absolutePackageType(loaded.type, io.cwd) };
+  const config = await withAbsolutePaths(withSecrets(typed, given, io.env), path, io.cwd);
   try {
     await validateConnector(config, path, { lookup: await hiddenSecrets(config, options) });
     await options.checkMore?.(config);
@@ -78,13 +77,19 @@ async function hiddenSecrets(config: ConnectorConfig, { keepsSecrets, clusterSec
 }
 
 /**
- * The connector runs elsewhere than the command: a path that names a file here is made absolute. A folder is no SmartModule:
- * beside the project `catfact-map` the name `catfact-map` means the module that was made of it.
+ * The connector runs elsewhere than the command: paths are made absolute, which begin in the folder of the connector's
+ * file; those of SmartModules also where the user is, and only if there is such a file. A folder is no SmartModule: beside
+ * the project `catfact-map` the name `catfact-map` means the module that was made of it.
  */
-export function withAbsolutePaths(config: ConnectorConfig, cwd: string): ConnectorConfig {
+export async function withAbsolutePaths(config: ConnectorConfig, file: string, cwd: string): Promise<ConnectorConfig> {
+  const folder = dirname(resolve(cwd, file));
+  return await withAbsoluteOptions(withAbsoluteModules(config, [folder, cwd]), folder);
+}
+
+function withAbsoluteModules(config: ConnectorConfig, folders: readonly string[]): ConnectorConfig {
   const absolute = (given: string): string => {
-    const path = resolve(cwd, given);
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : given;
+    const paths = folders.map((folder) => resolve(folder, given));
+    return paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true) ?? given;
   };
   const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] =>
     isModuleParameter(key) && typeof value === "string" ? [key, absolute(value)] : [key, value],

@@ -46,6 +46,7 @@ export {
   type SourceDefinition,
   type SourceRecord,
 } from "./define.ts";
+export { withAbsoluteOptions } from "./file/absolute-paths.ts";
 export {
   type ConnectorConfig,
   decodeConfig,

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { userPackages } from "../../npm/index.ts";
 import { flvError } from "../../protocol/index.ts";
 import { loadDefinition } from "../catalogue/catalogue.ts";
 import type { ConnectorDefinition } from "../define.ts";
+import { absoluteOptions } from "../file/absolute-paths.ts";
 import type { ConnectorConfig } from "../file/config.ts";
 import { parametersSchema } from "../file/json-schema.ts";
 import { loadConnectorFile } from "../file/load.ts";
@@ -68,7 +69,10 @@ async function givenConfig(
   const secretsPath = argumentValue(argv, "secrets");
   const secrets = secretsPath === undefined ? new Map() : parseSecretsFile(await readText(secretsPath), secretsPath);
   const file = argumentValue(argv, "config");
-  if (file !== undefined) return { config: loadConnectorFile(await readText(file), file), file, secrets };
+  if (file !== undefined) {
+    const config = loadConnectorFile(await readText(file), file);
+    return { config: absoluteOptions(config, definition.config, dirname(resolve(file))), file, secrets };
+  }
   const rest = without(argv, "secrets");
   return {
     config: configOfArguments(type, rest, definition, { ...env, ...Object.fromEntries(secrets) }),

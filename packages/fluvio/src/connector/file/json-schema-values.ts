@@ -98,6 +98,7 @@ const KINDS: Readonly<Record<string, string>> = {
   integer: "integer",
   "true or false": "flag",
   URL: "scalar",
+  path: "scalar",
   "list of texts": "texts",
   "list of name:value": "pairs",
 };

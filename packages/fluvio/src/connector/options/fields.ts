@@ -18,7 +18,15 @@ export interface FieldText {
   readonly isSecret?: boolean;
   /** Name of the secret whose value is taken when the option is absent. */
   readonly secret?: string;
+  /**
+   * Of an option that may hold a path: the text with absolute paths. The commands call it with what makes a path absolute
+   * that is relative to the connector's file, as the connector runs elsewhere.
+   */
+  readonly absolute?: AbsoluteText;
 }
+
+/** Makes the paths in an option's text absolute by `resolve`; a text without any stays as it is. */
+export type AbsoluteText = (text: string, resolve: (path: string) => string) => string;
 
 export interface FieldMeta {
   readonly description: string;
@@ -30,6 +38,8 @@ export interface FieldMeta {
   readonly isSecret: boolean;
   /** Name of the secret that stands in for the option. */
   readonly secret?: string;
+  /** Of an option that may hold a path. */
+  readonly absolute?: AbsoluteText;
   /** Of a map: its keys. */
   readonly fields?: Fields;
   /** Of a number: the least and the greatest. */
@@ -45,6 +55,7 @@ const metaOf = (text: FieldText & Fallback, kind: string) => ({
   aliases: text.aliases ?? [],
   isSecret: text.isSecret ?? text.secret !== undefined,
   ...(text.secret === undefined ? {} : { secret: text.secret }),
+  ...(text.absolute === undefined ? {} : { absolute: text.absolute }),
   ...(text.default === undefined ? {} : { defaultText: text.default }),
 });
 
@@ -57,6 +68,7 @@ export function fieldMeta(schema: z.ZodType): FieldMeta {
     aliases: Array.isArray(meta.aliases) ? meta.aliases.filter((one) => typeof one === "string") : [],
     isSecret: meta.isSecret === true,
     ...(typeof meta.secret === "string" ? { secret: meta.secret } : {}),
+    ...(typeof meta.absolute === "function" ? { absolute: meta.absolute as AbsoluteText } : {}),
     ...(typeof meta.defaultText === "string" ? { default: meta.defaultText } : {}),
     ...(typeof meta.bounds === "object" && meta.bounds !== null ? { bounds: meta.bounds as Bounds } : {}),
     ...(typeof meta.fields === "object" && meta.fields !== null ? { fields: meta.fields as Fields } : {}),
@@ -98,6 +110,33 @@ export function text(options: FieldText & Fallback): z.ZodType<string> {
 export function optionalText(options: FieldText): z.ZodType<string | undefined> {
   return z.string("is not text").optional().meta(metaOf(options, "text"));
 }
+
+const absolutePath: AbsoluteText = (given, resolve) => resolve(given);
+
+/** Path of a file or a folder, or a pattern of such. A relative one begins in the folder of the connector's file. */
+export function path(options: FieldText & Fallback): z.ZodType<string> {
+  return withFallback(z.string("is not a path"), { absolute: absolutePath, ...options }, "path");
+}
+
+/** As {@link path}, and it may be absent. */
+export function optionalPath(options: FieldText): z.ZodType<string | undefined> {
+  return z
+    .string("is not a path")
+    .optional()
+    .meta(metaOf({ absolute: absolutePath, ...options }, "path"));
+}
+
+/** PEM text, or the path of a file that holds it; may be absent. */
+export function optionalPem(options: FieldText): z.ZodType<string | undefined> {
+  return optionalText({ absolute: absolutePem, ...options });
+}
+
+/** As {@link optionalPem}, and required. */
+export function pem(options: FieldText): z.ZodType<string> {
+  return text({ absolute: absolutePem, ...options });
+}
+
+const absolutePem: AbsoluteText = (given, resolve) => (given.includes("-----BEGIN") ? given : resolve(given));
 
 /** A span of time in milliseconds: `10s`, `1 m`, `150ms`, `{ secs: 1, nanos: 0 }`; a bare number means seconds. */
 export function duration(options: FieldText & Fallback & { readonly minMs?: number }): z.ZodType<number> {

@@ -240,7 +240,7 @@ describe("what goes wrong is said", () => {
     }
     const path = await file("path.yml", yaml("path", "  filter: ./no-such.wasm\n"));
     expect(await refused("create", path)).toContain(
-      "path.yml:10: there is no SmartModule file ./no-such.wasm (FLV_CONNECTOR_INVALID). Paths begin where you are.",
+      "path.yml:10: there is no SmartModule file ./no-such.wasm (FLV_CONNECTOR_INVALID). Paths begin in the folder of the file.",
     );
     await create("stays");
     expect(await refused("update", await file("stays.yml", yaml("stays", "  map: catfact-mpa\n")))).toContain(

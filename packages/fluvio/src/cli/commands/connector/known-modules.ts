@@ -32,7 +32,7 @@ export async function refuseUnknownModules(
     const admin = (await io.connect()).admin();
     if (!isPath && (await admin.listSmartModules([uses], { summary: true, signal: io.signal })).length > 0) continue;
     const reason = isPath ? `there is no SmartModule file ${uses}` : `SmartModule not found: ${uses}`;
-    const hint = isPath ? "Paths begin where you are" : await howToGet(uses, io);
+    const hint = isPath ? "Paths begin in the folder of the file" : await howToGet(uses, io);
     const whole = remedy === undefined ? hint : `${sentence(hint)} ${remedy}`;
     throw configProblem({ file }, reason, whole, { key, smartmodule: uses });
   }

@@ -288,9 +288,8 @@ describe("counters", () => {
   });
 
   test("a lag has its unit, in the table, as JSON and in the metrics", async () => {
-    const path = join(home, "begun.log");
-    await writeFile(path, "whole\nonly begun");
-    const tail = `name: tail\ntype: file-source\ntopic: tail\nparameters:\n  path: ${path}\n`;
+    await writeFile(join(home, "begun.log"), "whole\nonly begun");
+    const tail = "name: tail\ntype: file-source\ntopic: tail\nparameters:\n  path: ./begun.log\n";
     await ok("connector", "create", "-c", await file("tail.yml", tail));
     await vi.waitFor(async () => {
       const [tailed] = JSON.parse(await ok("connector", "stats", "tail", "-O", "json"));

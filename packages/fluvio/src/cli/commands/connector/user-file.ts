@@ -17,7 +17,7 @@ export interface UserConnector {
   lookup(name: string): string | undefined;
 }
 
-/** A connector file for a connector that runs here: paths in it are relative to where the user is. */
+/** A connector file for a connector that runs here, with absolute paths. */
 export async function loadUserConnector(io: Io, path: string, secretsPath: string | undefined): Promise<UserConnector> {
   const content = new TextDecoder().decode(await readUserFile(io, path));
   const loaded = loadConnectorFile(content, path);
@@ -25,8 +25,9 @@ export async function loadUserConnector(io: Io, path: string, secretsPath: strin
     secretsPath === undefined
       ? new Map<string, string>()
       : parseSecretsFile(new TextDecoder().decode(await readUserFile(io, secretsPath)), secretsPath);
+  const typed = { ...loaded, type: absolutePackageType(loaded.type, io.cwd) };
   return {
-    config: withAbsolutePaths({ ...loaded, type: absolutePackageType(loaded.type, io.cwd) }, io.cwd),
+    config: await withAbsolutePaths(typed, path, io.cwd),
     content,
     lookup: (name) => secrets.get(name) ?? io.env[name],
   };
