@@ -121,6 +121,7 @@ describe("mistakes, in the words users search for", () => {
     [["t", "--start", "x"], "invalid value 'x' for '--start <N>': invalid digit found in string"],
     [["t", "-O", "xml"], "invalid value 'xml' for '--output <type>'\n  [possible values: table, json]"],
     [["t", "-e", "x"], "invalid value 'x' for '--params <k=v>': invalid KEY=value: no `=` found in `x`"],
+    [["t", "-e", "=1"], "invalid value '=1' for '--params <k=v>': invalid KEY=value: no name before the `=` of `=1`"],
     [["t", "-p", "1", "-A"], "the argument '--all-partitions' cannot be used with '--partition <N>'"],
     [["t", "-B", "--start", "1"], "the argument '--beginning [<N>]' cannot be used with '--start <N>'"],
     [["t", "--start", "1", "--start", "2"], "the argument '--start <N>' cannot be used multiple times"],

@@ -52,6 +52,7 @@ export function oneOfAnyCase<const W extends readonly string[]>(...words: W): (g
 export function keyValue(given: string): readonly [string, string] {
   const at = given.indexOf("=");
   if (at < 0) throw new ValueError(given, `invalid KEY=value: no \`=\` found in \`${given}\``);
+  if (at === 0) throw new ValueError(given, `invalid KEY=value: no name before the \`=\` of \`${given}\``);
   return [given.slice(0, at), given.slice(at + 1)];
 }
 

@@ -348,7 +348,9 @@ export {
 export {
   type DecodedStepOptions,
   MEMORY_LIMIT_BYTES_MIN,
+  isStateName,
   type StepLimits,
+  STATE_NAME_HINT,
   type StepOptions,
   stepOptionsFromParams,
   stepOptionsToParams,

@@ -15,7 +15,7 @@ const limits = fc.record(
   { requiredKeys: ["memoryBytesMax"] },
 );
 const options = fc.record(
-  { window: windows, limits, stateName: fc.string({ minLength: 1 }) },
+  { window: windows, limits, stateName: fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/) },
   { requiredKeys: [] },
 ) as fc.Arbitrary<StepOptions>;
 const plainParams = fc
@@ -51,6 +51,15 @@ describe("options of a step", () => {
       slideMs: 250,
       graceMs: 0,
     });
+  });
+
+  it.each(["", "a b/c", "Totals", "-a", "a-", "a_b", "x".repeat(64)])("name no state %j", (stateName) => {
+    const message = `the parameter fluvio.state cannot be "${stateName}": a state cannot have this name`;
+    const refusal = { code: "FLV_ARGUMENT", message };
+    expect(() => stepOptionsToParams({ stateName })).toThrow(expect.objectContaining(refusal));
+    expect(() => stepOptionsFromParams(new Map([["fluvio.state", stateName]]))).toThrow(
+      expect.objectContaining({ ...refusal, hint: expect.stringContaining("lowercase letters, digits and `-`") }),
+    );
   });
 
   it("are absent where no parameter says so", () => {

@@ -80,7 +80,9 @@ export function stepOptionsFromParams(params: ReadonlyMap<string, string>): Deco
   const window = windowOf(params);
   const limits = limitsOf(params);
   const stateName = params.get(STATE);
-  if (stateName === "") throw badValue(STATE, stateName, "a state needs a name");
+  if (stateName !== undefined && !isStateName(stateName)) {
+    throw badValue(STATE, stateName, "a state cannot have this name", STATE_NAME_HINT);
+  }
   return {
     params: rest,
     ...(window === undefined ? {} : { window }),
@@ -88,6 +90,18 @@ export function stepOptionsFromParams(params: ReadonlyMap<string, string>): Deco
     ...(stateName === undefined ? {} : { stateName }),
   };
 }
+
+/** As for topics and stored modules. */
+const STATE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Whether the kept state of an aggregate may be called this. */
+export function isStateName(name: string): boolean {
+  return STATE_NAME.test(name);
+}
+
+/** How a state may be called. */
+export const STATE_NAME_HINT =
+  "Use lowercase letters, digits and `-`, at most 63 of them, with a letter or digit first and last";
 
 function windowOf(params: ReadonlyMap<string, string>): WindowOptions | undefined {
   const sizeMs = numberOf(params, WINDOW, 1);
@@ -126,10 +140,12 @@ function numberOf(params: ReadonlyMap<string, string>, name: string, min: number
   throw badValue(name, text, `it takes a whole number from ${min} on`);
 }
 
-function badValue(name: string, value: string, why: string): Error {
+const NUMBERS_HINT = "Times are in milliseconds and sizes in bytes, as decimal numbers";
+
+function badValue(name: string, value: string, why: string, hint = NUMBERS_HINT): Error {
   return flvError("FLV_ARGUMENT", `the parameter ${name} cannot be "${value}": ${why}`, {
     details: { parameter: name, value },
-    hint: "Times are in milliseconds and sizes in bytes, as decimal numbers",
+    hint,
   });
 }
 

@@ -1,3 +1,4 @@
+import { isStateName, STATE_NAME_HINT } from "../../protocol/index.ts";
 import type { TransformStep } from "./config.ts";
 import { type ProblemPlace, problem } from "./problem.ts";
 import { type Found, fullPath, measured, required, section } from "./section.ts";
@@ -5,8 +6,6 @@ import { mapOf, plain, type YamlEntry, type YamlValue } from "./yaml-source.ts";
 
 /** Keys of a step of `transforms`. */
 export const STEP_KEYS = ["uses", "with", "lookback", "window", "limits", "state"];
-/** As for topics and stored modules. */
-const STATE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** The `transforms` list: a chain of SmartModules. */
 export function transformSteps(entry: Found, place: ProblemPlace): readonly TransformStep[] {
@@ -26,9 +25,9 @@ function transformStep(item: YamlValue, path: string, place: ProblemPlace): Tran
   const window = keys.get("window");
   const limits = keys.get("limits");
   const state = keys.text("state");
-  if (state !== undefined && !STATE_NAME.test(state)) {
+  if (state !== undefined && !isStateName(state)) {
     const sentence = `\`${path}.state\` ${JSON.stringify(state)} is not a valid name`;
-    throw problem({ ...place, line: keys.get("state")?.line }, sentence, "Use lowercase letters, digits and `-`");
+    throw problem({ ...place, line: keys.get("state")?.line }, sentence, STATE_NAME_HINT);
   }
   return {
     uses,

@@ -58,6 +58,7 @@ describe("transforms file", () => {
     ["limits: { cpu: 1 }", "transforms[0].limits: unknown field `cpu`"],
     ["state: ''", "transforms[0].state: a name was expected"],
     ["state: 3", "transforms[0].state: a name was expected"],
+    ["state: a b/c", 'transforms[0].state: "a b/c" is not a valid name'],
   ])("refuses %s", async (line, reason) => {
     await expect(read(`transforms:\n  - uses: sum\n    ${line}\n`)).rejects.toThrow(reason);
   });

@@ -1,5 +1,11 @@
 import { parseDurationMs, parseSizeBytes, type SmartModuleStep } from "../../../client/index.ts";
-import { flvError, isFluvioError, MEMORY_LIMIT_BYTES_MIN } from "../../../protocol/index.ts";
+import {
+  flvError,
+  isFluvioError,
+  isStateName,
+  MEMORY_LIMIT_BYTES_MIN,
+  STATE_NAME_HINT,
+} from "../../../protocol/index.ts";
 import { parseYamlText, readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 import { nearest } from "../../suggest.ts";
@@ -86,6 +92,10 @@ function parseStepOptions(
   const isGiven = (given: unknown) => given !== undefined && given !== null;
   if (isGiven(state) && (typeof state !== "string" || state === "")) {
     throw flvError("FLV_ARGUMENT", `${where}.state: a name was expected`);
+  }
+  if (typeof state === "string" && !isStateName(state)) {
+    const sentence = `${where}.state: ${JSON.stringify(state)} is not a valid name`;
+    throw flvError("FLV_ARGUMENT", sentence, { details: { state }, hint: STATE_NAME_HINT });
   }
   return {
     ...(isGiven(window) ? { window: parseWindow(window, `${where}.window`) } : {}),

@@ -1,5 +1,6 @@
 import type { ConsumerOptions, SmartModuleStep, StartOffset } from "../../../client/index.ts";
-import { flag, type InputOf, maybeValue, type OptionTable, value, valueOr, values } from "../../command.ts";
+import { isStateName, STATE_NAME_HINT } from "../../../protocol/index.ts";
+import { flag, type InputOf, maybeValue, type OptionTable, ValueError, value, valueOr, values } from "../../command.ts";
 import { integer, isDigits, nonEmpty, oneOf, oneOfAnyCase, text } from "../../values.ts";
 import { smartmoduleOptions } from "../chain/options.ts";
 import { AGGREGATE_SOURCES, windowOptions, windowSettings } from "../chain/window.ts";
@@ -109,6 +110,11 @@ const kindOptions = {
   }),
 } satisfies OptionTable;
 
+function stateName(given: string): string {
+  if (isStateName(given)) return given;
+  throw new ValueError(given, `a state cannot have this name. ${STATE_NAME_HINT}`);
+}
+
 /** What an aggregate can do besides, in a stream. */
 const aggregateOptions = {
   ...windowOptions,
@@ -116,7 +122,7 @@ const aggregateOptions = {
     long: "state",
     value: "name",
     summary: "Keep the accumulator and the position in the cluster under this name, and go on from there",
-    parse: nonEmpty,
+    parse: stateName,
     requires: AGGREGATE_SOURCES,
   }),
 } satisfies OptionTable;

@@ -78,6 +78,10 @@ describe("consume --aggregate … --state", () => {
     ]) {
       expect(await run(...alone)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--aggregate") });
     }
+    expect(await run("--state", "a b/c", "--aggregate", "sum")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("a state cannot have this name. Use lowercase letters, digits and `-`"),
+    });
     expect(await run("--aggregate", "sum", "--slide", "5s")).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining("--window"),
