@@ -11,6 +11,7 @@ import {
   inspectSmartModulesApi,
   listApi,
   type MirrorSpecInput,
+  meantSmartModule,
   type ObjectLabel,
   partitionName,
   type SmartModuleMetadata,
@@ -259,7 +260,7 @@ export class Admin extends ConnectorAdmin implements FluvioAdmin {
 
   async downloadSmartModule(name: string, options: AbortOptions = {}): Promise<Uint8Array> {
     const stored = await this.list("SmartModule", [name], { ...abortOf(options), summary: false });
-    const found = stored.find((module) => module.name === name) ?? stored[0];
+    const found = meantSmartModule(name, stored);
     if (found === undefined) {
       throw flvError("FLV_SMARTMODULE_NOT_FOUND", `SmartModule ${name} was not found`, {
         details: { name },

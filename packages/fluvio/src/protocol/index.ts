@@ -292,6 +292,7 @@ export {
   TopicStorage,
 } from "./objects/retention.ts";
 export {
+  meantSmartModule,
   SmartModuleMetadata,
   SmartModuleSpec,
   type SmartModuleSpecInput,

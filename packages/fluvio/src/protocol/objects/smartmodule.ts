@@ -54,6 +54,27 @@ export const SmartModuleSpec: Codec<SmartModuleSpec, SmartModuleSpecInput> = {
   },
 };
 
+interface NamedModule {
+  readonly name: string;
+  readonly spec: Pick<SmartModuleSpec, "meta">;
+}
+
+/** Of the modules that `name` matches the one that it means: that which is stored under just this name, else the newest. */
+export function meantSmartModule<T extends NamedModule>(name: string, matching: Iterable<T>): T | undefined {
+  let newest: T | undefined;
+  for (const module of matching) {
+    if (module.name === name) return module;
+    if (newest === undefined || isNewer(module, newest)) newest = module;
+  }
+  return newest;
+}
+
+function isNewer(module: NamedModule, than: NamedModule): boolean {
+  const [a, b] = [module.spec.meta?.package.version, than.spec.meta?.package.version];
+  if (a === undefined || b === undefined) return b === undefined && a !== undefined;
+  return a.localeCompare(b, "en", { numeric: true }) > 0;
+}
+
 /** A SmartModule has no state. */
 export const SmartModuleStatus = { ...nothing };
 export type SmartModuleStatus = Infer<typeof SmartModuleStatus>;

@@ -1,4 +1,10 @@
-import type { MetadataOf, SmartModuleInspection, SmartModuleSpec, StatusInput } from "../../protocol/index.ts";
+import {
+  type MetadataOf,
+  meantSmartModule,
+  type SmartModuleInspection,
+  type SmartModuleSpec,
+  type StatusInput,
+} from "../../protocol/index.ts";
 import type { StoredModule } from "../link.ts";
 import { KeyedMutex } from "./keyed-mutex.ts";
 import type { ModuleInspector } from "./module-inspector.ts";
@@ -153,11 +159,8 @@ export class SmartModules {
     const wanted: QualifiedName = parseQualifiedName(name);
     const byKey = wanted.group === undefined || wanted.version === undefined ? undefined : stored.get(storeKey(wanted));
     if (byKey !== undefined) return byKey;
-    let newest: MetadataOf<"SmartModule"> | undefined;
-    for (const object of stored.values()) {
-      if (matchesQualified(object, wanted) && isNewer(object, newest)) newest = object;
-    }
-    return newest;
+    const matching = [...stored.values()].filter((object) => matchesQualified(object, wanted));
+    return meantSmartModule(name, matching);
   }
 
   #notFound(name: string): Error {
@@ -186,11 +189,4 @@ function keyOf(name: string, { meta }: SmartModuleSpec): string {
   const problem = objectNameProblem("SmartModule", key.replaceAll("+", "-"));
   if (problem !== undefined) throw refusal({ name: "SmartModuleError" }, problem);
   return key;
-}
-
-function isNewer(object: MetadataOf<"SmartModule">, than: MetadataOf<"SmartModule"> | undefined): boolean {
-  if (than === undefined) return true;
-  const [a, b] = [object.spec.meta?.package.version, than.spec.meta?.package.version];
-  if (a === undefined || b === undefined) return b === undefined && a !== undefined;
-  return a.localeCompare(b, "en", { numeric: true }) > 0;
 }

@@ -70,6 +70,23 @@ describe("smartmodule install", () => {
     expect(await cli.ok("sm", "test", "from-folder", "--file", "fruits.txt")).toBe("apple\n");
   });
 
+  it("is pointed at `load` where a project's folder is given, which offers nothing", async () => {
+    await packageFolder("project", { modules: {}, files: { "SmartModule.toml": TOML("mine") } });
+    const { exitCode, stderr } = await cli.run(["sm", "install", "./project"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/offers no SmartModules: its package\.json does not name any.*`fluvio smartmodule load`/);
+  });
+
+  it("says what it did for programs", async () => {
+    const args = ["sm", "install", folder, "--name", "told", "-O"];
+    const told = { name: "acme/told@1.2.0", kind: "filter" };
+    expect(JSON.parse(await cli.ok(...args, "json"))).toEqual([told]);
+    expect(await cli.ok(...args, "yaml", "--replace")).toBe(`- name: ${told.name}\n  kind: filter\n\n`);
+    const switched = { streams: 0, connectors: 0, failures: [] };
+    expect(JSON.parse(await cli.ok(...args, "json", "--replace", "--hot"))).toEqual([{ ...told, switched }]);
+    await cli.ok("sm", "delete", "told");
+  });
+
   it("takes a tarball, once: --replace stores it again", async () => {
     const args = ["sm", "install", "./keep-a.tgz", "--name", "from-tarball"];
     expect(await cli.ok(...args)).toBe('smartmodule "acme/from-tarball@1.2.0" has been installed (filter).\n');
@@ -306,6 +323,13 @@ describe("smartmodule preview", () => {
     expect(json.records[3].error).toContain("asked to fail");
     expect(json.records.map(({ offset }: { offset: number }) => offset)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(await preview("--wasm-file", "kitchen.wasm")).toMatch(/^ +3 {2}error +error: asked to fail/m);
+  });
+
+  it("says why a module was stopped, and nothing of records that it never gave", async () => {
+    await cli.ok("topic", "create", "trapping");
+    await cli.produce("trapping", "trap\n");
+    const result = await cli.run(["sm", "preview", "-T", "trapping", "--wasm-file", "kitchen.wasm"]);
+    expect(result).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringContaining("it trapped in filter") });
   });
 
   it("gives a module that looks back the records before", async () => {

@@ -1,16 +1,17 @@
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import type { SmartModuleSwitch } from "../../../client/index.ts";
 import { flvError, isFluvioError } from "../../../protocol/index.ts";
 import type { OfferedModule } from "../../../smdk/index.ts";
 import { command, type InputOf, type OptionTable, optionalArg, value, values } from "../../command.ts";
 import { fileError } from "../../files.ts";
 import type { Io } from "../../io.ts";
-import { outputOption, printListing } from "../../output/format.ts";
+import { formatObject, outputOption, printListing } from "../../output/format.ts";
 import { renderTable } from "../../output/table.ts";
 import { nearest } from "../../suggest.ts";
 import { nonEmpty } from "../../values.ts";
 import { inspectModule } from "../chain/options.ts";
-import { packageId, registerModule, registerOptions } from "./register.ts";
+import { packageId, registerModule, registerOptions, storeModule } from "./register.ts";
 
 const options = {
   name: value({ long: "name", value: "name", summary: "Store it under another name", parse: nonEmpty }),
@@ -44,20 +45,42 @@ export const smartmoduleInstall = command({
   run: async (input, io) => {
     if (input.source === undefined) return await listLibrary(input, io);
     const modules = chosenModules(await modulesOf(input.source, io), input);
-    let exitCode = 0;
-    for (const module of modules) exitCode = Math.max(exitCode, await install(module, input, io));
-    return exitCode;
+    const installed: Installed[] = [];
+    for (const module of modules) installed.push(await install(module, input, io));
+    if (input.output !== "table") {
+      const objects = installed.map(({ exitCode: _, ...shown }) => shown);
+      io.stdout.print(formatObject(objects, input.output, "smartmodules"));
+    }
+    return Math.max(0, ...installed.map(({ exitCode }) => exitCode));
   },
 });
 
-async function install({ name, wasm, metadata: found }: OfferedModule, input: Input, io: Io): Promise<number> {
+/** For programs. */
+interface Installed {
+  /** `group/name@version` */
+  readonly name: string;
+  readonly kind: string;
+  /** With `--hot`: what goes on with the new code. */
+  readonly switched?: SmartModuleSwitch;
+  readonly exitCode: number;
+}
+
+async function install({ name, wasm, metadata: found }: OfferedModule, input: Input, io: Io): Promise<Installed> {
   const { noGroup } = await import("../../../smdk/index.ts");
   if (found.package.group === "") throw noGroup();
   const metadata = input.name === undefined ? found : { ...found, package: { ...found.package, name: input.name } };
-  const { kind } = await inspectModule(name, wasm);
-  const { replace, hot } = input;
-  const done = `smartmodule "${packageId(metadata)}" has been installed (${kind.replace("_", "-")}).`;
-  return await registerModule(io, { name: metadata.package.name, wasm, meta: metadata, replace, hot }, done);
+  const kind = (await inspectModule(name, wasm)).kind.replace("_", "-");
+  const { replace, hot, output } = input;
+  const installed = { name: packageId(metadata), kind };
+  const registration = { name: metadata.package.name, wasm, meta: metadata, replace };
+  if (output === "table") {
+    const done = `smartmodule "${installed.name}" has been installed (${kind}).`;
+    return { ...installed, exitCode: await registerModule(io, { ...registration, hot }, done) };
+  }
+  const stored = await storeModule(io, registration);
+  if (!hot) return { ...installed, exitCode: 0 };
+  const switched = await (await io.connect()).admin().switchSmartModule(stored, { signal: io.signal });
+  return { ...installed, switched, exitCode: switched.failures.length === 0 ? 0 : 1 };
 }
 
 /** The modules that a source offers: the library's, a folder's, a tarball's or a package's. */
@@ -68,7 +91,12 @@ async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule
     const found = await stat(path).catch((error: unknown) => {
       throw fileError(source, error);
     });
-    return found.isDirectory() ? await smdk.modulesOfFolder(path) : await smdk.modulesOfTarball(path, source);
+    if (found.isDirectory()) {
+      return await smdk.modulesOfFolder(path).catch(async (error: unknown) => {
+        throw await ofProject(error, path);
+      });
+    }
+    return await smdk.modulesOfTarball(path, source);
   }
   const library = await smdk.officialModules();
   const official = officialModule(source, library);
@@ -78,6 +106,21 @@ async function modulesOf(source: string, io: Io): Promise<readonly OfferedModule
     .catch((error: unknown) => {
       throw notThere(error, source, library);
     });
+}
+
+/** A project has nothing to install before it is packed: what to do with it instead. */
+async function ofProject(error: unknown, dir: string): Promise<unknown> {
+  if (!isFluvioError(error) || error.code !== "FLV_PACKAGE") return error;
+  const isProject = await stat(join(dir, "SmartModule.toml")).then(
+    () => true,
+    () => false,
+  );
+  if (!isProject) return error;
+  return flvError(error.code, error.message, {
+    details: error.details,
+    hint: "This is a SmartModule project: `fluvio smartmodule load` in it builds and stores it.",
+    cause: error,
+  });
 }
 
 /** The official module of a name, or of `name@version` when it is that version. */

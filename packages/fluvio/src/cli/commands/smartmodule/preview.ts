@@ -75,7 +75,7 @@ export const smartmodulePreview = command({
     const partitions = await replayAll(found, steps, io);
     const failure = partitions.find(({ result }) => result.failure !== undefined)?.result.failure;
     if (input.output === "json") io.stdout.print(JSON.stringify(previewObject(partitions), null, 2));
-    else {
+    else if (failure === undefined || partitions.some(({ result }) => result.records.length > 0)) {
       const { full, keyValue } = input;
       await io.stdout.write(previewRows(partitions, { ...io.stdout, full, keyValue }));
       await io.stdout.write(previewSummary(partitions, io.stdout));

@@ -23,19 +23,20 @@ interface Registration {
  * runs the old code.
  * @throws FLV_SMARTMODULE_ALREADY_EXISTS without `replace`
  */
-export async function registerModule(
-  io: Io,
-  { name, wasm, meta, replace, hot = false }: Registration,
-  done = "",
-): Promise<number> {
+export async function registerModule(io: Io, registration: Registration, done = ""): Promise<number> {
+  const stored = await storeModule(io, registration);
+  if (done !== "") io.stdout.print(done);
+  return registration.hot === true ? await switchRunning(io, (await io.connect()).admin(), stored) : 0;
+}
+
+/** Stores a module and says nothing. Gives the name that it is stored under. @throws as {@link registerModule} */
+export async function storeModule(io: Io, { name, wasm, meta, replace }: Omit<Registration, "hot">): Promise<string> {
   const admin = (await io.connect()).admin();
-  const stored = await admin
+  return await admin
     .createSmartModule(name, wasm, { replace, signal: io.signal, ...(meta === undefined ? {} : { meta }) })
     .catch((error: unknown) => {
       throw taken(error);
     });
-  if (done !== "") io.stdout.print(done);
-  return hot ? await switchRunning(io, admin, stored) : 0;
 }
 
 function taken(error: unknown): unknown {

@@ -62,6 +62,15 @@ describe("smartmodule create", () => {
     await cli.file("pkg/SmartModule.toml", toml("0.2.0"));
     await cli.ok(...create);
     expect(await cli.ok("sm", "list", "--filter", "twice")).toMatch(/twice@0\.1\.0 .*\n.*twice@0\.2\.0 /);
+    // a name means the newest, which is not the last in the order of the alphabet
+    await cli.file("pkg/SmartModule.toml", toml("0.10.0"));
+    await cli.ok(...create);
+    expect(await cli.ok("sm", "describe", "twice")).toMatch(/^ *Name:acme\/twice@0\.10\.0 /);
+    expect(await cli.ok("sm", "delete", "twice")).toBe(
+      'smartmodule "twice" deleted (acme/twice@0.10.0); twice is now acme/twice@0.2.0\n',
+    );
+    expect(await cli.ok("sm", "delete", "twice@0.1.0")).toBe('smartmodule "twice@0.1.0" deleted\n');
+    expect(await cli.ok("sm", "delete", "twice")).toBe('smartmodule "twice" deleted\n');
   });
 
   it.each([
@@ -100,6 +109,9 @@ describe("smartmodule create", () => {
     await cli.ok("sm", "create", "packed", "--wasm-file", "init.wasm", "--package", "pkg");
     expect(await cli.ok("sm", "list")).toMatch(/^ {3}acme\/packed@0\.1\.0 /m);
     expect(await cli.ok("sm", "describe", "acme/packed@0.1.0")).toMatch(/Parameter:needle what to find/);
+    const other = await cli.run(["sm", "create", "other", "--wasm-file", "init.wasm", "--package", "pkg"]);
+    expect(other.exitCode).toBe(1);
+    expect(other.stderr).toMatch(/^pkg\/SmartModule\.toml is of a SmartModule "packed", not "other".*as "packed"/);
     await cli.file("pkg/SmartModule.toml", '[package]\nname = "packed"\n');
     const { stderr } = await cli.run(["sm", "create", "p", "--wasm-file", "init.wasm", "--package", "pkg"]);
     expect(stderr).toContain('Invalid SmartModule package "pkg/SmartModule.toml": package.group is missing');

@@ -1,7 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { FluvioAdmin } from "../../../client/index.ts";
-import { flvError, isFluvioError, type MetadataOf } from "../../../protocol/index.ts";
+import {
+  flvError,
+  isFluvioError,
+  type MetadataOf,
+  meantSmartModule,
+  type SmartModuleMetadata,
+} from "../../../protocol/index.ts";
 import { arg, args, type Command, command, flag, type OptionTable, value, values } from "../../command.ts";
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
@@ -22,6 +28,7 @@ import { smartmoduleStats } from "./stats.ts";
 import { smartmoduleTest } from "./test-command.ts";
 import {
   type SmartModuleReports,
+  shownName,
   smartmoduleDetails,
   smartmoduleObject,
   smartmoduleTable,
@@ -62,9 +69,19 @@ const smartmoduleCreate = command({
     const wasm = await (force ? readUserFile(io, wasmFile) : readWasmFile(io, wasmFile));
     if (!force) await checkRuns(name, wasm);
     const meta = packageDir === undefined ? undefined : await readPackage(io, packageDir);
+    if (meta !== undefined && meta.package.name !== name) throw otherName(name, meta, packageDir);
     return await registerModule(io, { name, wasm, meta, replace, hot }, `smartmodule "${name}" has been created.`);
   },
 });
+
+/** A packaged module is stored under the name in its file. */
+function otherName(name: string, meta: SmartModuleMetadata, dir = ""): Error {
+  const named = meta.package.name;
+  return flvError("FLV_ARGUMENT", `${join(dir, "SmartModule.toml")} is of a SmartModule "${named}", not "${name}"`, {
+    details: { name, named },
+    hint: `Create it as "${named}", or change the name in the file.`,
+  });
+}
 
 async function checkRuns(name: string, wasm: Uint8Array): Promise<void> {
   try {
@@ -150,7 +167,7 @@ const smartmoduleDescribe = command({
   options: { output: outputOption },
   run: async ({ name, output }, io) => {
     const admin = (await io.connect()).admin();
-    const [found] = await admin.listSmartModules([name], { summary: true, signal: io.signal });
+    const found = meantSmartModule(name, await admin.listSmartModules([name], { summary: true, signal: io.signal }));
     if (found === undefined) {
       throw flvError("FLV_SMARTMODULE_NOT_FOUND", `SmartModule not found: ${name}`, {
         details: { name },
@@ -220,12 +237,13 @@ const smartmoduleDelete = command({
     continueOnError: flag({ long: "continue-on-error", short: "c", summary: "Go on with the next one after an error" }),
   },
   run: async ({ names, continueOnError }, io) => {
-    const client = await io.connect();
+    const admin = (await io.connect()).admin();
     let failed = false;
     for (const name of names) {
       try {
-        await client.admin().deleteSmartModule(name, { signal: io.signal });
-        io.stdout.print(`smartmodule "${name}" deleted`);
+        const matching = await admin.listSmartModules([name], { summary: true, signal: io.signal });
+        await admin.deleteSmartModule(name, { signal: io.signal });
+        io.stdout.print(`smartmodule "${name}" deleted${ofSeveral(name, matching)}`);
       } catch (error) {
         if (!continueOnError) throw error;
         failed = true;
@@ -237,6 +255,17 @@ const smartmoduleDelete = command({
     throw new Exit(1);
   },
 });
+
+/** Of several versions the newest was deleted: which, and what the name means now. */
+function ofSeveral(name: string, matching: readonly SmartModule[]): string {
+  const deleted = meantSmartModule(name, matching);
+  const left = meantSmartModule(
+    name,
+    matching.filter((module) => module !== deleted),
+  );
+  if (deleted === undefined || left === undefined) return "";
+  return ` (${shownName(deleted)}); ${name} is now ${shownName(left)}`;
+}
 
 const smartmoduleWatch = command({
   noun: "smartmodule",

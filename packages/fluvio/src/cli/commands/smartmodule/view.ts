@@ -16,7 +16,7 @@ function payloadBytes({ spec }: SmartModule): number {
 }
 
 /** `group/name@version` of a packaged module. */
-function shownName({ name, spec }: SmartModule): string {
+export function shownName({ name, spec }: SmartModule): string {
   if (spec.meta === undefined) return name;
   const { group, name: own, version } = spec.meta.package;
   return `${group}/${own}@${version}`;
