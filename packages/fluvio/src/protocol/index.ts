@@ -348,10 +348,10 @@ export {
 } from "./smartmodule-error.ts";
 export {
   type DecodedStepOptions,
-  MEMORY_LIMIT_BYTES_MIN,
   isStateName,
-  type StepLimits,
+  MEMORY_LIMIT_BYTES_MIN,
   STATE_NAME_HINT,
+  type StepLimits,
   type StepOptions,
   stepOptionsFromParams,
   stepOptionsToParams,
