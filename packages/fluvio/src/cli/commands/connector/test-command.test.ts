@@ -93,6 +93,26 @@ test("the chain alone, as JSON", async () => {
   ]);
 });
 
+test("several texts are as many records, in their order", async () => {
+  const { stdout, exitCode } = await alone(
+    "-c",
+    "source.yml",
+    "--text",
+    "pear",
+    "--text",
+    "plum",
+    "--text=",
+    "-O",
+    "json",
+  );
+  expect(exitCode).toBe(0);
+  const tried: { readonly stages: readonly { readonly records: readonly unknown[] }[] }[] = JSON.parse(stdout);
+  expect(tried.map(({ stages }) => stages[0]?.records)).toEqual(
+    ["pear", "plum", ""].map((value) => [{ key: null, value }]),
+  );
+  expect(tried.map(({ stages }) => stages[1]?.records.length)).toEqual([1, 0, 0]);
+});
+
 test("a record on which a module fails is told, the others go on, and the exit code is 1", async () => {
   await cli.file("kitchen.wasm", await buildAs("kitchen"));
   await cli.file(

@@ -1,7 +1,7 @@
 import { type FluvioClient, formatDuration, parseDurationMs } from "../../../client/index.ts";
 import type { ConnectorConfig, TrialPlan } from "../../../connector/index.ts";
 import { flvError } from "../../../protocol/index.ts";
-import { command, flag, type InputOf, type OptionTable, value, valueOr } from "../../command.ts";
+import { command, flag, type InputOf, type OptionTable, value, valueOr, values } from "../../command.ts";
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
 import { formatObject, outputOption } from "../../output/format.ts";
@@ -40,10 +40,10 @@ const options = {
     default: TIMEOUT_MS_DEFAULT,
     defaultText: "15s",
   }),
-  text: value({
+  text: values({
     long: "text",
     value: "TEXT",
-    summary: "One record with this value, in place of what the source brings or the topic holds",
+    summary: "A record with this value, in place of what the source brings or the topic holds; may be repeated",
     parse: text,
     conflicts: ["file"],
   }),
@@ -69,7 +69,10 @@ export const test = command({
   check: needsConfig,
   examples: [
     { command: "fluvio connector test --config=./connect.yml --records 3" },
-    { text: "a sink, without its topic", command: `fluvio connector test --config=./sink.yml --text '{"a":1}'` },
+    {
+      text: "a sink, without its topic",
+      command: `fluvio connector test --config=./sink.yml --text '{"a":1}' --text '{"a":2}'`,
+    },
   ],
   run: async (input, io) => {
     const path = input.config ?? "";
@@ -143,9 +146,9 @@ async function firstStage(input: Input, config: ConnectorConfig, plan: TrialPlan
   return { name: "topic", made: await newestRecords(config.topic, plan, input.records, io), errors: new Map() };
 }
 
-async function givenRecords({ text: value, file, key }: Input, io: Io): Promise<readonly Made[] | undefined> {
-  if (value === undefined && file === undefined) return undefined;
-  const lines = value !== undefined ? [value] : linesOf(new TextDecoder().decode(await readUserFile(io, file ?? "")));
+async function givenRecords({ text: texts, file, key }: Input, io: Io): Promise<readonly Made[] | undefined> {
+  if (texts.length === 0 && file === undefined) return undefined;
+  const lines = file === undefined ? texts : linesOf(new TextDecoder().decode(await readUserFile(io, file)));
   const timestampMs = io.now();
   return lines.map((line, origin) => ({
     key: key === undefined ? undefined : Buffer.from(key),
