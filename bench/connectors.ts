@@ -240,7 +240,7 @@ async function frameworks(cluster: Cluster): Promise<void> {
 }
 
 /** Seconds of work: with fewer rows a pair differs by when it connects and when it is asked whether it is done. */
-const DATABASE_ROWS = 600_000;
+const DATABASE_ROWS = 1_200_000;
 const row = (n: number) => ({ id: n, name: `customer ${n}`, amount: n / 8, paid: n % 2 === 0 });
 type Row = ReturnType<typeof row>;
 

@@ -95,11 +95,23 @@ export class KeptPositions {
 
 /** A group without records only moves positions on. */
 function partitionsOf({ records, positions }: Pick<SinkGroup, "records" | "positions">): ReadonlySet<number> {
-  return new Set((records.length > 0 ? records : positions).map(({ partition }) => partition));
+  const found = new Set<number>();
+  let last = -1;
+  for (const { partition } of records.length > 0 ? records : positions) {
+    if (partition !== last) found.add(partition);
+    last = partition;
+  }
+  return found;
 }
 
+/** Looked for from the end: records of a partition are in order, and few or none are behind. */
 function countBehind(records: readonly SinkRecord[], partition: number, position: number): number {
   let count = 0;
-  for (const record of records) if (record.partition === partition && record.offset > position) count++;
+  for (let at = records.length - 1; at >= 0; at--) {
+    const record = records[at] as SinkRecord;
+    if (record.partition !== partition) continue;
+    if (record.offset <= position) break;
+    count++;
+  }
   return count;
 }

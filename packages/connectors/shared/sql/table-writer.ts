@@ -9,8 +9,9 @@ import {
 import { changeStatement, createTable, type Dialect, type Session } from "./dialect.ts";
 import { KeptPositions, type Move } from "./kept-positions.ts";
 import { OffsetsTable } from "./offsets-table.ts";
+import { Reading, type ReadRows } from "./reading.ts";
 import type { RowReader } from "./row.ts";
-import { cellsAt, lastOfEachKey, partOf, type Run, RunsInOrder, runsByShape } from "./runs.ts";
+import { cellsAt, lastOfEachKey, partOf, type Run, runsByShape } from "./runs.ts";
 
 export interface TableWriterOptions {
   readonly context: Pick<SinkContext<unknown>, "name" | "topic" | "trouble" | "logger" | "signal">;
@@ -40,14 +41,6 @@ interface BetweenTransactions {
   run(session: Session, tables: Iterable<string>, nowMs: number): Promise<void>;
 }
 
-/** Rows of records, and the records that are none. */
-interface ReadRows {
-  readonly records: readonly SinkRecord[];
-  /** In order. */
-  readonly runs: readonly Run<SinkRecord>[];
-  readonly refusals: readonly { readonly record: SinkRecord; readonly reason: string }[];
-}
-
 /** When a database has not answered for so long, the state of the connector says so. */
 const SLOW_MS = 3000;
 /** How often is looked whether the work between transactions is due. */
@@ -66,8 +59,8 @@ export class TableWriter {
   #isWriting = false;
   /** Tables of rows that are committed. */
   readonly #tables = new Set<string>();
-  /** Rows of the group that comes next. */
-  #ahead: ReadRows | undefined;
+  /** The group that comes next. */
+  #ahead: Reading | undefined;
   /** What uses the session now, and what waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -181,13 +174,12 @@ export class TableWriter {
       this.#options.memory?.begin();
       const runs = this.#rows(group);
       if (moves.length > 0 || runs.length > 0) {
+        this.#readAhead(group);
         await this.#timed(signal, session, () => this.#store(session, group, runs, moves));
         isRefusal = true;
         await group.settleRefused();
         isRefusal = false;
-        const committed = this.#timed(signal, session, () => session.run("COMMIT"));
-        this.#readAhead(group);
-        await committed;
+        await this.#timed(signal, session, () => session.run("COMMIT"));
       }
       this.#kept.done(group, moves);
       this.#options.memory?.committed();
@@ -206,8 +198,9 @@ export class TableWriter {
   /** Rows of the records that are not written yet; what can be none is refused. */
   #rows(group: SinkGroup): ReadRows["runs"] {
     const records = this.#kept.open(group.records);
-    const { runs, refusals } = this.#ahead?.records === records ? this.#ahead : this.#read(records);
+    const reading = this.#ahead?.records === records ? this.#ahead : new Reading(records, this.#options.read);
     this.#ahead = undefined;
+    const { runs, refusals } = reading.finish();
     for (const { record, reason } of refusals) group.refuse(record, reason);
     return runs;
   }
@@ -216,24 +209,10 @@ export class TableWriter {
   #readAhead(group: SinkGroup): void {
     if (this.#options.memory !== undefined) return;
     void group.following().then((records) => {
-      if (records.length > 0) this.#ahead = this.#read(records);
+      if (records.length === 0 || records === this.#ahead?.records) return;
+      this.#ahead = new Reading(records, this.#options.read);
+      this.#ahead.begin();
     });
-  }
-
-  #read(records: readonly SinkRecord[]): ReadRows {
-    const { read } = this.#options;
-    const placed = new RunsInOrder<SinkRecord>();
-    const refusals: { record: SinkRecord; reason: string }[] = [];
-    for (const record of records) {
-      try {
-        const found = read(record.value);
-        if ("shape" in found) placed.add(found, record);
-        else for (const row of found) placed.add(row, record);
-      } catch (error) {
-        refusals.push({ record, reason: (error as Error).message });
-      }
-    }
-    return { records, runs: placed.runs, refusals };
   }
 
   /** Everything of the transaction but its end. */

@@ -31,6 +31,8 @@ const KEPT_STATE_HINT =
   "a chain with a kept state cannot leave a record out: drop it with a filter before, or replace the module, and update the connector";
 /** How long the group in hand may take once the connector is told to stop. */
 const DRAIN_TIMEOUT_MS = 10_000;
+/** How often the cluster is told how far a sink is whose target keeps the position. */
+const TOLD_PERIOD_MS = 250;
 /** A cluster that is away comes back: a sink waits for it as long as it takes. */
 const CONSUMER_RETRY = { timeoutMs: Number.POSITIVE_INFINITY };
 
@@ -89,10 +91,13 @@ export class SinkRunner implements AsyncDisposable {
     let start = positions.start;
     const workedOff = new WorkedOff(this.#run.topic, group.positions ?? []);
     const mayStore = async () => (await claim?.isHeld()) ?? true;
+    // Where the target's own position counts, the cluster is told now and then.
+    const flushPeriodMs = options.flushPeriodMs ?? (group.positions === undefined ? 0 : TOLD_PERIOD_MS);
+    const flushing = { strategy: options.strategy, flushPeriodMs };
     let refusedAgain = 0;
     while (!stop.aborted) {
       const consumer = await this.#open(start, workedOff.positions);
-      const flusher = new OffsetFlusher(consumer, { options, logger, mayStore });
+      const flusher = new OffsetFlusher(consumer, { options: flushing, logger, mayStore });
       const toStore = positions.toStore.filter((position) => !workedOff.has(position));
       if (toStore.length > 0) await flusher.now(toStore);
       await this.#run.marker.set();
