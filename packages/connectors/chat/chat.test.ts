@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
 import type { ParameterValue } from "../../fluvio/src/connector/file/config.ts";
 import { type RunningConnector, useConnectors } from "../testing/connectors.ts";
+import { useManaged } from "../testing/managed.ts";
 import { connector as chatSink } from "./chat-sink.ts";
 import { connector as discordSink } from "./discord-sink.ts";
 import { cut } from "./messenger.ts";
@@ -9,6 +10,7 @@ import { connector as slackSink } from "./slack-sink.ts";
 import { ChatServer, type Contract, discord, slack } from "./testing/chat-server.ts";
 
 const connectors = useConnectors();
+const managed = useManaged(connectors);
 let server: ChatServer;
 afterEach(() => server.close());
 
@@ -163,4 +165,25 @@ test("a text is not cut in the middle of a character", () => {
     expect(text.length).toBeLessThanOrEqual(length);
     expect(encodeURIComponent(text)).toContain("%E2%80%A6");
   }
+});
+
+test("a sink whose process is killed before its message is answered sends it again, and loses none", async () => {
+  const values = Array.from({ length: 40 }, (_, index) => `${index}`);
+  const kept = slack(0);
+  let asked = 0;
+  server = new ChatServer((body, response, self) => {
+    if (body.text !== "20" || ++asked > 1) return kept(body, response, self);
+    process.kill(managed.status(own.name)?.processId ?? 0, "SIGKILL");
+    response.statusCode = 500;
+    response.destroy();
+  });
+  await server.listen();
+  const parameters = { "webhook-url": server.url, interval: "1ms" };
+  const own = connectors.config("slack-sink", await connectors.topicWith(values), parameters);
+  managed.apply(own);
+  await server.until(() => texts().includes("39"));
+  expect([...new Set(texts())]).toEqual(values);
+  expect(asked).toBe(2);
+  expect(managed.status(own.name)?.restarts).toBe(1);
+  await managed.remove(own.name);
 });

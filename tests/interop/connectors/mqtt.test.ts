@@ -210,6 +210,22 @@ describe("the sink", () => {
     expect(seen).toEqual(sent.map((value) => `out/${qos} ${value}`));
   });
 
+  test("loses nothing and keeps the order when its process is killed in the middle, again and again", async () => {
+    const [seen, count] = [await listen("killed-sink"), 1000];
+    const topic = await connectors.topicWith(numbers(0, count));
+    const parameters = { url: broker.url, topic: "killed-sink", "batch-size": "20" };
+    const own = connectors.config("mqtt-sink", topic, parameters);
+    managed.apply(own);
+    for (const some of [100, 400]) {
+      await vi.waitFor(() => expect(seen.length).toBeGreaterThan(some), WAIT);
+      expect(distinct(seen).length).toBeLessThan(count);
+      await managed.kill(own.name);
+    }
+    await vi.waitFor(() => expect(seen.at(-1)).toBe(`killed-sink ${count - 1}`), WAIT);
+    expect(distinct(seen)).toEqual(numbers(0, count).map((value) => `killed-sink ${value}`));
+    expect(managed.status(own.name)?.restarts).toBe(2);
+  });
+
   test("makes the topic from the record, and has the broker keep the last", async () => {
     const topic = await connectors.topicWith(['{"room":"a"}', '{"room":"b/c"}']);
     const running = startSink(topic, { topic: "rooms/{{value.room}}/{{key}}", retain: "true" });

@@ -295,6 +295,21 @@ describe("the sink", () => {
     await vi.waitFor(async () => expect(await redis.lrange(list, 0, -1)).toEqual(numbers(0, 100)), WAIT);
   });
 
+  test("loses nothing and keeps the order when its process is killed in the middle, again and again", async () => {
+    const [list, count] = [newName(), 5000];
+    const own = sinkConfig(await connectors.topicWith(numbers(0, count)), { mode: "list", list, "batch-size": "10" });
+    const redis = client();
+    managed.apply(own);
+    for (const some of [100, 1000]) {
+      await vi.waitFor(async () => expect(await redis.llen(list)).toBeGreaterThan(some), WAIT);
+      expect(new Set(await redis.lrange(list, 0, -1)).size).toBeLessThan(count);
+      await managed.kill(own.name);
+    }
+    await vi.waitFor(async () => expect((await redis.lrange(list, -1, -1))[0]).toBe(`${count - 1}`), WAIT);
+    expect([...new Set(await redis.lrange(list, 0, -1))]).toEqual(numbers(0, count));
+    expect(managed.status(own.name)?.restarts).toBe(2);
+  });
+
   test("says whose key it may not write", async () => {
     const url = server.url.replace("//", "//ann:secret@");
     const topic = await connectors.topicWith(["x"]);
