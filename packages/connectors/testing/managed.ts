@@ -12,6 +12,8 @@ export interface ManagedConnectors {
   /** Starts a process for the connector; it ends with the test. */
   apply(config: ConnectorConfig): void;
   status(name: string): ConnectorStatus | undefined;
+  /** What it has written so far. */
+  log(name: string): Promise<string>;
   /** Ends the process without a chance to tidy up; the supervisor starts another. Resolves when that runs. */
   kill(name: string): Promise<void>;
   /** Ends the connector, as when it is deleted. */
@@ -38,6 +40,12 @@ export function useManaged(connectors: TestConnectors): ManagedConnectors {
     apply: (config) => supervisor().apply(config.name, encodeConfig(config)),
     status: (name) => supervisor().status(name),
     remove: (name) => supervisor().remove(name),
+    log: async (name) => {
+      const { signal } = new AbortController();
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of supervisor().readLog(name, { fromByte: 0, follow: false, signal })) chunks.push(chunk);
+      return Buffer.concat(chunks).toString();
+    },
     kill: async (name) => {
       const before = supervisor().status(name)?.processId;
       if (before === undefined) throw new Error(`${name} has no process`);
