@@ -44,6 +44,7 @@ interface Pending {
 export class ChainWorker {
   private readonly worker: Worker;
   private readonly clock = new BigInt64Array(new SharedArrayBuffer(8 * CLOCK.length));
+  private readonly requestCount = new Int32Array(new SharedArrayBuffer(4));
   private readonly options: ChainWorkerOptions;
   /** Modules of the thread's chain, by step. */
   private modules: readonly WatchedModule[] = [];
@@ -55,7 +56,7 @@ export class ChainWorker {
 
   constructor(options: ChainWorkerOptions) {
     this.options = options;
-    const workerData: WorkerData = { guestClock: this.clock };
+    const workerData: WorkerData = { guestClock: this.clock, requestCount: this.requestCount };
     this.worker = new Worker(options.entry, {
       workerData,
       // nothing of the process reaches the guests' threads
@@ -102,6 +103,8 @@ export class ChainWorker {
       this.worker.ref();
       this.watch(this.shortestTimeoutMs);
       this.worker.postMessage(message, [...transfer]);
+      Atomics.add(this.requestCount, 0, 1);
+      Atomics.notify(this.requestCount, 0);
     });
   }
 

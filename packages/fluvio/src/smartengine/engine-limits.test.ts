@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
+import { compileSdk } from "../../../../tests/fixtures/build-sdk.ts";
 import { createSmartEngine, type EngineLimits, type ProcessOutput, type SmartChain } from "./index.ts";
 import { makeBatch, valuesOf } from "./testing/batches.ts";
 import { puppetModule } from "./testing/puppet-module.ts";
@@ -63,6 +65,28 @@ describe("a module that goes wrong", () => {
     await using chain = await chainOf("kitchen");
     await expect(feed(chain, ["x".repeat(65 * MIB)])).rejects.toMatchObject({ code: "FLV_SMARTMODULE_MEMORY_LIMIT" });
   });
+
+  it.each(["bytes 100000000", "bytes 1200000000", "text 100000000"])(
+    "by asking for too much at once (%s) is stopped by the limit on memory, and others of the size that fits are not",
+    async (value) => {
+      const probe = new URL("../../../../tests/fixtures/assembly-sdk/probes/large.ts", import.meta.url);
+      const steps = [
+        { name: "large", wasm: await compileSdk(fileURLToPath(probe)), params: new Map<string, string>() },
+      ];
+      await using chain = await engine.chain(steps);
+      expect(valuesOf((await feed(chain, ["bytes 1000", "text 1000"])).batches)).toEqual(["1000", "1000"]);
+      await expect(feed(chain, [value], 2)).rejects.toMatchObject({
+        code: "FLV_SMARTMODULE_MEMORY_LIMIT",
+        message: expect.stringMatching(/of at most 67108864 bytes of memory .*it said: out of memory/),
+        details: { module: "large", max: 64 * MIB },
+      });
+      await using other = await engine.chain(steps);
+      await expect(feed(other, ["text 300000000"])).rejects.toMatchObject({
+        code: "FLV_SMARTMODULE_RUNTIME",
+        message: expect.stringContaining("it trapped in map: unreachable; it said: invalid length"),
+      });
+    },
+  );
 
   it("in the third record of a stream fails then, not before", async () => {
     await using chain = await chainOf("kitchen");

@@ -146,9 +146,15 @@ export type WorkerReply =
       readonly line: string;
     };
 
-/** Shared with each worker, by {@link CLOCK}. */
+/** Shared with each worker. */
 export interface WorkerData {
+  /** By {@link CLOCK}. */
   readonly guestClock: BigInt64Array;
+  /**
+   * In its only place the number of requests so far, which grows when one was posted: the thread sleeps on it. Waking an
+   * event loop takes longer than all else that a small batch costs the host.
+   */
+  readonly requestCount: Int32Array;
 }
 
 /** Places in the shared clock. */

@@ -13,6 +13,7 @@ import {
   type TransformError,
   writeInput,
 } from "./abi.ts";
+import { handedWords, OUT_OF_MEMORY } from "./last-words.ts";
 import { OutputFreer } from "./output-freer.ts";
 import { passPlainRecords } from "./plain-records.ts";
 import { RecordScan } from "./record-scan.ts";
@@ -356,9 +357,12 @@ export class ModuleInstance {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const memoryBytes = this.memory === undefined ? 0 : this.memory.buffer.byteLength;
     const { memoryBytesMax } = this.limits;
-    const words = this.lastWords.length === 0 ? "" : `; it said: ${this.lastWords.join(" ")}`;
+    const handed = this.memory === undefined ? undefined : handedWords(this.memory.buffer, this.output);
+    const said = handed === undefined ? this.lastWords : [...this.lastWords, handed];
+    const words = said.length === 0 ? "" : `; it said: ${said.join(" ")}`;
     // a guest that cannot grow its memory aborts; allocators double, so half the limit is where that starts
-    if (memoryBytes >= memoryBytesMax / 2 || memoryBytes + this.inputBytes > memoryBytesMax) {
+    const isFull = memoryBytes >= memoryBytesMax / 2 || memoryBytes + this.inputBytes > memoryBytesMax;
+    if (isFull || handed === OUT_OF_MEMORY) {
       return flvError(
         "FLV_SMARTMODULE_MEMORY_LIMIT",
         `SmartModule "${this.name}" was stopped in ${where} with ${memoryBytes} of at most ${memoryBytesMax} bytes of memory and an input of ${this.inputBytes}: ${reason}${words}`,

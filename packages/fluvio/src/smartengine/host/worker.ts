@@ -1,4 +1,4 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { isFluvioError } from "../../protocol/index.ts";
 import {
   CLOCK,
@@ -159,7 +159,11 @@ function errorMessage(error: unknown): ErrorMessage {
 
 const port = parentPort;
 if (port !== null) {
-  const { guestClock } = workerData as WorkerData;
+  const { guestClock, requestCount } = workerData as WorkerData;
   const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
-  port.on("message", (request: ProcessMessage | WorkerRequest) => thread.handle(request));
+  // nothing here needs the event loop, which is never come back to: the thread ends by being terminated
+  for (let count = 0; ; count = (count + 1) | 0) {
+    Atomics.wait(requestCount, 0, count);
+    thread.handle(receiveMessageOnPort(port)?.message);
+  }
 }
