@@ -8,6 +8,7 @@ import { ENTRY_NAME, entrySource } from "./entry.ts";
 import { findFunctions } from "./exports.ts";
 import { SourceFiles } from "./files.ts";
 import { loadJsonTransform, usesJson, withoutTraps } from "./json.ts";
+import { withLastWords } from "./last-words.ts";
 import { reportThrown } from "./throws.ts";
 import { compileTraced } from "./traced-compiler.ts";
 
@@ -27,7 +28,7 @@ const QUICK = { speed: 1, size: 0 };
 async function loadToolchain(): Promise<Toolchain> {
   const [assembly, asc] = await Promise.all([import("assemblyscript"), import("assemblyscript/asc")]);
   const { libraryFiles } = asc;
-  return { assembly, standardFiles: libraryFiles as Readonly<Record<string, string>> };
+  return { assembly, standardFiles: withLastWords(libraryFiles as Readonly<Record<string, string>>) };
 }
 
 /** One build: everything that the compiler is asked and says. */

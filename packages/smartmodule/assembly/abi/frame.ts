@@ -2,6 +2,7 @@
 import { failed, failure, forgetFailure } from "../failure";
 import { showRecord } from "../record";
 import { Buffer } from "./buffer";
+import { copyRecords } from "./host";
 import {
   baseOffset,
   keyFieldEnd,
@@ -17,10 +18,6 @@ import {
 } from "./input";
 import { spend } from "./memory";
 import { encodeUtf8, textSize, utf8SizeMax, utf8ValidUpTo } from "./utf8";
-
-// @ts-ignore: decorator
-@external("env", "copy_records")
-declare function copyRecords(ptr: usize, length: i32): void;
 
 /** Texts of the protocol are not longer: their length is a signed number of 16 bits. */
 const HINT_SIZE_MAX: usize = 32767;
