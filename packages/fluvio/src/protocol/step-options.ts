@@ -140,10 +140,13 @@ function numberOf(params: ReadonlyMap<string, string>, name: string, min: number
   throw badValue(name, text, `it takes a whole number from ${min} on`);
 }
 
+/** More of a value says no more, and a text of the wire has a bound. */
+const VALUE_CHARS_SHOWN = 100;
 const NUMBERS_HINT = "Times are in milliseconds and sizes in bytes, as decimal numbers";
 
 function badValue(name: string, value: string, why: string, hint = NUMBERS_HINT): Error {
-  return flvError("FLV_ARGUMENT", `the parameter ${name} cannot be "${value}": ${why}`, {
+  const shown = value.length <= VALUE_CHARS_SHOWN ? value : `${value.slice(0, VALUE_CHARS_SHOWN)}…`;
+  return flvError("FLV_ARGUMENT", `the parameter ${name} cannot be "${shown}": ${why}`, {
     details: { parameter: name, value },
     hint,
   });

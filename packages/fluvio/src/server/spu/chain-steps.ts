@@ -24,8 +24,6 @@ export interface LoadedStep {
 /** Name in errors of a module that came with the request and has no label. */
 const AD_HOC_NAME = "ad-hoc";
 
-const STATE_NAME_CHARS_MAX = 255;
-
 /** Takes the options of each step out of its parameters. @throws FLV_ARGUMENT naming the parameter */
 export function planSteps(invocations: readonly SmartModuleInvocation[]): readonly PlannedStep[] {
   return invocations.map((invocation) => ({ invocation, options: stepOptionsFromParams(invocation.params) }));
@@ -60,11 +58,7 @@ export function refuseStreamOptions(plan: readonly PlannedStep[]): void {
 /** The state that the chain of a stream keeps; one name for all of it. @throws FLV_ARGUMENT for several names */
 export function stateNameOf(plan: readonly PlannedStep[]): string | undefined {
   const names = new Set(plan.flatMap(({ options: { stateName } }) => (stateName === undefined ? [] : [stateName])));
-  if (names.size <= 1) {
-    const [name] = names;
-    if (name !== undefined && name.length > STATE_NAME_CHARS_MAX) throw longName(name);
-    return name;
-  }
+  if (names.size <= 1) return [...names][0];
   throw flvError("FLV_ARGUMENT", `One chain keeps one state, and ${[...names].join(", ")} are given`, {
     details: { names: [...names] },
     hint: "give the aggregates of one chain the same state name: each has its own accumulator in it",
@@ -77,14 +71,6 @@ export function noStateToKeep(planned: PlannedStep): Error {
     details: { module: stepName(planned), state: planned.options.stateName },
     hint: "name a state only with an aggregate",
   });
-}
-
-function longName(name: string): Error {
-  return flvError(
-    "FLV_ARGUMENT",
-    `A state's name has at most ${STATE_NAME_CHARS_MAX} characters, and ${name.length} are given`,
-    { details: { length: name.length, max: STATE_NAME_CHARS_MAX } },
-  );
 }
 
 /** @throws FLV_SMARTMODULE_NOT_FOUND | FLV_SMARTMODULE_INVALID | what the link to the SC throws */
