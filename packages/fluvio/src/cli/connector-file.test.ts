@@ -44,6 +44,23 @@ test("a SmartModule is looked for beside the connector's file, then where the us
   expect(transforms.map(({ uses }) => uses)).toEqual([join(folder, "conf", "beside.wasm"), join(folder, "own.wasm")]);
 });
 
+test("so is a package", async () => {
+  for (const name of ["conf/near", "far"]) {
+    await mkdir(join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, "package.json"), "{}");
+  }
+  await writeFile(join(folder, "far.tgz"), "");
+  const typeOf = async (type: string) => {
+    const config = loadConnectorFile(`name: c\ntype: ${type}\ntopic: t\n`, "c.yml");
+    return (await withAbsolutePaths(config, "conf/c.yml", folder)).type;
+  };
+  expect(await typeOf("npm:./near")).toBe(`npm:${join(folder, "conf", "near")}`);
+  expect(await typeOf("npm:./far")).toBe(`npm:${join(folder, "far")}`);
+  expect(await typeOf("npm:./far.tgz")).toBe(`npm:${join(folder, "far.tgz")}`);
+  expect(await typeOf("npm:./nowhere")).toBe(`npm:${join(folder, "conf", "nowhere")}`);
+  expect(await typeOf("npm:@acme/x@1.0.0")).toBe("npm:@acme/x@1.0.0");
+});
+
 describe("paths in options begin in the folder of the connector's file", () => {
   const at = (path: string) => `/conf/${path}`;
   const URL_TLS = "sslmode=verify-full&sslrootcert=";

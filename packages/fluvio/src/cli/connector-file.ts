@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   absolutePackageType,
   type ConnectorConfig,
@@ -44,8 +44,7 @@ export async function readConnectorFile(
   const { secretsPath } = options;
   const given =
     secretsPath === undefined ? new Map<string, string>() : parseSecretsFile(await decode(secretsPath), secretsPath);
-  const typed = { ...loaded, type: absolutePackageType(loaded.type, io.cwd) };
-  const config = await withAbsolutePaths(withSecrets(typed, given, io.env), path, io.cwd);
+  const config = await withAbsolutePaths(withSecrets(loaded, given, io.env), path, io.cwd);
   try {
     await validateConnector(config, path, { lookup: await hiddenSecrets(config, options) });
     await options.checkMore?.(config);
@@ -78,19 +77,26 @@ async function hiddenSecrets(config: ConnectorConfig, { keepsSecrets, clusterSec
 
 /**
  * The connector runs elsewhere than the command: paths are made absolute, which begin in the folder of the connector's
- * file; those of SmartModules also where the user is, and only if there is such a file. A folder is no SmartModule: beside
+ * file; those of SmartModules and packages also where the user is, of SmartModules only if there is such a file. A folder is no SmartModule: beside
  * the project `catfact-map` the name `catfact-map` means the module that was made of it.
  */
 export async function withAbsolutePaths(config: ConnectorConfig, file: string, cwd: string): Promise<ConnectorConfig> {
   const folder = dirname(resolve(cwd, file));
-  return await withAbsoluteOptions(withAbsoluteModules(config, [folder, cwd]), folder);
+  const type = absoluteType(config.type, [folder, cwd]);
+  return await withAbsoluteOptions(withAbsoluteModules({ ...config, type }, [folder, cwd]), folder);
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** A package in a folder, or a tarball. */
+function absoluteType(type: string, folders: readonly string[]): string {
+  const types = folders.map((folder) => absolutePackageType(type, folder));
+  const isThere = (one: string) => [one, join(one, "package.json")].some((path) => isFile(path.slice("npm:".length)));
+  return types.find(isThere) ?? types[0] ?? type;
 }
 
 function withAbsoluteModules(config: ConnectorConfig, folders: readonly string[]): ConnectorConfig {
-  const absolute = (given: string): string => {
-    const paths = folders.map((folder) => resolve(folder, given));
-    return paths.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true) ?? given;
-  };
+  const absolute = (given: string): string => folders.map((folder) => resolve(folder, given)).find(isFile) ?? given;
   const parameters = Object.entries(config.parameters).map(([key, value]): [string, typeof value] =>
     isModuleParameter(key) && typeof value === "string" ? [key, absolute(value)] : [key, value],
   );

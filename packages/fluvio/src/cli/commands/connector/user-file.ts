@@ -1,10 +1,5 @@
 import { resolve } from "node:path";
-import {
-  absolutePackageType,
-  type ConnectorConfig,
-  loadConnectorFile,
-  parseSecretsFile,
-} from "../../../connector/index.ts";
+import { type ConnectorConfig, loadConnectorFile, parseSecretsFile } from "../../../connector/index.ts";
 import { withAbsolutePaths } from "../../connector-file.ts";
 import { readUserFile } from "../../files.ts";
 import type { Io } from "../../io.ts";
@@ -25,9 +20,8 @@ export async function loadUserConnector(io: Io, path: string, secretsPath: strin
     secretsPath === undefined
       ? new Map<string, string>()
       : parseSecretsFile(new TextDecoder().decode(await readUserFile(io, secretsPath)), secretsPath);
-  const typed = { ...loaded, type: absolutePackageType(loaded.type, io.cwd) };
   return {
-    config: await withAbsolutePaths(typed, path, io.cwd),
+    config: await withAbsolutePaths(loaded, path, io.cwd),
     content,
     lookup: (name) => secrets.get(name) ?? io.env[name],
   };
