@@ -91,6 +91,28 @@ describe("a consumer whose aggregate keeps its state", () => {
     await other.close();
   });
 
+  it.each([0, 1])("that is reset while it is in use ends it by its code, on SPU %i of two", async (partition) => {
+    const topic = await newTopic(2);
+    const name = `reset-${partition}`;
+    const consumer = await fluvio.consumer(options(topic, name, { partitions: partition }));
+    const records = consumer[Symbol.asyncIterator]();
+    for (const [value, sum] of [
+      [1, "1"],
+      [2, "3"],
+    ] as const) {
+      const next = records.next();
+      await send(topic, [value], partition);
+      expect(text((await next).value?.value)).toBe(sum);
+    }
+    expect(await fluvio.admin().resetAggregateState(name)).toHaveLength(1);
+    await expect(records.next()).rejects.toMatchObject({
+      code: "FLV_AGGREGATE_STATE",
+      message: `The state ${name} of ${topic}-${partition} was reset while it was in use`,
+      hint: "start the consumer again: it goes on with what is stored",
+    });
+    await consumer.close();
+  });
+
   it("survives a restart of the cluster under it", async () => {
     const topic = await newTopic();
     const seen: (string | undefined)[] = [];
