@@ -23,11 +23,11 @@ interface Holder {
  * that speaks first has it, and any other learns that it has not.
  */
 export class ConnectorRuns {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "nowMs">;
   /** In the order in which they were heard. */
   readonly #holders = new Map<string, Holder>();
 
-  constructor({ clock }: { readonly clock: Clock }) {
+  constructor({ clock }: { readonly clock: Pick<Clock, "nowMs"> }) {
     this.#clock = clock;
   }
 
