@@ -129,12 +129,11 @@ function ownCpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** CPU time of the real engine, this process's only child; NaN where there is no /proc. */
+/** CPU time of the main thread of the real engine, this process's only child; NaN where there is no /proc. */
 function realCpuSeconds(): number {
   try {
     const [pid] = readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").split(" ");
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    return Number.parseInt(readFileSync(`/proc/${pid}/schedstat`, "latin1"), 10) / 1e9;
   } catch {
     return Number.NaN;
   }
