@@ -292,6 +292,7 @@ export {
   TopicStorage,
 } from "./objects/retention.ts";
 export {
+  type ListedSmartModule,
   meantSmartModule,
   SmartModuleMetadata,
   SmartModuleSpec,

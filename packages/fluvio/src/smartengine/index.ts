@@ -8,7 +8,7 @@ export {
 } from "../protocol/index.ts";
 export { createSmartEngine, type SmartEngineOptions } from "./engine.ts";
 export { ENGINE_LIMITS_DEFAULT } from "./limits.ts";
-export { moduleNames } from "./module-check.ts";
+export { type ModuleNames, moduleNames } from "./module-check.ts";
 export { sumTotals } from "./totals.ts";
 export type {
   ChainOptions,

@@ -5,12 +5,17 @@ import { Wasi } from "./host/wasi.ts";
 import { capMemory } from "./host/wasm-binary.ts";
 import type { SmartModuleKind } from "./types.ts";
 
+/** What a module exports and imports. */
+export interface ModuleNames {
+  readonly exports: readonly string[];
+  /** As `module.name`. */
+  readonly imports: readonly string[];
+}
+
 /** A compiled module whose imports and exports are those of a SmartModule. */
-export interface CheckedModule {
+export interface CheckedModule extends ModuleNames {
   readonly module: WebAssembly.Module;
   readonly kind: SmartModuleKind;
-  readonly exports: readonly string[];
-  readonly imports: readonly string[];
 }
 
 /** Identifies a module by its bytes. */
@@ -43,12 +48,12 @@ export async function compileModule(name: string, wasm: Uint8Array, memoryBytesM
 }
 
 /** What a module exports and imports, whether it is a SmartModule or not; nothing of what does not compile. */
-export async function moduleNames(wasm: Uint8Array): Promise<Pick<CheckedModule, "exports" | "imports">> {
+export async function moduleNames(wasm: Uint8Array): Promise<ModuleNames> {
   const module = await WebAssembly.compile(wasm).catch(() => undefined);
   return module === undefined ? { exports: [], imports: [] } : namesOf(module);
 }
 
-function namesOf(module: WebAssembly.Module): Pick<CheckedModule, "exports" | "imports"> {
+function namesOf(module: WebAssembly.Module): ModuleNames {
   return {
     exports: WebAssembly.Module.exports(module).map((entry) => entry.name),
     imports: WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`),

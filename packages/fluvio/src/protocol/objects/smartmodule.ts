@@ -54,13 +54,14 @@ export const SmartModuleSpec: Codec<SmartModuleSpec, SmartModuleSpecInput> = {
   },
 };
 
-interface NamedModule {
+/** A stored module as lists have it. */
+export interface ListedSmartModule {
   readonly name: string;
   readonly spec: Pick<SmartModuleSpec, "meta">;
 }
 
 /** Of the modules that `name` matches the one that it means: that which is stored under just this name, else the newest. */
-export function meantSmartModule<T extends NamedModule>(name: string, matching: Iterable<T>): T | undefined {
+export function meantSmartModule<T extends ListedSmartModule>(name: string, matching: Iterable<T>): T | undefined {
   let newest: T | undefined;
   for (const module of matching) {
     if (module.name === name) return module;
@@ -69,7 +70,7 @@ export function meantSmartModule<T extends NamedModule>(name: string, matching: 
   return newest;
 }
 
-function isNewer(module: NamedModule, than: NamedModule): boolean {
+function isNewer(module: ListedSmartModule, than: ListedSmartModule): boolean {
   const [a, b] = [module.spec.meta?.package.version, than.spec.meta?.package.version];
   if (a === undefined || b === undefined) return b === undefined && a !== undefined;
   return a.localeCompare(b, "en", { numeric: true }) > 0;
