@@ -392,10 +392,8 @@ describe("ending", () => {
     const batch = makeBatch(["apple"]);
     batch[batch.length - 8] = 0xff;
     expect(readBatchHeader(batch).sizeBytes).toBe(batch.length);
-    const failure = await chain
-      .process({ batches: [batch], fromOffset: 0, maxOutputBytes: 100 })
-      .catch((e: unknown) => e);
-    expect(isFluvioError(failure)).toBe(true);
+    const failing = chain.process({ batches: [batch], fromOffset: 0, maxOutputBytes: 100 });
+    expect(isFluvioError(await failing.catch((error: unknown) => error))).toBe(true);
     await chain[Symbol.asyncDispose]();
   });
 });
