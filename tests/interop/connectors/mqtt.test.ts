@@ -211,12 +211,12 @@ describe("the sink", () => {
   });
 
   test("loses nothing and keeps the order when its process is killed in the middle, again and again", async () => {
-    const [seen, count] = [await listen("killed-sink"), 1000];
+    const [seen, count] = [await listen("killed-sink"), 300];
     const topic = await connectors.topicWith(numbers(0, count));
-    const parameters = { url: broker.url, topic: "killed-sink", "batch-size": "20" };
+    const parameters = { url: broker.url, topic: "killed-sink", "batch-size": "2" };
     const own = connectors.config("mqtt-sink", topic, parameters);
     managed.apply(own);
-    for (const some of [100, 400]) {
+    for (const some of [30, 120]) {
       await vi.waitFor(() => expect(seen.length).toBeGreaterThan(some), WAIT);
       expect(distinct(seen).length).toBeLessThan(count);
       await managed.kill(own.name);
@@ -299,7 +299,7 @@ describe("a broker", () => {
     const reading = connectors.start(source, config);
     const writing = connectors.start(
       sink,
-      connectors.config("mqtt-sink", outOf, { url: broker.url, topic: "loop", "batch-size": "20" }),
+      connectors.config("mqtt-sink", outOf, { url: broker.url, topic: "loop", "batch-size": "2" }),
     );
     for (const one of [reading, writing]) await one.until(() => /ECONNREFUSED/.test(one.troubles.at(-1) ?? ""));
     expect(performance.now() - began).toBeLessThan(TRUTH_MS);
@@ -308,7 +308,7 @@ describe("a broker", () => {
     await reading.until(() => reading.troubles.at(-1) === "");
     const again = connectors.start(
       sink,
-      connectors.config("mqtt-sink", outOf, { url: broker.url, topic: "loop", "batch-size": "20" }),
+      connectors.config("mqtt-sink", outOf, { url: broker.url, topic: "loop", "batch-size": "2" }),
     );
     await vi.waitFor(() => expect(again.counters.records).toBeGreaterThanOrEqual(20), WAIT);
     // Killed, it would lose what it has in memory alone.
