@@ -5,8 +5,6 @@ import type { SinkOptions } from "../options/sink-options.ts";
 
 /** How often a run says that it goes on, and learns that another one has come. */
 const HOLD_INTERVAL_MS = 1000;
-/** What was said so shortly before need not be said again. */
-const HOLD_FRESH_MS = 100;
 /** A cluster that does not answer tells nothing. */
 const HOLD_TIMEOUT_MS = 2000;
 
@@ -33,7 +31,6 @@ export class SinkClaim implements AsyncDisposable {
   readonly #run: Run;
   readonly #lost = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
-  #heardMs = 0;
   #asking: Promise<void> | undefined;
 
   private constructor(claim: SinkClaimOptions, run: Run) {
@@ -57,7 +54,6 @@ export class SinkClaim implements AsyncDisposable {
       return undefined;
     }
     const opened = new SinkClaim(claim, run);
-    opened.#heardMs = performance.now();
     opened.#timer = setInterval(() => void opened.#ask(), HOLD_INTERVAL_MS).unref();
     return opened;
   }
@@ -69,7 +65,7 @@ export class SinkClaim implements AsyncDisposable {
 
   /** Whether this run has its place still, as of just now; a cluster that cannot say does not take it away. */
   async isHeld(): Promise<boolean> {
-    if (!this.#lost.signal.aborted && performance.now() - this.#heardMs > HOLD_FRESH_MS) await this.#ask();
+    if (!this.#lost.signal.aborted) await this.#ask();
     return !this.#lost.signal.aborted;
   }
 
@@ -87,7 +83,6 @@ export class SinkClaim implements AsyncDisposable {
       .admin()
       .holdConnectorRun(this.#run, { signal })
       .catch(() => true);
-    this.#heardMs = performance.now();
     if (isHeld || this.#lost.signal.aborted) return;
     clearInterval(this.#timer);
     const sentence = `Another run of the sink ${connector} was started and has taken its place`;
