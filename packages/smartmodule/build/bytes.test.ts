@@ -180,6 +180,13 @@ describe("bytes", () => {
     fc.assert(property, { numRuns: 500 });
   });
 
+  it("take a backslash in a name for no escape in the JSON", () => {
+    const json = JSON.stringify({ '"': 0, "\n": 1, "\\": 2, "\\n": 3 });
+    expect(ask("jsonField", json, '["\\"]')).toBe("2");
+    expect(ask("jsonField", json, '["\\n"]')).toBe("3");
+    expect(ask("jsonField", json, '["\n"]')).toBe("1");
+  });
+
   it("tell a path that leads nowhere from one that is none", () => {
     const json = '{"a":{"b":[1,{"c":"x"}]},"a.b":2,"a":{"b":[7]}}';
     const cases = {

@@ -106,6 +106,8 @@ function findMember(at: usize, end: usize, key: usize, keySize: usize): usize {
     if (at >= end || load<u8>(at) !== QUOTE) break;
     at += 1;
     let isMatch = at + keySize < end && load<u8>(at + keySize) === QUOTE && same(at, key, keySize);
+    // what looks like a backslash of the name begins an escape there
+    if (isMatch) isMatch = !hasEscapes(key, <i32>keySize);
     const close = isMatch ? at + keySize : findStringEnd(at, end);
     if (!isMatch && hasEscapes(at, <i32>(close - at))) isMatch = isSameDecoded(at, close, key, keySize);
     at = skipSpace(close + 1, end);
