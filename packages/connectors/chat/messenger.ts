@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { field, recordsRefused, type SinkContext, type SinkRecord, tryLater } from "fluvio/connector";
 import { type HttpPoster, httpPoster, type PosterReply } from "../shared/poster.ts";
 import { reasonOf, shownUrl } from "../shared/reason.ts";
 import { retryAfterMs } from "../shared/retry-after.ts";
 import { tellSlow } from "../shared/slow.ts";
 import { type Template, template } from "../shared/template.ts";
+import { waitUntil } from "../shared/wait-until.ts";
 
 /** Options that all chat sinks have. */
 export const chatFields = {
@@ -93,7 +93,7 @@ class Messenger {
     const service = this.#service;
     const text = this.#textOf(record);
     const body = Buffer.from(JSON.stringify(service.body(text, record)));
-    await sleep(Math.max(this.#freeAtMs - performance.now(), 0), undefined, { signal });
+    await waitUntil(this.#freeAtMs, signal);
     const url = this.#config["webhook-url"];
     let reply: PosterReply;
     try {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceContext } from "fluvio/connector";
 import { headerText } from "../shared/http-client.ts";
 import { reasonOf } from "../shared/reason.ts";
 import { retryAfterMs } from "../shared/retry-after.ts";
 import { shownEndpoint } from "../shared/shown.ts";
 import { tellSlow } from "../shared/slow.ts";
+import { waitUntil } from "../shared/wait-until.ts";
 import { type FetchedResponse, type Header, type HttpFetcher, httpFetcher } from "./fetcher.ts";
 import type { HttpSourceConfig } from "./options.ts";
 import { recordValue } from "./output.ts";
@@ -14,8 +14,6 @@ import { decodePlace, encodePlace, type Place, requestDigest } from "./place.ts"
 
 const NOT_MODIFIED = 304;
 const TOO_MANY_REQUESTS = 429;
-/** A timer cannot wait longer, milliseconds. */
-const SLEEP_MAX_MS = 2 ** 31 - 1;
 /** What an error status says of the page that was asked for, rather than of the moment or of who asks. */
 const PAGE_GONE = [400, 404, 410, 422];
 
@@ -55,14 +53,6 @@ function pauseAfterRestart({ askedAt, next }: Place, intervalMs: number): number
   if (askedAt === undefined || next !== undefined) return 0;
   // A clock that was set back is no reason to wait longer than the interval.
   return Math.min(Math.max(askedAt + intervalMs - Date.now(), 0), intervalMs);
-}
-
-async function waitUntil(dueMs: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const leftMs = dueMs - performance.now();
-    await sleep(Math.min(Math.max(leftMs, 0), SLEEP_MAX_MS), undefined, { signal });
-    if (leftMs <= SLEEP_MAX_MS) return;
-  }
 }
 
 /** One request, and those for its further pages. @returns where the next tick begins */
