@@ -125,6 +125,7 @@ test(
     let cluster = await startCluster(place);
     await cluster.fluvio.admin().createTopic(TOPIC, { partitions: PARTITIONS });
     await cluster.fluvio.admin().createSmartModule("sum", await buildAs("aggregate"));
+    await produceToEach(cluster.fluvio);
     const fluvio = await Fluvio.connect({ address: `127.0.0.1:${place.scPort}` });
     const consumer = await fluvio.consumer({
       ...{ topic: TOPIC, offset: "beginning", maxBytes: 500 },
