@@ -1,5 +1,3 @@
-import { performance } from "node:perf_hooks";
-
 interface Deadline {
   readonly atMs: number;
   readonly expired: () => void;

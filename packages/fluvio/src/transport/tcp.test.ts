@@ -18,8 +18,8 @@ describe("TCP server", () => {
     const socket = connectSocket(server.port, "127.0.0.1");
     socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     await new Promise((resolve) => socket.once("close", resolve));
-    expect(errors).toEqual([expect.objectContaining({ code: "FLV_FRAME_TOO_LARGE" })]);
     await server.close();
+    expect(errors).toEqual([expect.objectContaining({ code: "FLV_FRAME_TOO_LARGE" })]);
   });
 
   it("reports a connection that ends in the middle of a frame", async () => {
