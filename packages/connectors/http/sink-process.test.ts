@@ -7,11 +7,12 @@ import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/file/config.ts";
 import { connectorSupervisor } from "../../fluvio/src/connector/supervise/supervisor.ts";
 import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
+import { signalProcess } from "../testing/managed.ts";
 import { ok, status, Target } from "./testing/target.ts";
 
 /** The sink as the cluster runs it: a process of its own under the supervisor. */
 const cluster = useTestCluster();
-const WAIT = { timeout: 15_000, interval: 10 };
+const WAIT = { timeout: 30_000, interval: 10 };
 let fluvio: Fluvio;
 let folder: string;
 let target: Target;
@@ -69,15 +70,16 @@ async function produce(topic: string, values: readonly string[]): Promise<void> 
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `${from + index}`);
 const distinct = () => [...new Set(target.taken)];
-const processId = () => supervisor.status("out")?.processId ?? 0;
+/** Of a test in which several processes start, one after the other. */
+const LONG = { timeout: 120_000 };
 
-describe("a sink whose process is killed", () => {
+describe("a sink whose process is killed", LONG, () => {
   test("loses nothing, keeps the order, and repeats at most what was in hand", async () => {
     const values = numbers(0, 300);
     supervisor.apply("out", config("out", await topicWith(values)));
     for (const count of [40, 120]) {
       await target.until(() => distinct().length >= count);
-      process.kill(processId(), "SIGKILL");
+      signalProcess(supervisor, "out", "SIGKILL");
     }
     await target.until(() => distinct().length === values.length);
     expect(distinct()).toEqual(values);
@@ -89,7 +91,7 @@ describe("a sink whose process is killed", () => {
     supervisor.apply("killed", config("killed", topic));
     target.answer = (body) =>
       body === "b" && target.seen.filter((one) => one.body === "b").length === 1
-        ? () => process.kill(supervisor.status("killed")?.processId ?? 0, "SIGKILL")
+        ? () => void signalProcess(supervisor, "killed", "SIGKILL")
         : ok;
     await target.until(() => target.taken.includes("b"));
     expect(distinct()).toEqual(["a", "b"]);
@@ -106,7 +108,7 @@ async function log(name: string): Promise<string> {
   return content;
 }
 
-describe("a sink that is told to stop", () => {
+describe("a sink that is told to stop", LONG, () => {
   test("finishes the write in hand and keeps the position behind it", async () => {
     let release = (): void => {};
     target.answer = (body) =>
@@ -117,7 +119,7 @@ describe("a sink that is told to stop", () => {
         : ok;
     supervisor.apply("drained", config("drained", await topicWith(["a", "b"])));
     await target.until(() => target.seen.length === 1);
-    process.kill(supervisor.status("drained")?.processId ?? 0, "SIGTERM");
+    signalProcess(supervisor, "drained", "SIGTERM");
     await vi.waitFor(async () => expect(await log("drained")).toContain("Stop signal received"), WAIT);
     release();
     // The supervisor, which did not ask for the end, starts another process.
@@ -127,7 +129,7 @@ describe("a sink that is told to stop", () => {
   });
 });
 
-describe("the status of a sink", () => {
+describe("the status of a sink", LONG, () => {
   test("tells what is in its way while it waits for the target", async () => {
     target.answer = () => status(503, "closed for today");
     supervisor.apply("waiting", config("waiting", await topicWith(["a"])));
@@ -156,7 +158,7 @@ describe("the status of a sink", () => {
   });
 });
 
-test("a sink goes on by itself when the cluster was restarted under it", async () => {
+test("a sink goes on by itself when the cluster was restarted under it", LONG, async () => {
   const topic = await topicWith(["a"]);
   supervisor.apply("lasting", config("lasting", topic));
   await target.until(() => target.taken.length === 1);
@@ -168,7 +170,7 @@ test("a sink goes on by itself when the cluster was restarted under it", async (
   expect(supervisor.status("lasting")).toMatchObject({ processId: before, restarts: 0 });
 });
 
-test("a sink whose topic is deleted under it makes it again and goes on", async () => {
+test("a sink whose topic is deleted under it makes it again and goes on", LONG, async () => {
   const topic = await topicWith(["a"]);
   supervisor.apply("refilled", config("refilled", topic));
   await target.until(() => target.taken.length === 1);

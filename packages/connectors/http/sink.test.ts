@@ -119,7 +119,7 @@ describe("the position", () => {
   });
 
   async function waitForOffset(consumerId: string): Promise<void> {
-    const deadline = AbortSignal.timeout(10_000);
+    const deadline = AbortSignal.timeout(30_000);
     while ((await sinks.fluvio.consumerOffsets({ consumerId })).length === 0) deadline.throwIfAborted();
   }
 });
@@ -220,7 +220,7 @@ describe("a record that the target refuses", () => {
 
   test("retry: holds up the rest until it is taken", async () => {
     const sink = start(config(await refusing(), { "on-error": "retry" }));
-    await sinks.target.until(() => sinks.target.seen.length === 5);
+    await sinks.target.until(() => sinks.target.seen.length >= 5);
     expect(sinks.target.taken).toEqual(["a"]);
     expect(sink.troubles[0]).toContain("answered 400: no such thing");
     sinks.target.answer = () => ok;

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { ParameterValue } from "fluvio/connector";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "../../../tests/free-port.ts";
 import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
 import { connector } from "./source.ts";
 
@@ -14,7 +15,7 @@ interface Seen {
 }
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 let server: Server;
 let seen: Seen[];
@@ -32,8 +33,10 @@ beforeEach(async () => {
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     answer?.(response, request);
   });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/fact`;
+  // one that nobody is given while it is closed
+  const port = await freePort();
+  await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
+  url = `http://127.0.0.1:${port}/fact`;
 });
 afterEach(async () => {
   server.closeAllConnections();

@@ -10,7 +10,7 @@ const connectors = useConnectors();
 const state = { files: 0 };
 
 const reached = (holds: () => boolean) =>
-  vi.waitFor(() => expect(holds()).toBe(true), { timeout: 15_000, interval: 5 });
+  vi.waitFor(() => expect(holds()).toBe(true), { timeout: 30_000, interval: 5 });
 
 /** A new file of SQLite. */
 function newFile(): { readonly path: string; rows(sql: string): unknown[]; exec(sql: string): Promise<void> } {
@@ -27,7 +27,7 @@ function newFile(): { readonly path: string; rows(sql: string): unknown[]; exec(
     path,
     rows: (sql) => using((database) => database.prepare(sql).raw().all()),
     // The sink may hold the lock just then.
-    exec: (sql) => vi.waitFor(() => void using((database) => database.exec(sql)), { timeout: 15_000, interval: 5 }),
+    exec: (sql) => vi.waitFor(() => void using((database) => database.exec(sql)), { timeout: 30_000, interval: 5 }),
   };
 }
 
@@ -283,7 +283,7 @@ describe("the position", () => {
     const letters = () => connectors.stored(`${config.name}-dead-letter`);
     const isMoved = () => expect(file.rows("SELECT last_offset, part FROM fluvio_offsets")).toEqual([[1, 0]]);
     const first = connectors.start(connector, config);
-    await vi.waitFor(isMoved, { timeout: 15_000, interval: 5 });
+    await vi.waitFor(isMoved, { timeout: 30_000, interval: 5 });
     await first.stop();
     expect(await letters()).toHaveLength(1);
     await connectors.produce(topic, ["4"]);

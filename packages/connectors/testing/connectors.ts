@@ -12,22 +12,12 @@ import { fileMarker } from "../../fluvio/src/connector/run/first-positions.ts";
 import { runConnector } from "../../fluvio/src/connector/run/runner.ts";
 import type { RunnerMessage } from "../../fluvio/src/connector/supervise/ipc.ts";
 import { userPackages } from "../../fluvio/src/npm/index.ts";
+import { late } from "./late.ts";
 
 interface Line {
   readonly level: string;
   readonly details: Readonly<Record<string, unknown>>;
   readonly message: string;
-}
-
-const DEADLINE_MS = 30_000;
-
-/** Rejects when a test has waited long enough. */
-function lateness(what: () => string): Promise<never> {
-  const late = new Promise<never>((_, reject) => {
-    AbortSignal.timeout(DEADLINE_MS).addEventListener("abort", () => reject(new Error(what())), { once: true });
-  });
-  late.catch(() => {});
-  return late;
 }
 
 /** A connector that runs in this process, as its own process would run it. */
@@ -91,10 +81,10 @@ export class RunningConnector {
 
   /** Looked at after every line of the log and every report. */
   async until(holds: () => boolean): Promise<void> {
-    const late = lateness(() => `only ${JSON.stringify(this.lines)}`);
+    const tooLate = late(() => `only ${JSON.stringify(this.lines)}`);
     while (!holds()) {
       if (this.failure !== undefined) throw this.failure;
-      await Promise.race([late, new Promise<void>((resolve) => this.#heard.push(resolve))]);
+      await Promise.race([tooLate, new Promise<void>((resolve) => this.#heard.push(resolve))]);
     }
   }
 
@@ -198,10 +188,10 @@ export function useConnectors(): TestConnectors {
     records: async (topic, count) => {
       const found: StoredRecord[] = [];
       await using consumer = await connectors.fluvio.consumer({ topic, offset: "beginning" });
-      const late = lateness(() => `only ${found.length} of ${count} records in ${topic}: ${JSON.stringify(found)}`);
+      const tooLate = late(() => `only ${found.length} of ${count} records in ${topic}: ${JSON.stringify(found)}`);
       const records = consumer[Symbol.asyncIterator]();
       while (found.length < count) {
-        const next = await Promise.race([records.next(), late]);
+        const next = await Promise.race([records.next(), tooLate]);
         if (next.done === true) break;
         found.push({ key: text(next.value.key), value: text(next.value.value) ?? "" });
       }

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { freePort } from "../../../tests/free-port.ts";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { TestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
 import type { ConnectorConfig } from "../../fluvio/src/connector/file/config.ts";
+import type { EndTimeouts } from "../../fluvio/src/connector/run/end-timeouts.ts";
 import { RunningConnector } from "./connectors.ts";
 import { sinkOf, sourceOf, stopped } from "./definitions.ts";
 
@@ -19,8 +21,8 @@ const config = (direction: "source" | "sink", more: Partial<ConnectorConfig> = {
   ...more,
 });
 
-/** Short, for what does not end by itself. */
-const END_TIMEOUTS = { sourceMs: 500, drainMs: 1000 };
+/** Short, for what cannot be delivered any more. */
+const END_TIMEOUTS = { drainMs: 1000 };
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -29,15 +31,21 @@ afterEach(async () => {
 
 async function startedCluster(): Promise<{ cluster: TestCluster; fluvio: Fluvio }> {
   const cluster = new TestCluster({});
-  await cluster.start();
+  // ports that nobody is given while the cluster is away
+  await cluster.start({ scPort: await freePort(), spuBasePort: await freePort() });
   cleanups.push(() => cluster.remove());
   const fluvio = await cluster.connect();
   cleanups.push(() => fluvio.close());
   return { cluster, fluvio };
 }
 
-function start(cluster: TestCluster, definition: ConnectorDefinition, own: ConnectorConfig): RunningConnector {
-  const connector = new RunningConnector(definition, own, cluster.address, undefined, END_TIMEOUTS);
+function start(
+  cluster: TestCluster,
+  definition: ConnectorDefinition,
+  own: ConnectorConfig,
+  endTimeouts: Partial<EndTimeouts> = {},
+): RunningConnector {
+  const connector = new RunningConnector(definition, own, cluster.address, undefined, endTimeouts);
   cleanups.push(() => connector.stop().catch(() => {}));
   return connector;
 }
@@ -117,13 +125,13 @@ describe("a cluster that restarts", () => {
     await cluster.start(ports);
     await sink.until(() => sink.troubles.at(-1) === "");
     await send(20, 40);
-    await expect.poll(() => written.at(-1), { timeout: 10_000 }).toBe(39);
+    await expect.poll(() => written.at(-1)).toBe(39);
     expect(isWhole(written)).toBe(true);
   });
 
   test("and does not come back: a source that is told to stop ends all the same, and says what it could not do", async () => {
     const { cluster } = await startedCluster();
-    const source = start(cluster, counting, config("source"));
+    const source = start(cluster, counting, config("source"), END_TIMEOUTS);
     await expect.poll(() => source.counters.records).toBeGreaterThan(10);
     await cluster.stop();
     await source.until(() => AWAY.test(source.troubles.at(-1) ?? ""));
@@ -175,7 +183,7 @@ test("a source whose own code does not end when it has to is left alone", async 
     await stopped(signal);
     await new Promise(() => {});
   });
-  const source = start(cluster, stuck, config("source"));
+  const source = start(cluster, stuck, config("source"), { sourceMs: 500 });
   await expect.poll(() => source.counters.records).toBe(1);
   await source.stop();
   const warning = source.lines.find(({ message }) => message === "stopping interrupted the connector");

@@ -5,7 +5,7 @@ import { connectorSupervisor } from "../../fluvio/src/connector/supervise/superv
 import type { ConnectorHost, ConnectorStatus } from "../../fluvio/src/server/index.ts";
 import type { TestConnectors } from "./connectors.ts";
 
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 /** Connectors as the cluster runs them: a process each, from the compiled code. */
 export interface ManagedConnectors {
@@ -14,10 +14,21 @@ export interface ManagedConnectors {
   status(name: string): ConnectorStatus | undefined;
   /** What it has written so far. */
   log(name: string): Promise<string>;
-  /** Ends the process without a chance to tidy up; the supervisor starts another. Resolves when that runs. */
+  /** Ends the process without a chance to tidy up; the supervisor starts another. */
+  end(name: string): void;
+  /** The same; resolves when the other one runs. */
   kill(name: string): Promise<void>;
   /** Ends the connector, as when it is deleted. */
   remove(name: string): Promise<void>;
+}
+
+/** @returns the id of the process that the signal was sent to */
+export function signalProcess(host: ConnectorHost, name: string, signal: NodeJS.Signals): number {
+  const { processId } = host.status(name) ?? {};
+  // none would be this one and all that it has started
+  if (processId === undefined) throw new Error(`${name} has no process`);
+  process.kill(processId, signal);
+  return processId;
 }
 
 export function useManaged(connectors: TestConnectors): ManagedConnectors {
@@ -46,10 +57,9 @@ export function useManaged(connectors: TestConnectors): ManagedConnectors {
       for await (const chunk of supervisor().readLog(name, { fromByte: 0, follow: false, signal })) chunks.push(chunk);
       return Buffer.concat(chunks).toString();
     },
+    end: (name) => void signalProcess(supervisor(), name, "SIGKILL"),
     kill: async (name) => {
-      const before = supervisor().status(name)?.processId;
-      if (before === undefined) throw new Error(`${name} has no process`);
-      process.kill(before, "SIGKILL");
+      const before = signalProcess(supervisor(), name, "SIGKILL");
       await vi.waitFor(() => {
         const now = supervisor().status(name);
         if (now?.processId === before || now?.resolution !== "running") throw new Error(`${name} does not run again`);

@@ -1,14 +1,13 @@
 import type { ParameterValue, Position, SourceContext, SourceDefinition } from "fluvio/connector";
 import type { ConfigSchema } from "../../fluvio/src/connector/define.ts";
 import { checkOptions } from "../../fluvio/src/connector/options/check.ts";
+import { late } from "./late.ts";
 
 interface Line {
   readonly level: string;
   readonly details: object;
   readonly message: string;
 }
-
-const DEADLINE_MS = 10_000;
 
 /** A source that runs in this process without a cluster: what it hands over is kept here and counts as stored at once. */
 export class SourceRun {
@@ -21,7 +20,6 @@ export class SourceRun {
   position: Position | undefined;
   readonly done: Promise<void>;
   readonly #stop = new AbortController();
-  readonly #deadline = AbortSignal.timeout(DEADLINE_MS);
   #heard: (() => void)[] = [];
   #ended = false;
 
@@ -78,17 +76,13 @@ export class SourceRun {
 
   /** Looked at after everything that the source does. */
   async until(holds: () => boolean): Promise<void> {
-    const late = new Promise<never>((_, reject) => {
-      const tell = () => reject(new Error(`only ${JSON.stringify([this.records.slice(-20), this.lines.slice(-20)])}`));
-      this.#deadline.addEventListener("abort", tell, { once: true });
-    });
-    late.catch(() => {});
+    const tooLate = late(() => `only ${JSON.stringify([this.records.slice(-20), this.lines.slice(-20)])}`);
     while (!holds()) {
       if (this.#ended) {
         await this.done;
         throw new Error(`it ended: ${JSON.stringify([this.records, this.lines])}`);
       }
-      await Promise.race([late, new Promise<void>((resolve) => this.#heard.push(resolve))]);
+      await Promise.race([tooLate, new Promise<void>((resolve) => this.#heard.push(resolve))]);
     }
   }
 

@@ -20,7 +20,7 @@ class Table {
   #wake: () => void = () => {};
 
   get known(): readonly SinkPosition[] {
-    return [...this.positions].map(([partition, offset]) => ({ partition, offset }));
+    return [...this.positions].sort().map(([partition, offset]) => ({ partition, offset }));
   }
 
   commit(rows: readonly string[], { positions }: Pick<SinkGroup, "positions">): void {
@@ -269,7 +269,7 @@ test("with the strategy `auto` the position is stored when the period is over, a
     own,
   );
   await sink.until(() => sink.messages.some(({ type }) => type === "running"));
-  await expect.poll(() => storedOffset(own.name), { timeout: 10_000 }).toEqual([{ partition: 0, offset: 1 }]);
+  await expect.poll(() => storedOffset(own.name)).toEqual([{ partition: 0, offset: 1 }]);
   await sink.stop();
 });
 

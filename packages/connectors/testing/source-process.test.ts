@@ -7,6 +7,7 @@ import { useTestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import { type ConnectorConfig, encodeConfig } from "../../fluvio/src/connector/file/config.ts";
 import { connectorSupervisor } from "../../fluvio/src/connector/supervise/supervisor.ts";
 import type { ConnectorHost } from "../../fluvio/src/server/index.ts";
+import { signalProcess } from "./managed.ts";
 
 /** A source as the cluster runs it: a process of its own under the supervisor, which is killed. */
 const cluster = useTestCluster();
@@ -57,7 +58,7 @@ test("a source whose process is killed loses nothing, keeps the order, and goes 
   await until("line 199");
   for (const from of [200, 400, 600]) {
     // it is killed while it reads on
-    process.kill(supervisor.status("in")?.processId ?? 0, "SIGKILL");
+    signalProcess(supervisor, "in", "SIGKILL");
     await appendFile(path, fileOf(lines(from, from + 200)));
     await until(`line ${from + 199}`);
   }
@@ -70,4 +71,4 @@ test("a source whose process is killed loses nothing, keeps the order, and goes 
   supervisor.apply("in", config("in", topic, { path, start: "beginning" }));
   await until("line 809");
   expect(seen.slice(before)).toEqual(lines(800, 810));
-});
+}, 120_000);

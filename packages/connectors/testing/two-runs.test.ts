@@ -7,7 +7,6 @@ const connectors = useConnectors();
 const { produce, start, topicWith } = connectors;
 const configOf = (topic: string, consumer = {}) =>
   connectors.config("scripted-sink", topic, {}, { consumer: { offset: { start: "beginning" }, ...consumer } });
-const WAIT = { timeout: 15_000 };
 
 /** A target that several runs write to. */
 function newTarget() {
@@ -41,7 +40,7 @@ describe("of two runs of one sink", () => {
     const target = newTarget();
     const own = configOf(await topicWith(["a", "b"]));
     const first = start(target.sink, own);
-    await expect.poll(() => storedOffset(own.name), WAIT).toEqual([1]);
+    await expect.poll(() => storedOffset(own.name)).toEqual([1]);
     const second = start(target.sink, own);
     await expect(first.done).rejects.toMatchObject({
       ...REPLACED,
@@ -51,13 +50,13 @@ describe("of two runs of one sink", () => {
       expect.objectContaining({ level: "warn", message: expect.stringContaining("takes the place of another one") }),
     );
     await produce(own.topic, ["c"]);
-    await expect.poll(() => storedOffset(own.name), WAIT).toEqual([2]);
+    await expect.poll(() => storedOffset(own.name)).toEqual([2]);
     expect(target.values).toEqual(["a", "b", "c"]);
     await second.stop();
     // it has said that it ended: the next one takes nobody's place
     const third = start(target.sink, own);
     await produce(own.topic, ["d"]);
-    await expect.poll(() => target.values, WAIT).toEqual(["a", "b", "c", "d"]);
+    await expect.poll(() => target.values).toEqual(["a", "b", "c", "d"]);
     expect(third.lines.filter(({ level }) => level === "warn")).toEqual([]);
   });
 
@@ -66,10 +65,10 @@ describe("of two runs of one sink", () => {
     const own = configOf(await topicWith(["a"]));
     const held = target.holdNext();
     const first = start(target.sink, own);
-    await expect.poll(held.isTaken, WAIT).toBe(true);
+    await expect.poll(held.isTaken).toBe(true);
     start(target.sink, own);
     await produce(own.topic, ["b", "c"]);
-    await expect.poll(() => storedOffset(own.name), WAIT).toEqual([2]);
+    await expect.poll(() => storedOffset(own.name)).toEqual([2]);
     held.release();
     await expect(first.done).rejects.toMatchObject(REPLACED);
     expect(await storedOffset(own.name)).toEqual([2]);
@@ -86,9 +85,9 @@ describe("of two runs of one sink", () => {
       ...["one", "two"].map((id) => ({ ...configOf(topic, { id }), name: "same" })),
       ...[0, 1].map(() => ({ ...configOf(topic, { offset: { ...offset, strategy: "none" } }), name: "same" })),
     ].map((own) => start(target.sink, own));
-    await expect.poll(() => target.values.length, WAIT).toBe(10);
+    await expect.poll(() => target.values.length).toBe(10);
     await produce(topic, ["c", "d"]);
-    await expect.poll(() => target.values.length, WAIT).toBe(20);
+    await expect.poll(() => target.values.length).toBe(20);
     expect(runs.map(({ failure }) => failure)).toEqual(runs.map(() => undefined));
   });
 });

@@ -18,7 +18,7 @@ const start = (topic: string, parameters: Readonly<Record<string, ParameterValue
   return connectors.start(connector, config);
 };
 const delivered = (sink: RunningConnector, records: number) =>
-  vi.waitFor(() => expect(sink.counters.records).toBe(records), { timeout: 15_000, interval: 10 });
+  vi.waitFor(() => expect(sink.counters.records).toBe(records), { timeout: 30_000, interval: 10 });
 const numbers = Array.from({ length: 250 }, (_, index) => `${index}`);
 
 describe("records", () => {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { freePort } from "../../../../tests/free-port.ts";
+import { late } from "../../testing/late.ts";
 
 interface Taken {
   readonly url: string;
@@ -32,16 +33,23 @@ export class ChatServer {
     return `http://127.0.0.1:${this.#port}/services/T0/B0/hunter2`;
   }
 
+  /** Again after {@link close}: at the same address. */
   async listen(): Promise<void> {
+    // one that nobody is given while it is closed
+    if (this.#port === 0) this.#port = await freePort();
     const server = createServer((request, response) => void this.#serve(request, response));
     this.#server = server;
     await new Promise<void>((listening) => server.listen(this.#port, "127.0.0.1", listening));
-    this.#port = (server.address() as AddressInfo).port;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // who asked is gone
+      return;
+    }
     const body = JSON.parse(Buffer.concat(chunks).toString()) as Taken["body"];
     const failure = this.failures.shift();
     if (failure !== undefined) failure(response);
@@ -54,12 +62,8 @@ export class ChatServer {
 
   /** Looked at after every request. */
   async until(holds: () => boolean): Promise<void> {
-    const late = new Promise<never>((_, reject) => {
-      const tell = () => reject(new Error(`only ${JSON.stringify([this.taken, this.statuses])}`));
-      AbortSignal.timeout(15_000).addEventListener("abort", tell, { once: true });
-    });
-    late.catch(() => {});
-    while (!holds()) await Promise.race([late, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
+    const tooLate = late(() => `only ${JSON.stringify([this.taken, this.statuses])}`);
+    while (!holds()) await Promise.race([tooLate, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { freePort } from "../../../../tests/free-port.ts";
+import { late } from "../../testing/late.ts";
 
 /** One request as the target saw it. */
 export interface Seen {
@@ -33,11 +34,13 @@ export class Target {
     return `http://127.0.0.1:${this.#port}/in`;
   }
 
+  /** Again after {@link close}: at the same address. */
   async listen(): Promise<void> {
+    // one that nobody is given while it is closed
+    if (this.#port === 0) this.#port = await freePort();
     const server = createServer((request, response) => void this.#serve(request, response));
     this.#server = server;
     await new Promise<void>((listening) => server.listen(this.#port, "127.0.0.1", listening));
-    this.#port = (server.address() as AddressInfo).port;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -65,14 +68,9 @@ export class Target {
   }
 
   /** Resolves when the condition holds; it is looked at after every request. */
-  async until(holds: () => boolean, deadlineMs = 15_000): Promise<void> {
-    const deadline = AbortSignal.timeout(deadlineMs);
-    const late = new Promise<never>((_, reject) => {
-      const tell = () => reject(new Error(`the target took ${JSON.stringify(this.taken)}`));
-      deadline.addEventListener("abort", tell, { once: true });
-    });
-    late.catch(() => {});
-    while (!holds()) await Promise.race([late, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
+  async until(holds: () => boolean): Promise<void> {
+    const tooLate = late(() => `the target took ${JSON.stringify(this.taken)}`);
+    while (!holds()) await Promise.race([tooLate, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
-import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
+import { freePort } from "../../../../tests/free-port.ts";
+import { late } from "../../testing/late.ts";
 
 interface Message {
   readonly text: string;
@@ -36,7 +37,10 @@ export class WsServer {
     return this.messages.map(({ text }) => text);
   }
 
+  /** Again after {@link close}: at the same address. */
   async listen(): Promise<void> {
+    // one that nobody is given while it is closed
+    if (this.#port === 0) this.#port = await freePort();
     const http = this.#tls === undefined ? createServer() : createTlsServer(this.#tls);
     this.#http = http;
     const server = new WebSocketServer({ noServer: true, autoPong: this.autoPong });
@@ -50,7 +54,6 @@ export class WsServer {
       server.handleUpgrade(request, socket, head, (client) => this.#connected(client));
     });
     await new Promise<void>((listening) => http.listen(this.#port, "127.0.0.1", listening));
-    this.#port = (http.address() as AddressInfo).port;
   }
 
   #connected(socket: WebSocket): void {
@@ -71,12 +74,8 @@ export class WsServer {
 
   /** Looked at after every request and message. */
   async until(holds: () => boolean): Promise<void> {
-    const late = new Promise<never>((_, reject) => {
-      const tell = () => reject(new Error(`only ${JSON.stringify(this.messages)}`));
-      AbortSignal.timeout(15_000).addEventListener("abort", tell, { once: true });
-    });
-    late.catch(() => {});
-    while (!holds()) await Promise.race([late, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
+    const tooLate = late(() => `only ${JSON.stringify(this.messages)}`);
+    while (!holds()) await Promise.race([tooLate, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
   }
 
   /** Breaks every connection off. */
