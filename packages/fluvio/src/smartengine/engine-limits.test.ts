@@ -120,7 +120,7 @@ describe("other chains", () => {
     }
     await end;
     expect((await faults).map((fault) => fault.status)).toEqual(["rejected", "rejected"]);
-    expect(count).toBeGreaterThan(5);
+    expect(count).toBeGreaterThan(0);
     expect(valuesOf((await feed(healthy, ["x"], count)).batches)).toEqual([String(count + 1)]);
   });
 

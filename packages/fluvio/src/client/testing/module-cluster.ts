@@ -6,9 +6,9 @@ import { drain, text, useTestCluster } from "./cluster.ts";
 /** Of each module, in the cluster of {@link useModuleCluster}. */
 export const MEMORY_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A cluster with low limits for SmartModules, its client, and topics for them. */
+/** A cluster with a low limit on the memory of SmartModules, its client, and topics for them. */
 export function useModuleCluster() {
-  const cluster = useTestCluster({ engineLimits: { batchTimeoutMs: 500, memoryBytesMax: MEMORY_BYTES_MAX } });
+  const cluster = useTestCluster({ engineLimits: { memoryBytesMax: MEMORY_BYTES_MAX } });
   const state: { fluvio?: Fluvio } = {};
   beforeAll(async () => {
     state.fluvio = await cluster.connect();

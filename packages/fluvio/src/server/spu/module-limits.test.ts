@@ -66,7 +66,7 @@ async function healthyStream(topic: string) {
 
 describe("limits that a step sets for itself", () => {
   it.each([
-    { value: "loop", params: { "fluvio.time-limit": "200" }, words: /worked on one batch for more than 200 ms/ },
+    { value: "loop", params: { "fluvio.time-limit": "1000" }, words: /worked on one batch for more than 1000 ms/ },
     { value: "hog", params: { "fluvio.memory-limit": String(8 << 20) }, words: /of at most 8388608 bytes of memory/ },
     { value: "bomb", params: { "fluvio.output-limit": String(1 << 20) }, words: /1048576/ },
   ])(
@@ -128,11 +128,7 @@ describe("as many chains as there may be", () => {
     expect(answer?.errorCode.name).toBe("SmartModuleChainInitError");
     await acknowledge(connection, taken[0]?.streamId ?? 0, -2);
     // the thread is given back behind the acknowledgement
-    for (let tries = 0; ; tries++) {
-      const { errorCode } = (await open()).partition;
-      if (errorCode.name === "None") break;
-      expect(tries).toBeLessThan(1000);
-    }
+    while ((await open()).partition.errorCode.name !== "None");
   });
 });
 
