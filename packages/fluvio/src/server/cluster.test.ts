@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { freePort } from "../../../../tests/free-port.ts";
+import { SPU_PORT_STEP } from "../protocol/index.ts";
 import { startCluster } from "./cluster.ts";
 import { TemporaryCluster } from "./testing/temporary-cluster.ts";
 
@@ -59,7 +61,7 @@ test("several SPUs share the partitions and keep them over a restart; fewer SPUs
 });
 
 test("an SPU process that is killed is started again on its port, with every record", async () => {
-  await using temporary = await TemporaryCluster.start({ spuCount: 2 });
+  await using temporary = await TemporaryCluster.start({ spuCount: 2, spuBasePort: await freePort(2) });
   await temporary.createTopic("spread", 2);
   const partition = (await temporary.leaders("spread")).indexOf(5002);
   expect(await temporary.produce("spread", "kept", partition)).toBe(0);
@@ -87,14 +89,13 @@ test("a folder that another cluster has is refused, and free again when that clu
   expect((await second.createTopic("hello")).errorCode.name).toBe("None");
 });
 
-/** A port that somebody else listens on. */
+/** A port that somebody else listens on; nobody does on the port of an SPU before it. */
 async function takenPort(): Promise<{ readonly port: number } & AsyncDisposable> {
-  const server = createServer().listen({ host: "127.0.0.1", port: 0 });
+  const port = (await freePort(2)) + SPU_PORT_STEP;
+  const server = createServer().listen({ host: "127.0.0.1", port });
   await once(server, "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("no address");
   return {
-    port: address.port,
+    port,
     [Symbol.asyncDispose]: async () => void (await new Promise((resolve) => server.close(resolve))),
   };
 }
@@ -105,7 +106,7 @@ test("a port in use is named, whoever was to open it, and a failed start leaves 
   for (const options of [
     { scPort: taken.port },
     { spuBasePort: taken.port },
-    { spuBasePort: taken.port - 10, spuCount: 2 },
+    { spuBasePort: taken.port - SPU_PORT_STEP, spuCount: 2 },
   ]) {
     await expect(TemporaryCluster.start({ dataDir, ...options })).rejects.toMatchObject({
       code: "FLV_PORT_IN_USE",
@@ -176,7 +177,7 @@ test("kill -9 of the cluster loses no answered record, ends its SPU processes an
 });
 
 async function processEnds(processId: number): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
+  const deadlineMs = Date.now() + 30_000;
   while (Date.now() < deadlineMs) {
     try {
       process.kill(processId, 0);

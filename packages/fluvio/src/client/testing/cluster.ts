@@ -2,6 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import { freePort } from "../../../../../tests/free-port.ts";
+import { SPU_PORT_STEP } from "../../protocol/index.ts";
 import { type Cluster, type ClusterOptions, startCluster } from "../../server/index.ts";
 import { Fluvio, type FluvioConnectOptions } from "../fluvio.ts";
 
@@ -25,13 +27,15 @@ export class TestCluster {
     return `127.0.0.1:${this.cluster.scPort}`;
   }
 
-  async start(ports: { scPort: number; spuBasePort: number } = { scPort: 0, spuBasePort: 0 }): Promise<void> {
+  /** @param ports those of {@link stop}, on which it comes back. Default: some that the system gives to nobody else while it is away */
+  async start(ports?: { readonly scPort: number; readonly spuBasePort: number }): Promise<void> {
     if (this.#dataDir === "") this.#dataDir = await mkdtemp(join(tmpdir(), "fluvio-client-"));
-    this.#cluster = await startCluster({ flush: "os", ...this.#options, ...ports, dataDir: this.#dataDir });
+    const chosen = ports ?? (await clusterPorts(this.#options.spuCount));
+    this.#cluster = await startCluster({ flush: "os", ...this.#options, ...chosen, dataDir: this.#dataDir });
   }
 
-  /** Stops the cluster; {@link resume} brings it back on the same ports with the same data. */
-  async stop(): Promise<{ scPort: number; spuBasePort: number }> {
+  /** Stops the cluster; {@link start} brings it back on the same ports with the same data. */
+  async stop(): Promise<{ readonly scPort: number; readonly spuBasePort: number }> {
     const { scPort, spus } = this.cluster;
     const ports = { scPort, spuBasePort: spus[0]?.port ?? 0 };
     await this.cluster.close(0);
@@ -51,6 +55,11 @@ export class TestCluster {
   topicName(): string {
     return `topic-${++this.#topics}`;
   }
+}
+
+async function clusterPorts(spuCount = 1): Promise<{ readonly scPort: number; readonly spuBasePort: number }> {
+  const scPort = await freePort(1 + spuCount);
+  return { scPort, spuBasePort: scPort + SPU_PORT_STEP };
 }
 
 /** Starts a cluster before the tests of a file and removes it after them. */
