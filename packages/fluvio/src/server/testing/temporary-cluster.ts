@@ -79,14 +79,14 @@ export class TemporaryCluster implements AsyncDisposable {
     const { spus } = this.cluster.sc.stores;
     const watch = spus.watch();
     while (spus.get(`custom-spu-${id}`)?.status.resolution !== resolution)
-      await watch.next(AbortSignal.timeout(20_000));
+      await watch.next(AbortSignal.timeout(40_000));
     watch.close();
   }
 
   async partitionBecomes(name: string, resolution: string): Promise<void> {
     const { partitions } = this.cluster.sc.stores;
     const watch = partitions.watch();
-    while (partitions.get(name)?.status.resolution !== resolution) await watch.next(AbortSignal.timeout(20_000));
+    while (partitions.get(name)?.status.resolution !== resolution) await watch.next(AbortSignal.timeout(40_000));
     watch.close();
   }
 

@@ -126,7 +126,7 @@ export class TestController implements AsyncDisposable {
   }
 
   async #until<L extends ObjectLabel>(watch: ObjectWatch<L>, reached: () => boolean): Promise<void> {
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(30_000);
     while (!reached()) await watch.next(signal);
     watch.close();
   }

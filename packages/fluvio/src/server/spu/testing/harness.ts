@@ -41,6 +41,8 @@ export interface TestSpuOptions extends Partial<SpuOptions> {
 }
 
 const DECODER = new TextDecoder();
+/** Modules may have to be compiled for it, and disks may be busy. */
+const PRODUCE_TIMEOUT_MS = 60_000;
 
 /** An SPU on a free port with a real log engine in a folder of its own, which goes with it. */
 export async function startSpu(options: TestSpuOptions = {}): Promise<TestSpu> {
@@ -112,7 +114,7 @@ export async function produceTo(
 ): Promise<readonly PartitionProduceResponse[]> {
   const answer = await connection.request(produceApi, {
     isolation: call.isolation ?? "readUncommitted",
-    timeoutMs: call.timeoutMs ?? 1500,
+    timeoutMs: call.timeoutMs ?? PRODUCE_TIMEOUT_MS,
     topics: [
       {
         name: call.topic,

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 30_000;
 
 /** Sends frames as they are and gives back what comes, byte by byte. */
 export class RawClient {

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import type { LinkReply, ReplicaAssignment, ReplicaStatus, ScEnd, ScRequest, ScToSpu, SpuToSc } from "../../link.ts";
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 30_000;
 
 /** The SC's end of a link, for tests of an SPU: assigns partitions, keeps what the SPU says, answers its requests. */
 export class TestSc {
