@@ -73,7 +73,7 @@ test("creation is refused after the wait when a partition does not come online, 
   const clock = new ManualClock();
   await using controller = await TestController.start({ spu: { serves: false }, clock });
   const creation = controller.createTopic("hello");
-  await controller.spu.message("replicas", ({ replicas }) => replicas.length === 2);
+  await clock.waiting(90_000);
   clock.advance(90_000);
   const status = await creation;
   expect(status.errorCode.name).toBe("TopicNotProvisioned");

@@ -118,8 +118,7 @@ describe("the state of an aggregate that has a name", () => {
     first.close();
     await produce("5");
     let reply = await nextReply(open());
-    for (let tries = 0; reply.partition.errorCode.name !== "None" && tries < 100; tries++)
-      reply = await nextReply(open());
+    while (reply.partition.errorCode.name !== "None") reply = await nextReply(open());
     expect(valuesOf(reply)).toEqual(["6"]);
   });
 

@@ -175,18 +175,21 @@ describe("a stored module that is replaced while streams run it", () => {
     const producing = (async () => {
       for (let n = 0; n < 100; n++) await produceTo(connection, { topic, entries: [batchOf([`${n}a`, `${n}b`])] });
     })();
+    const take = async (): Promise<number> => {
+      const reply = await nextReply(stream);
+      seen.push(...recordsOf(reply.partition.records).map(({ value }) => value));
+      await acknowledge(connection, reply.streamId, endOf(reply));
+      return endOf(reply);
+    };
+    // once it runs
+    let end = await take();
     const switching = (async () => {
       for (let n = 0; n < 10; n++) {
         store("m", n % 2 === 0 ? "keep-all" : "filter");
         expect(await switchTo("m")).toEqual({ switched: 1, failures: [] });
       }
     })();
-    for (let end = 0; end < 200; ) {
-      const reply = await nextReply(stream);
-      end = endOf(reply);
-      seen.push(...recordsOf(reply.partition.records).map(({ value }) => value));
-      await acknowledge(connection, reply.streamId, end);
-    }
+    while (end < 200) end = await take();
     await Promise.all([producing, switching]);
     // every value holds an a or b: the filter keeps those with an a
     const kept = seen.filter((value) => value.endsWith("a"));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fetchApi, fetchOffsetsApi, flvError } from "../../protocol/index.ts";
 import type { Connection } from "../../transport/index.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import {
   batchOf,
   nextReply,
@@ -14,6 +15,8 @@ import {
   type TestSpu,
 } from "./testing/harness.ts";
 import { HeldStorage } from "./testing/held-storage.ts";
+
+const REPORTS_APART_MS = 200;
 
 describe("partitions of an SPU", () => {
   let spu: TestSpu;
@@ -61,14 +64,23 @@ describe("partitions of an SPU", () => {
   });
 
   it("merges reports of changes that follow each other quickly", async () => {
+    const intervals: (() => void)[] = [];
+    const after: Clock["after"] = (delayMs, callback) => {
+      if (delayMs !== REPORTS_APART_MS) return systemClock.after(delayMs, callback);
+      intervals.push(callback);
+      return () => {};
+    };
+    await spu[Symbol.asyncDispose]();
+    spu = await startSpu({ clock: { nowMs: systemClock.nowMs, after } });
+    connection = await spu.connect();
     await spu.sc.assign("hello");
-    const before = spu.sc.messages.length;
-    const startedMs = Date.now();
+    const reports = () => spu.sc.messages.filter(({ type }) => type === "replicaStatus").length;
+    const before = reports();
     for (let n = 0; n < 300; n++) await produceTo(connection, { topic: "hello", entries: [batchOf(["x"])] });
+    expect([reports(), intervals.length]).toEqual([before, 1]);
+    intervals[0]?.();
     await spu.sc.until(() => status("hello")?.logEndOffset === 300, "the new end");
-    const reports = spu.sc.messages.slice(before).filter(({ type }) => type === "replicaStatus").length;
-    // at most five a second, however long the writes took
-    expect(reports).toBeLessThanOrEqual(2 + Math.ceil((Date.now() - startedMs) / 200));
+    expect(reports()).toBe(before + 1);
   });
 
   it("keeps what was written over a restart", async () => {
