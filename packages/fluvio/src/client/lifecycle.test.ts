@@ -113,7 +113,7 @@ describe("a cluster that restarts", () => {
     consumer.offsetCommit();
     await cluster.stop();
     await expect(consumer.offsetFlush()).rejects.toMatchObject({
-      code: "FLV_CONNECT",
+      code: expect.stringMatching(/^FLV_CONNECT/),
       message: expect.stringContaining("(tried again for 50 ms)"),
     });
     await consumer.close();
@@ -135,7 +135,10 @@ describe("a cluster that restarts", () => {
       message: expect.stringContaining("(tried again for 50 ms)"),
     });
     await expect(producer.flush()).rejects.toMatchObject({ retriable: true });
-    expect(await reading).toMatchObject({ message: expect.stringContaining("can't connect to") });
+    expect(await reading).toMatchObject({
+      code: expect.stringMatching(/^FLV_CONNECT/),
+      message: expect.stringContaining("(tried again for 50 ms)"),
+    });
     await producer.close();
   });
 
@@ -235,7 +238,9 @@ describe("ending", () => {
 
   it("does not make the runtime warn of listeners when there are many partitions", async () => {
     const warnings: Error[] = [];
-    const onWarning = (warning: Error) => warnings.push(warning);
+    const onWarning = (warning: Error) => {
+      if (warning.name === "MaxListenersExceededWarning") warnings.push(warning);
+    };
     process.on("warning", onWarning);
     await using fluvio = await shared.connect();
     const topic = await fluvio.admin().createTopic(shared.topicName(), { partitions: 15 });

@@ -1,4 +1,4 @@
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
 import { type Logger, silentLogger } from "../protocol/index.ts";
 import { drain, text, useTestCluster } from "./testing/cluster.ts";
@@ -22,6 +22,6 @@ it("what a SmartModule prints on the server is in the cluster's log, line by lin
   const consumer = await fluvio.consumer({ topic, offset: "beginning", smartmodules, disableContinuous: true });
   expect((await drain(consumer)).map(({ value }) => text(value))).toEqual(["hello", "again"]);
   const line = (message: string) => ({ smartmodule: "talks", stream: "stdout", message });
-  await vi.waitFor(() => expect(lines).toEqual(expect.arrayContaining([line("saw hello"), line("saw again")])));
+  await expect.poll(() => lines).toEqual(expect.arrayContaining([line("saw hello"), line("saw again")]));
   await fluvio.close();
 });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import {
   ACKNOWLEDGE_END,
   BATCH_HEADER_BYTES,
@@ -184,8 +184,10 @@ describe("a consumer of a server that is not ours", () => {
     await expect(consume(started, { retry, smartmodules: [{ name: "m" }] })).rejects.toMatchObject({
       code: "FLV_CONNECTION_CLOSED",
       message: expect.stringContaining("closes the connection whenever scripted-0 is read"),
+      details: expect.objectContaining({ attempts: 5 }),
     });
-    expect(attempts).toBe(5);
+    // one that took a second does not count: it may have been lost for another reason
+    expect(attempts).toBeGreaterThanOrEqual(5);
   });
 
   it("throws what the server says", async () => {
@@ -290,7 +292,7 @@ describe("a cluster of the original, which hangs up at a request that it does no
     await admin.listTopics();
     const asked = call === "switchSmartModule" ? admin[call]("filter") : admin[call]();
     await expect(asked).rejects.toMatchObject({ code: "FLV_UNSUPPORTED", message: expect.stringMatching(sentence) });
-    await vi.waitFor(() => expect(started.scConnections).toBe(1));
+    await expect.poll(() => started.scConnections).toBe(1);
     expect(await admin.listTopics()).toEqual([]);
   });
 
