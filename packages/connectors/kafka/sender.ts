@@ -51,8 +51,11 @@ export class Sender implements AsyncDisposable {
   readonly #context: Context;
   readonly #options: SendOptions;
   #producer: Producer | undefined;
-  /** What a group that failed has got into Kafka nevertheless: it is left out when the group comes again. */
-  readonly #done = new Set<string>();
+  /**
+   * What a group that failed has got into Kafka nevertheless: it is left out when the group comes again, which has the same
+   * record objects then. Offsets would not do: array_map makes several records of one, for several partitions.
+   */
+  readonly #done = new WeakSet<SinkRecord>();
   #turn = 0;
   #hasWarned = false;
 
@@ -69,10 +72,9 @@ export class Sender implements AsyncDisposable {
     try {
       const producer = await this.#open();
       const partitions = await this.#partitionCount(producer);
-      const records = group.records.filter((record) => !this.#done.has(placeOf(record)));
+      const records = group.records.filter((record) => !this.#done.has(record));
       const messages = records.map((record) => this.#message(record, partitions));
       if (messages.length > 0) await this.#send(producer, messages, records);
-      for (const record of group.records) this.#done.delete(placeOf(record));
     } catch (error) {
       throw await this.#meaning(error);
     } finally {
@@ -92,7 +94,7 @@ export class Sender implements AsyncDisposable {
       const written = new Set((produced?.offsets ?? []).map(({ partition }) => partition));
       for (const [index, { partition = -1 }] of messages.entries()) {
         const record = records[index];
-        if (record !== undefined && written.has(partition)) this.#done.add(placeOf(record));
+        if (record !== undefined && written.has(partition)) this.#done.add(record);
       }
       throw error;
     }
@@ -192,10 +194,6 @@ export class Sender implements AsyncDisposable {
 
 function isMissing(error: unknown): boolean {
   return hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION") || /^Unknown topic/.test(problemText(error));
-}
-
-function placeOf({ partition, offset }: SinkRecord): string {
-  return `${partition}:${offset}`;
 }
 
 function placeHeaders({ topic, partition, offset }: SinkRecord): Map<Buffer, Buffer> {
