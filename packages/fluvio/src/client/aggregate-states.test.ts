@@ -91,6 +91,20 @@ describe("a consumer whose aggregate keeps its state", () => {
     await other.close();
   });
 
+  it("is free on every partition when the consumer fails at one of them, also for who asked while it was stored", async () => {
+    const topic = await newTopic(2);
+    const consumer = await fluvio.consumer(options(topic, "one-fails"));
+    const records = consumer[Symbol.asyncIterator]();
+    await send(topic, [1], 0);
+    expect(text((await records.next()).value?.value)).toBe("1");
+    const failed = expect(records.next()).rejects.toMatchObject({ code: "FLV_SMARTMODULE_RUNTIME" });
+    await send(topic, ["no number"], 1);
+    await failed;
+    expect(
+      await drain(await fluvio.consumer(options(topic, "one-fails", { partitions: 0, disableContinuous: true }))),
+    ).toEqual([]);
+  });
+
   it.each([0, 1])("that is reset while it is in use ends it by its code, on SPU %i of two", async (partition) => {
     const topic = await newTopic(2);
     const name = `reset-${partition}`;

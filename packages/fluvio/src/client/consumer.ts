@@ -22,8 +22,8 @@ const MAX_BYTES_DEFAULT = 1_048_588;
 const MAX_BYTES_MAX = 0x7fffffff;
 const OFFSET_FLUSH_PERIOD_MS_DEFAULT = 10_000;
 const RETRY_DEFAULT = { initialDelayMs: 100, maxDelayMs: 10_000, timeoutMs: 30 * 60_000 };
-/** How long closing may take to store the position: with a cluster that answers, and with one that is away. */
-const CLOSE_FLUSH_MS_MAX = 10_000;
+/** How long closing may wait for the cluster: for one that is connected, and for one that is away. */
+const CLOSE_ANSWER_MS_MAX = 10_000;
 const CLOSE_RETRY_MS_MAX = 2000;
 
 /** Looks everything up, then starts reading. @throws FLV_ARGUMENT | FLV_TOPIC_NOT_FOUND | FLV_PARTITION_NOT_FOUND */
@@ -338,7 +338,7 @@ class StreamConsumer implements Consumer {
     if (this.#settings.strategy !== "none" && !this.#cluster.isClosed) {
       if (this.#settings.strategy === "auto") this.offsetCommit();
       const retry = { ...this.#cluster.settings.retry, timeoutMs: CLOSE_RETRY_MS_MAX };
-      await this.#flush({ signal: AbortSignal.timeout(CLOSE_FLUSH_MS_MAX) }, retry).catch((error: unknown) => {
+      await this.#flush({ signal: AbortSignal.timeout(CLOSE_ANSWER_MS_MAX) }, retry).catch((error: unknown) => {
         this.#cluster.settings.logger.warn({ error }, "consumer offsets were not stored at the end");
       });
     }
@@ -347,7 +347,7 @@ class StreamConsumer implements Consumer {
     this.#queue.abandon();
     const released = Promise.all(this.#readers.map((reader) => reader.release()));
     if (!this.#reading.keepsState) return;
-    await withSignal(released, AbortSignal.timeout(CLOSE_RETRY_MS_MAX)).catch((error: unknown) => {
+    await withSignal(released, AbortSignal.timeout(CLOSE_ANSWER_MS_MAX)).catch((error: unknown) => {
       this.#cluster.settings.logger.warn({ error }, "kept states are free only when the cluster has noticed the end");
     });
   }

@@ -97,9 +97,10 @@ export class PartitionReader {
         await this.#readStream(reading);
         isChecked = true;
       } catch (error) {
+        // the stream itself goes on until it is released
+        if (reading.aborted) return;
         const lost = this.#stream;
         this.#stream = undefined;
-        if (reading.aborted) return;
         if (lost !== undefined) this.#noteLoss(lost, error);
         // whoever cannot be connected to is away, and did not close the connection for what it was asked
         else if (isConnectionError(error)) this.#quickLosses = 0;
@@ -221,13 +222,16 @@ export class PartitionReader {
    */
   async #takeAll(open: OpenStream, reply: StreamFetchResponse, decoded: DecodedReply): Promise<boolean> {
     const { topic, partition } = this;
-    const { errorCode, nextFilterOffset } = reply.partition;
+    const { errorCode, nextFilterOffset, highWatermark } = reply.partition;
     const { records } = decoded;
     const wholly = records.length === 0 || (await this.#givenOut(records));
     if (errorCode.name !== "None") throw toFluvioError(errorCode, { topic, partition });
     const next = nextFilterOffset > 0 ? nextFilterOffset : decoded.endOffset;
-    if (!wholly || next === undefined) return true;
-    this.#nextOffset = Math.max(this.#nextOffset, next);
+    if (!wholly) return true;
+    // without an offset it is the word that the modules run: nothing is left from where the state is, which may have been
+    // stored since this consumer asked where to begin
+    this.#nextOffset = Math.max(this.#nextOffset, next ?? highWatermark);
+    if (next === undefined) return true;
     const request = { offsets: [{ offset: next, sessionId: reply.streamId }] };
     const { status } = await open.connection.request(updateOffsetsApi, request);
     const refused = status.find(({ error }) => error.name !== "None");
