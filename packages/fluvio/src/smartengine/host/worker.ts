@@ -163,7 +163,8 @@ if (port !== null) {
   const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
   // nothing here needs the event loop, which is never come back to: the thread ends by being terminated
   for (let count = 0; ; count = (count + 1) | 0) {
-    Atomics.wait(requestCount, 0, count);
+    // what wakes it may be the notification of the request before, which it had seen by the count alone
+    while (Atomics.load(requestCount, 0) === count) Atomics.wait(requestCount, 0, count);
     thread.handle(receiveMessageOnPort(port)?.message);
   }
 }
