@@ -65,7 +65,6 @@ export class ChainWorker {
       name: "smartmodule",
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
     });
-    this.worker.unref();
     this.worker.on("message", (reply: WorkerReply) => this.onReply(reply));
     this.worker.on("error", (error) => this.die(this.located(crashed(error, this.current?.name))));
     this.exited = new Promise((resolve) => {
@@ -74,6 +73,8 @@ export class ChainWorker {
         resolve();
       });
     });
+    // who listens to messages is waited for
+    this.worker.unref();
   }
 
   get alive(): boolean {

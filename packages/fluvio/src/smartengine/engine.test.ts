@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../tests/fixtures/build-as.ts";
 import { BATCH_COMPRESSIONS, decodeRecords, isFluvioError, readBatchHeader } from "../protocol/index.ts";
@@ -13,6 +15,7 @@ import {
   valuesOf,
 } from "./testing/batches.ts";
 
+const run = promisify(execFile);
 const printed: string[] = [];
 const engine = createSmartEngine({
   onModuleOutput: (module, stream, line) => printed.push(`${module} ${stream}: ${line}`),
@@ -380,6 +383,17 @@ describe("ending", () => {
     await other[Symbol.asyncDispose]();
     await expect(feed(chain, ["a"])).rejects.toMatchObject({ code: "FLV_ABORTED" });
     await expect(other.chain([await step("filter")])).rejects.toMatchObject({ code: "FLV_ABORTED" });
+  });
+
+  it("is not needed for the process to end", async () => {
+    const program = `
+      import { createSmartEngine } from ${JSON.stringify(new URL("../../dist/smartengine/index.js", import.meta.url))};
+      const wasm = Buffer.from(${JSON.stringify(Buffer.from(await buildAs("filter")).toString("base64"))}, "base64");
+      await createSmartEngine().chain([{ name: "filter", wasm, params: new Map() }]);
+      console.log("made");
+    `;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], { timeout: 25_000 });
+    expect(stdout).toBe("made\n");
   });
 
   it("by a signal keeps a chain from being made", async () => {
