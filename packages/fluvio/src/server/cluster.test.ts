@@ -167,8 +167,9 @@ test("kill -9 of the cluster loses no answered record, ends its SPU processes an
   );
   await once(child, "exit");
   expect(child.signalCode).toBe("SIGKILL");
-  await processEnds(spuProcessId);
+  // it may still be closing its logs
   await using temporary = await TemporaryCluster.start({ dataDir, spuCount: 2 });
+  await processEnds(spuProcessId);
   for (const [partition, offset] of answered) {
     await temporary.partitionBecomes(`spread-${partition}`, "online");
     const records = await temporary.read("spread", offset + 1, partition);

@@ -9,7 +9,7 @@ import {
   silentLogger,
 } from "../protocol/index.ts";
 import { createSmartEngine, type EngineLimits, type SmartEngine } from "../smartengine/index.ts";
-import { createLogEngine, type FlushMode } from "../storage/index.ts";
+import { createLogEngine, type FlushMode, untilUnlocked } from "../storage/index.ts";
 import type { ServeOptions } from "../transport/index.ts";
 import { ChildSpu } from "./child-spu.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -264,6 +264,9 @@ async function startChildren(
   closers.push(async (drainMs) => {
     await Promise.all(children.map((child) => child.close(drainMs + CHILD_CLOSE_EXTRA_MS)));
   });
+  // those of a cluster that was killed end by themselves: they close their ports first, then their logs
+  const endMs = DRAIN_MS_DEFAULT + CHILD_CLOSE_EXTRA_MS;
+  await Promise.all(ids.map((id) => untilUnlocked(spuDirectory(options.dataDir, id), endMs)));
   for (const id of ids) {
     const port = spuPort(options, id);
     // the child's own error would reach its log only

@@ -8,4 +8,5 @@ export type {
   StorageEngine,
 } from "./engine.ts";
 export type { FileSystem, LogFile, OpenMode } from "./log/file-system.ts";
+export { untilUnlocked } from "./log/lock.ts";
 export { createLogEngine, type LogEngineOptions } from "./log/log-engine.ts";

@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { flvError } from "../../protocol/index.ts";
-import { type FileSystem, systemErrorCode } from "./file-system.ts";
+import { type FileSystem, nodeFileSystem, systemErrorCode } from "./file-system.ts";
 import { LOCK_FILE, TEMPORARY_SUFFIX } from "./names.ts";
 
 /** The holder touches the file this often; one that cannot be looked up directly is dead after the second time. */
 const HEARTBEAT_MS = 2000;
 const STALE_MS = 10_000;
+/** How often a holder that is waited for is looked up. */
+const LOOK_MS = 20;
 
 interface Holder {
   readonly pid: number;
@@ -50,6 +53,19 @@ export async function lockDirectory(fileSystem: FileSystem, directory: string): 
       if ((await readHolder(fileSystem, path))?.token === token) await fileSystem.remove(path);
     },
   };
+}
+
+/**
+ * Resolves when no living process holds a directory, or after `waitMs`: whoever opens it then is told who does. A process
+ * that has lost its cluster holds its own until it has closed its logs.
+ */
+export async function untilUnlocked(directory: string, waitMs: number): Promise<void> {
+  const path = join(directory, LOCK_FILE);
+  const own = await describeProcess(nodeFileSystem, "");
+  const endMs = performance.now() + waitMs;
+  const isHeld = async () =>
+    (await isAbandoned(nodeFileSystem, path, await readHolder(nodeFileSystem, path), own)) === false;
+  while ((await isHeld()) && performance.now() < endMs) await sleep(LOOK_MS);
 }
 
 /** A link appears whole or not at all, unlike a file that is created and then written. */
