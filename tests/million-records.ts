@@ -14,7 +14,7 @@ const RECORD_BYTES = 200;
 const BATCH_BYTES = 1 << 20;
 /** Records read before memory is looked at for the first time: by then everything has its working size. */
 const WARM_RECORDS = MILLION / 10;
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** A topic of a million records of 200 B in a cluster in a process of its own. */
 export class MillionRecords implements AsyncDisposable {

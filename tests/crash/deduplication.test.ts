@@ -34,7 +34,7 @@ test(
       // what may be sent again after a crash is less than the topic remembers
       batchSizeBytes: 2000,
       batchQueueSize: 20,
-      retry: { timeoutMs: 60_000, maxDelayMs: 100 },
+      retry: { timeoutMs: 120_000, maxDelayMs: 100 },
     });
     let sent = 0;
     let stop = false;
@@ -65,5 +65,5 @@ test(
     await cluster.kill();
     await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   },
-  60_000 + ROUNDS * 20_000,
+  120_000 + ROUNDS * 30_000,
 );
