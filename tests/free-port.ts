@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { pathToFileURL } from "node:url";
 
@@ -11,14 +12,33 @@ const LAST = 32_000;
 const STEP = 10;
 const ATTEMPTS_MAX = 1000;
 
-/** The first of `count` ports, 10 apart, that nobody has at the moment. */
+/**
+ * The first of `count` ports, 10 apart, that nobody has at the moment. Nobody else is given them as long as this process
+ * lives: it holds the UDP ports of their numbers.
+ */
 export async function freePort(count = 1): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const first = FIRST + Math.floor(Math.random() * (LAST - FIRST));
     const ports = Array.from({ length: count }, (_, index) => first + STEP * index);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
+    if (await reserve(ports)) return first;
   }
   throw new Error(`no ${count} free ports between ${FIRST} and ${LAST}`);
+}
+
+async function reserve(ports: readonly number[]): Promise<boolean> {
+  for (const port of ports) if (!(await holdUdp(port)) || !(await isFree(port))) return false;
+  return true;
+}
+
+function holdUdp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.once("error", () => resolve(false));
+    socket.bind({ port, address: "127.0.0.1", exclusive: true }, () => {
+      socket.unref();
+      resolve(true);
+    });
+  });
 }
 
 function isFree(port: number): Promise<boolean> {
