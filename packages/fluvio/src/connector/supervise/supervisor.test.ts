@@ -122,13 +122,20 @@ describe("the life of a connector", () => {
 
   test("many start a few at a time, and all run", async () => {
     await stage.supervisor[Symbol.asyncDispose]();
-    stage.open({ startsMax: 2 });
+    let most = 0;
+    let begun = 0;
+    const running = () => stage.heard.filter(({ status }) => status.resolution === "running").length;
+    // asked for each start
+    const endpoint = () => {
+      most = Math.max(most, ++begun - running());
+      return "127.0.0.1:9003";
+    };
+    stage.open({ startsMax: 2, endpoint });
     const names = ["a", "b", "d", "e", "f"];
     for (const name of names) stage.supervisor.apply(name, stage.config("run", { name }));
     for (const name of names) await stage.until((status) => status.resolution === "running", name);
-    // While three are not running yet, at most two have been started.
-    const started = stage.heard.map((one) => one.status.resolution);
-    expect(started.slice(0, 5)).toEqual(["pending", "pending", "pending", "pending", "pending"]);
+    expect(begun).toBe(5);
+    expect(most).toBeLessThanOrEqual(2);
   });
 });
 describe("the log", () => {
@@ -141,7 +148,7 @@ describe("the log", () => {
     let text = "";
     for await (const chunk of stage.supervisor.readLog("c", { fromByte: 0, follow: true, signal })) {
       text += Buffer.from(chunk);
-      if (text.includes("line 1999 ")) break;
+      if (/line 1999 x+\n/.test(text)) break;
     }
     const lines = [...text.matchAll(/line (\d+) x+\n/g)].map((match) => Number(match[1]));
     expect(lines).toEqual([...lines].sort((a, b) => a - b));

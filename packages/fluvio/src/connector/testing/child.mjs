@@ -65,7 +65,7 @@ switch (behaviour) {
   case "abandons": {
     // a process of its own that lives on and holds the pipes
     const { spawn } = await import("node:child_process");
-    const left = spawn("sleep", ["5"], { stdio: ["ignore", "inherit", "inherit"], detached: true });
+    const left = spawn("sleep", ["60"], { stdio: ["ignore", "inherit", "inherit"], detached: true });
     left.unref();
     process.send({ type: "running" });
     say(`left ${left.pid}`);

@@ -9,7 +9,7 @@ import { type ConnectorSupervisorOptions, connectorSupervisor } from "../supervi
 
 /** A process that does what its configuration's `behaviour` says. */
 export const CHILD = fileURLToPath(new URL("./child.mjs", import.meta.url));
-export const DEADLINE_MS = 10_000;
+export const DEADLINE_MS = 30_000;
 export const WAIT = { timeout: DEADLINE_MS, interval: 5 };
 
 /** A supervisor of its own for each test, with short limits. */
@@ -33,8 +33,10 @@ export class SupervisorStage {
       limits: {
         restartDelayMs: 2,
         restartDelayMaxMs: 8,
-        heartbeatTimeoutMs: 5000,
-        stopTimeoutMs: 5000,
+        // nothing is said to be silent, or killed, that is only slow
+        silentAfterMs: DEADLINE_MS,
+        heartbeatTimeoutMs: DEADLINE_MS,
+        stopTimeoutMs: DEADLINE_MS,
         ...more.limits,
       },
     });
