@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
@@ -66,9 +67,11 @@ async function connectorOfPackage(installed: InstalledPackage, label: string): P
   const file = join(installed.dir, path);
   let module: { readonly connector?: unknown };
   try {
-    const { mtimeMs } = await stat(file);
-    // A folder that was built anew is looked at anew.
-    module = (await import(`${pathToFileURL(file).href}?${mtimeMs}`)) as typeof module;
+    // A folder that was built anew is looked at anew. Its time would not do: clocks of files stand still for some ms.
+    const digest = createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex");
+    module = (await import(`${pathToFileURL(file).href}?${digest}`)) as typeof module;
   } catch (cause) {
     throw notLoaded(label, installed, path, cause);
   }
