@@ -89,11 +89,11 @@ const POLL_MS = 25;
 /** Ends a connector (SIGTERM, it drains; SIGKILL when it does not) and forgets it. */
 export async function shutdownDeployment(indexDir: string, { name, processId, isRunning }: Deployment): Promise<void> {
   if (isRunning) {
-    process.kill(processId, "SIGTERM");
     const deadline = performance.now() + STOP_TIMEOUT_MS;
-    while (isAlive(processId)) {
-      if (performance.now() > deadline) process.kill(processId, "SIGKILL");
+    let isAlive = signalled(processId, "SIGTERM");
+    while (isAlive) {
       await sleep(POLL_MS);
+      isAlive = signalled(processId, performance.now() > deadline ? "SIGKILL" : 0);
     }
   }
   await writeIndex(
@@ -123,9 +123,10 @@ async function writeIndex(indexDir: string, connector: readonly Entry[]): Promis
   await rename(partial, path);
 }
 
-function isAlive(processId: number): boolean {
+/** Whether the process was there to be told; 0 tells it nothing. */
+function signalled(processId: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(processId, 0);
+    process.kill(processId, signal);
     return true;
   } catch {
     return false;
@@ -134,7 +135,7 @@ function isAlive(processId: number): boolean {
 
 /** Whether the process is still the one that was started: numbers are given out again. */
 async function isOurs({ process_id: processId, config_file: configFile }: Entry): Promise<boolean> {
-  if (!isAlive(processId)) return false;
+  if (!signalled(processId, 0)) return false;
   const line = await readFile(`/proc/${processId}/cmdline`, "utf8").catch(() => undefined);
   return line === undefined || line.split("\0").includes(configFile);
 }
