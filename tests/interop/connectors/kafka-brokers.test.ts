@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { connector as sink } from "../../../packages/connectors/kafka/sink.ts";
 import { connector as source } from "../../../packages/connectors/kafka/source.ts";
 import { useConnectors } from "../../../packages/connectors/testing/connectors.ts";
+import { buildAs } from "../../fixtures/build-as.ts";
 import { Kafka, type SecondBroker } from "../services/kafka.ts";
 
 /** A cluster of two brokers: a source and a sink of topics whose partitions are led by both. */
@@ -26,10 +27,11 @@ const numbers = (from: number, to: number) => Array.from({ length: to - from }, 
 const brokers = () => [second.url, kafka.url()];
 
 /** A topic whose partition 0 is led by broker 1 and partition 1 by broker 2, each with its replica on the other. */
-async function createTopic(topic: string): Promise<void> {
+async function createTopic(topic: string, settings: Readonly<Record<string, string>> = {}): Promise<void> {
   const admin = kafka.admin();
   const assignments = PARTITIONS.map((partition) => ({ partition, brokers: partition === 0 ? [1, 2] : [2, 1] }));
-  await admin.createTopics({ topics: [topic], assignments });
+  const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  await admin.createTopics({ topics: [topic], assignments, configs });
   await vi.waitFor(async () => expect(await leaders(topic)).toEqual([1, 2]), WAIT);
   await admin.close();
 }
@@ -71,6 +73,25 @@ async function written(count: number): Promise<string[]> {
   return sorted.map(String);
 }
 const distinct = (list: readonly string[]) => [...new Set(list)];
+
+test("of records that are made of one, those that one broker has taken are not left out with the other's", async () => {
+  await createTopic("parts", { "max.message.bytes": "2000" });
+  const name = connectors.newName();
+  await connectors.fluvio.admin().createSmartModule(name, await buildAs("array-map"));
+  const topic = await connectors.topicWith([]);
+  await using producer = await connectors.fluvio.topicProducer(topic);
+  const big = "x".repeat(5000);
+  await (await producer.send(undefined, JSON.stringify(["a", big, "b", "c"]))).wait();
+  const options = { "kafka-url": brokers(), topic: "parts", "kafka-partition": "key" };
+  const own = connectors.config("kafka-sink", topic, { ...options, "array-map": name, "on-error": "dead-letter" });
+  const writing = connectors.start(sink, own);
+  await vi.waitFor(() => expect(writing.counters.records).toBe(3), WAIT);
+  const [dead] = await connectors.records(`${own.name}-dead-letter`, 1);
+  expect(JSON.parse(dead?.value ?? "")).toMatchObject({ value: JSON.stringify(big) });
+  await writing.stop();
+  const found = await kafka.records("parts", await kafka.size("parts"));
+  expect(distinct(found.map(({ value }) => value.toString())).sort()).toEqual(['"a"', '"b"', '"c"']);
+});
 
 test("partitions of two brokers are read and written; a broker that goes away is replaced by the other", async () => {
   for (const topic of ["in", "out"]) await createTopic(topic);
