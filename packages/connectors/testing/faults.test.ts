@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { freePort } from "../../../tests/free-port.ts";
 import type { Fluvio } from "../../fluvio/src/client/fluvio.ts";
 import { TestCluster } from "../../fluvio/src/client/testing/cluster.ts";
 import type { ConnectorDefinition } from "../../fluvio/src/connector/define.ts";
@@ -31,8 +30,7 @@ afterEach(async () => {
 
 async function startedCluster(): Promise<{ cluster: TestCluster; fluvio: Fluvio }> {
   const cluster = new TestCluster({});
-  // ports that nobody is given while the cluster is away
-  await cluster.start({ scPort: await freePort(), spuBasePort: await freePort() });
+  await cluster.start();
   cleanups.push(() => cluster.remove());
   const fluvio = await cluster.connect();
   cleanups.push(() => fluvio.close());
