@@ -172,8 +172,10 @@ describe("a module that returns garbage", () => {
           offset = nextOffset;
         }
       });
-      await fc.assert(property, { numRuns: 60 });
-      expect(succeeded).toBeGreaterThan(0);
+      // chance alone may make none that is right
+      const right: Strings = { output: outputOf([record(bytes("fine"))], kind) };
+      await fc.assert(property, { numRuns: 60, examples: [[[right, right]]] });
+      expect(succeeded).toBeGreaterThan(1);
     });
   }
 });
