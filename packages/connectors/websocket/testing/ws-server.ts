@@ -48,6 +48,8 @@ export class WsServer {
       this.requests.push(request);
       this.#wake();
       if (this.refusal !== undefined) {
+        // who is refused may hang up before it has read all of it
+        socket.on("error", () => {});
         socket.end(`HTTP/1.1 ${this.refusal} No\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n`);
         return;
       }
