@@ -6,7 +6,7 @@ import { type Io, programDir } from "./io.ts";
 
 const PREFIX = "fluvio-";
 /** Longest wait for a plugin to describe itself for the help. */
-const METADATA_TIMEOUT_MS = 2000;
+const METADATA_TIMEOUT_MS = 5000;
 
 /** What `fluvio-x metadata` prints. */
 interface PluginMetadata {

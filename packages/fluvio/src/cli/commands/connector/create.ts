@@ -53,8 +53,8 @@ async function clusterSecrets(io: Io): Promise<readonly string[]> {
   }
 }
 
-/** How long `create` watches a new connector: long enough to start one, and it goes on without us in any case. */
-const FIRST_STATUS_TIMEOUT_MS = 5000;
+/** How long `create` watches a new connector: long enough to start one on a busy machine, and it goes on without us in any case. */
+const FIRST_STATUS_TIMEOUT_MS = 15_000;
 
 /** Waits until a new connector runs; gives the reason when it fails instead. */
 async function firstFailure(admin: FluvioAdmin, name: string, signal: AbortSignal): Promise<string | undefined> {
