@@ -71,7 +71,7 @@ describe("a source from its generation to its publication", () => {
     const said = await runNpm(["run", "test"], { cwd: join(home, "ticker"), env: environment() });
     expect(said).toMatch(/^(#|ℹ) pass 3$/m);
     expect(said).toMatch(/^(#|ℹ) fail 0$/m);
-  });
+  }, 120_000);
 
   test("fluvio connector test shows what it makes", async () => {
     const argv = ["connector", "test", "-c", "sample-config.yaml", "-n", "2"];
@@ -106,9 +106,9 @@ describe("a source from its generation to its publication", () => {
     expect(await ok(".", "deploy", "list")).toBe(`  NAME                      STATUS  \n  ${name}  Running \n`);
     expect((await cdkIn("ticker", "deploy", "start")).stderr).toContain(`Connector with name ${name} already exists`);
     const log = () => ok("ticker", "deploy", "log", "--name", name);
-    await vi.waitFor(async () => expect(await log()).toContain("Starting Processing"), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await log()).toContain("Starting Processing"), { timeout: 25_000 });
     const values = await cli.run(["consume", "test-ticker-topic", "-B", "--end", "0"], {
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(30_000),
     });
     expect(values.stdout).toMatch(/^hello \d+\n$/);
     expect(await ok("ticker", "deploy", "shutdown")).toMatch(
@@ -117,7 +117,7 @@ describe("a source from its generation to its publication", () => {
     expect(await readFile(join(home, "ticker", `${name}.log`), "utf8")).toContain("Stop signal received");
     expect(await ok("ticker", "deploy", "list")).toBe("No connectors found\n");
     expect((await cdkIn("ticker", "deploy", "log", "-n", name)).stderr).toContain(`Connector not found: ${name}`);
-  });
+  }, 120_000);
 
   test("a file with a mistake is not started", async () => {
     await writeFile(
@@ -152,7 +152,7 @@ describe("a source from its generation to its publication", () => {
     expect(await ok(".", "hub", "list")).toContain(" @acme/ticker@0.1.0  public ");
     await ok("ticker", "set-public", "false");
     expect(await readFile(join(home, "ticker/package.json"), "utf8")).toContain('"access": "restricted"');
-  });
+  }, 120_000);
 
   test("others run what was published, by name and as a package file", async () => {
     await writeFile(

@@ -225,7 +225,7 @@ describe("one cluster through its life", () => {
     await fluvio("cluster", "stop");
     expect((await fluvio("cluster", "resume")).exitCode).toBe(0);
     expect((await fluvio("cluster", "status")).stderr).toContain("(2/2) SPUs are online");
-  });
+  }, 120_000);
 
   test("delete asks, and needs --force where it cannot", async () => {
     const refused = await fluvio("cluster", "delete");
@@ -273,7 +273,7 @@ test("run stays in the foreground and ends in good order on SIGTERM", async () =
         if (log.includes("cluster is ready")) resolve();
       });
     });
-    const ended = once(child, "exit");
+    const ended = once(child, "close");
     await Promise.race([ready, ended]);
     expect(log).toContain("cluster is ready");
     expect((await place.program.run(["-c", place.address, "topic", "create", "t"])).stdout).toBe('topic "t" created\n');

@@ -71,7 +71,7 @@ describe("cluster start --tls", () => {
     expect(stdout.trim().split("\n").sort()).toEqual(["one", "two"]);
     const plain = await fluvio.run(["-c", address, "topic", "list"]);
     expect({ exitCode: plain.exitCode, stdout: plain.stdout }).toEqual({ exitCode: 1, stdout: "" });
-  });
+  }, 120_000);
 
   it("connectors reach it", async () => {
     const server = createServer((_, response) => response.end("meow")).listen(0, "127.0.0.1");
@@ -89,7 +89,7 @@ describe("cluster start --tls", () => {
     expect((await fluvio.run(["consume", "cats", "-B", "--end", "0"])).stdout).toBe("meow\n");
     await fluvio.run(["connector", "delete", "cats"]);
     server.close();
-  });
+  }, 120_000);
 
   it("is kept by the next start, until --tls-off", async () => {
     await fluvio.run(["cluster", "shutdown"]);
@@ -100,5 +100,5 @@ describe("cluster start --tls", () => {
     expect(await fluvio.run(["cluster", "start", "--tls-off"])).toMatchObject({ exitCode: 0 });
     expect((await fluvio.run(["profile", "list"])).stdout).toMatch(/\* +local +local +\S+ +Disabled +Local/);
     expect((await fluvio.run(["-c", address, "topic", "list"])).stdout).toContain("t ");
-  });
+  }, 120_000);
 });

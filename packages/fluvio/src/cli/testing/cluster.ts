@@ -32,7 +32,7 @@ export function useTestCli(clusterOptions: Partial<ClusterOptions> = {}): TestCl
       dataDir: join(dir, "data"),
     });
     // The partition of the consumers' positions opens a moment after the SPU is online.
-    await vi.waitFor(() => ok("consumer", "list"), { timeout: 10_000 });
+    await vi.waitFor(() => ok("consumer", "list"), { timeout: 25_000 });
   });
   afterAll(async () => {
     await cluster?.close(0);

@@ -14,10 +14,8 @@ let home: string;
 let program: Program;
 let server: Server;
 let url: string;
-/** The header that the server saw last. */
-let token: string | undefined;
-/** The query of the request that it saw last. */
-let query = "";
+/** What the requests to the server had: the header, and the query behind it. */
+const seen = new Set<string>();
 
 const WAIT = { timeout: 20_000, interval: 50 };
 
@@ -54,14 +52,16 @@ const reaches = (name: string, status: string) =>
     return found as Listed;
   }, WAIT);
 
-/** Every file of the cluster, by its path. */
+const sees = (request: string) => vi.waitFor(() => expect([...seen]).toContain(request), WAIT);
+
+/** Every file of the cluster, by its path; but for those that it replaces meanwhile. */
 async function filesOfCluster(): Promise<ReadonlyMap<string, string>> {
   const files = await readdir(home, { recursive: true, withFileTypes: true });
   const contents = files
     .filter((one) => one.isFile() && one.parentPath.includes(".fluvio"))
     .map(async ({ parentPath, name }): Promise<[string, string]> => {
       const path = join(parentPath, name);
-      return [path, (await readFile(path)).toString("latin1")];
+      return [path, await readFile(path, "latin1").catch(() => "")];
     });
   return new Map(await Promise.all(contents));
 }
@@ -70,8 +70,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "fluvio-managing-"));
   program = new Program(home);
   server = createServer((request, response) => {
-    token = request.headers["x-token"] as string | undefined;
-    query = new URL(request.url ?? "/", url).search;
+    seen.add(`${request.headers["x-token"]}${new URL(request.url ?? "/", url).search}`);
     response.end('{"fact":"cats sleep"}');
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -145,7 +144,8 @@ describe("secrets", () => {
     await ok("connector", "create", "-c", await file("safe.yml", withToken("safe", "API_TOKEN")));
     const inline = withToken("inline", "OWN").concat("secrets:\n  OWN: hunter2-inline\n");
     await ok("connector", "create", "-c", await file("inline.yml", inline));
-    await vi.waitFor(() => expect(["hunter2-first", "hunter2-inline"]).toContain(token), WAIT);
+    await sees("hunter2-first");
+    await sees("hunter2-inline");
     const running = await reaches("safe", "Running");
     const outputs = [
       await ok("connector", "describe", "safe"),
@@ -171,18 +171,16 @@ describe("secrets", () => {
       `${url}?n=1&token=hunter2-query`,
     );
     await ok("connector", "create", "-c", await file("plain.yml", plain));
-    await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
-    expect(query).toBe("?n=1&token=hunter2-query");
+    await sees("hunter2-plain?n=1&token=hunter2-query");
     await ok("connector", "config", "plain", "--out-file", "shown.yml");
     const written = await readFile(join(home, "shown.yml"), "utf8");
     expect(written).toContain("X-Token: [REDACTED]");
     expect(written).toContain(`endpoint: "${url}?n=1&token=[REDACTED]"`);
     expect(await ok("connector", "describe", "plain")).not.toContain("hunter2");
     for (const [path, content] of await filesOfCluster()) expect(content.includes("hunter2"), path).toBe(false);
-    token = undefined;
     await ok("connector", "update", "-c", "shown.yml");
-    await vi.waitFor(() => expect(token).toBe("hunter2-plain"), WAIT);
-    expect(query).toBe("?n=1&token=hunter2-query");
+    seen.clear();
+    await sees("hunter2-plain?n=1&token=hunter2-query");
     expect((await fluvio(["connector", "delete", "plain"])).exitCode).toBe(0);
     expect((await fluvio(["connector", "create", "-c", "shown.yml"])).stderr).toContain(
       "its value is hidden, and not known",
@@ -193,20 +191,28 @@ describe("secrets", () => {
     expect(await fluvio(["secret", "set", "API_TOKEN"], { input: "hunter2-second" })).toMatchObject({
       stdout: 'Secret "API_TOKEN" set successfully\nstarted again, because they use it: safe\n',
     });
-    await vi.waitFor(() => expect(token).toBe("hunter2-second"), WAIT);
+    await sees("hunter2-second");
     expect((await fluvio(["secret", "delete", "API_TOKEN"])).stderr).toBe(
       "these connectors use it and fail until it is set again: safe\n",
     );
     await reaches("safe", "Failed");
-    expect(await ok("connector", "list")).toMatch(
-      / safe +Failed \(value not found for secret name API_TOKEN: set it with `fluvio secret set API_TOKEN`; next try in [1-9]/,
+    // while it is tried there is no next try
+    await vi.waitFor(
+      async () =>
+        expect(await ok("connector", "list")).toMatch(
+          / safe +Failed \(value not found for secret name API_TOKEN: set it with `fluvio secret set API_TOKEN`; next try in [1-9]/,
+        ),
+      WAIT,
     );
-    expect(await ok("connector", "logs", "safe")).toContain("value not found for secret name API_TOKEN");
+    await vi.waitFor(
+      async () => expect(await ok("connector", "logs", "safe")).toContain("value not found for secret name API_TOKEN"),
+      WAIT,
+    );
     await ok("secret", "set", "API_TOKEN", "--value", "hunter2-third");
     await reaches("safe", "Running");
-    await vi.waitFor(() => expect(token).toBe("hunter2-third"), WAIT);
+    await sees("hunter2-third");
     await ok("connector", "delete", "safe");
-  });
+  }, 120_000);
 });
 
 describe("pause, resume, restart", () => {
@@ -229,7 +235,7 @@ describe("pause, resume, restart", () => {
     await vi.waitFor(async () => expect(await ok("connector", "logs", "calm")).toContain("DEBUG"), WAIT);
     expect((await fluvio(["connector", "pause", "calmm"])).stderr).toContain('Did you mean "calm"?');
     expect(await ok("connector", "resume", "calm")).toBe('connector "calm" is not paused\n');
-  });
+  }, 120_000);
 
   test.each([
     ["pause", "paused"],
@@ -264,13 +270,16 @@ describe("counters", () => {
     await ok("connector", "create", "-c", await file("out.yml", sink));
     const counted = async (name: string) =>
       (JSON.parse(await ok("connector", "stats", name, "-O", "json")) as Record<string, number | string>[])[0];
-    await vi.waitFor(async () => expect((await counted("out"))?.recordsOut).toBeGreaterThan(0), WAIT);
+    await vi.waitFor(async () => {
+      const { recordsOut, lag } = (await counted("out")) ?? {};
+      expect(recordsOut).toBeGreaterThan(0);
+      expect(lag).toBeGreaterThanOrEqual(0);
+    }, WAIT);
+    await vi.waitFor(async () => expect((await counted("calm"))?.recordsOut).toBeGreaterThan(0), WAIT);
     const [source, out] = [await counted("calm"), await counted("out")];
     expect(source).toMatchObject({ name: "calm", type: "http", direction: "source", skipped: 0 });
-    expect(source?.recordsOut).toBeGreaterThan(0);
     expect(out).toMatchObject({ direction: "sink", refused: 0, deadLettered: 0, restarts: 0 });
     expect(out?.bytesOut).toBe(Number(out?.recordsOut) * '{"fact":"cats sleep"}'.length);
-    expect(out?.lag).toBeGreaterThanOrEqual(0);
     expect(out?.lastRecordMs).toBeGreaterThan(Number(out?.sinceMs));
     const table = (await ok("connector", "stats")).replace(/\n$/, "").split("\n");
     expect(table).toHaveLength(3);
@@ -285,7 +294,7 @@ describe("counters", () => {
       },
     });
     expect(watched.stdout.split("NAME").length).toBeGreaterThan(3);
-  });
+  }, 120_000);
 
   test("a lag has its unit, in the table, as JSON and in the metrics", async () => {
     await writeFile(join(home, "begun.log"), "whole\nonly begun");

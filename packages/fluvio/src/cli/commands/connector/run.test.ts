@@ -33,7 +33,7 @@ afterAll(() => {
 async function runUntilRecord(topic: string, argv: readonly string[], env: Record<string, string> = {}) {
   const stop = new AbortController();
   const running = cli.run(argv, { signal: stop.signal, env: { FLUVIO_DIR: join(cli.dir, ".fluvio"), ...env } });
-  const reading = cli.run(["consume", topic, "-B", "--end", "0"], { signal: AbortSignal.timeout(15_000) });
+  const reading = cli.run(["consume", topic, "-B", "--end", "0"], { signal: AbortSignal.timeout(30_000) });
   const first = await Promise.race([
     reading,
     running.then((ended) => Promise.reject(new Error(JSON.stringify(ended)))),
@@ -94,7 +94,7 @@ describe("connector run", () => {
       });
     const isStored = async () => (await cli.run(["consumer", "list"])).stdout.includes("twice");
     const first = run();
-    await expect.poll(isStored, { timeout: 15_000 }).toBe(true);
+    await expect.poll(isStored, { timeout: 30_000 }).toBe(true);
     const stop = new AbortController();
     const second = run(stop.signal);
     expect(await first).toMatchObject({
@@ -161,7 +161,7 @@ describe("the program that containers run", () => {
   test("runs on the active profile of the mounted configuration until SIGTERM", async () => {
     await cli.ok("topic", "create", "contained");
     const { child, ended } = await start("http", `--endpoint=${url}`, "--fluvio-topic=contained", "--interval=10");
-    const reading = cli.run(["consume", "contained", "-B", "--end", "0"], { signal: AbortSignal.timeout(15_000) });
+    const reading = cli.run(["consume", "contained", "-B", "--end", "0"], { signal: AbortSignal.timeout(30_000) });
     const early = ended.then((result) => Promise.reject(new Error(JSON.stringify(result))));
     early.catch(() => {});
     expect((await Promise.race([reading, early])).stdout).toBe("apple\n");

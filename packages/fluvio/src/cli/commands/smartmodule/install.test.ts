@@ -390,7 +390,7 @@ describe("smartmodule preview", () => {
     };
     // an SPU reports what its partitions hold from time to time
     const full = { leader: { hw: fruits.length, leo: fruits.length } };
-    await vi.waitFor(async () => expect(await partition()).toMatchObject(full), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await partition()).toMatchObject(full), { timeout: 25_000 });
     await preview("--wasm-file", "keep-a.wasm");
     expect(await partition()).toMatchObject(full);
     expect(await cli.ok("consume", "fruits", "-B", "-d")).toBe(`${fruits.join("\n")}\n`);

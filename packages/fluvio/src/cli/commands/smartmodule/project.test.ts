@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildAs } from "../../../../../../tests/fixtures/build-as.ts";
-import { freePort } from "../../../../../../tests/free-port.ts";
 import { startRegistry } from "../../../npm/testing/registry.ts";
 import { modulesOfRegistry, modulesOfTarball } from "../../../smdk/index.ts";
 import { smdk } from "../../smdk.ts";
@@ -198,9 +197,15 @@ describe("a project in TypeScript", () => {
   it("--watch runs again at a save, goes on after a mistake, and Ctrl-C ends it with 0", async () => {
     const before = await readFile(source(), "utf8");
     const stop = new AbortController();
+    // in one step: half a file would be a mistake of its own
+    const save = async (content: string) => {
+      const written = join(dir, "halves/src/.index.ts");
+      await writeFile(written, content);
+      await rename(written, source());
+    };
     const saves = [
-      { seen: "2\n", write: () => writeFile(source(), before.replace("i64(number /", "i64(100.0 + number /")) },
-      { seen: "2\n102\n", write: () => writeFile(source(), `${before}\nlet broken: Nothing = 1;\n`) },
+      { seen: "2\n", write: () => save(before.replace("i64(number /", "i64(100.0 + number /")) },
+      { seen: "2\n102\n", write: () => save(`${before}\nlet broken: Nothing = 1;\n`) },
     ];
     let stderr = "";
     const result = await run(["sm", "test", "--watch", "--text", "4", "-e", "divisor=2"], {
@@ -334,7 +339,7 @@ describe("smdk", () => {
 
   it("takes the options of a cluster before and behind a command", async () => {
     await writeFile(join(dir, "aggregate.wasm"), await buildAs("aggregate"));
-    const absent = `127.0.0.1:${await freePort()}`;
+    const absent = "127.0.0.1:1";
     const load = ["load", "--package-path", "plain", "--wasm-file", "aggregate.wasm"];
     for (const words of [
       ["-c", absent, ...load],

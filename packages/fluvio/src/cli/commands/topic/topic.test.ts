@@ -203,7 +203,7 @@ describe("partition list", () => {
           spec: { leader: 5001, replicas: expect.any(Array) },
           status: { resolution: "Online", leader: { spu: 5001, hw: 2, leo: 2 }, baseOffset: 0, isBeingDeleted: false },
         }),
-      { timeout: 10_000 },
+      { timeout: 25_000 },
     );
   });
 });
