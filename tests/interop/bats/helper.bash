@@ -28,12 +28,12 @@ stop_everything() {
   fluvio cluster delete --force
 }
 
-# Repeats a command until it succeeds, for at most 20 s: waiting for an event, with a deadline.
+# Repeats a command until it succeeds, for at most 60 s: waiting for an event, with a deadline.
 until_succeeds() {
-  local deadline=$((SECONDS + 20))
+  local deadline=$((SECONDS + 60))
   until "$@" > /dev/null 2>&1; do
     if [ $SECONDS -ge $deadline ]; then
-      echo "still failing after 20 s: $*" >&2
+      echo "still failing after 60 s: $*" >&2
       "$@"
       return 1
     fi
@@ -46,7 +46,7 @@ first_lines() {
   shift
   exec {out}< <(exec "$@" 2> "$BATS_TEST_TMPDIR/stderr" 3>&-)
   local pid=$!
-  while [ "$count" -gt 0 ] && read -r -t 30 line <&"$out"; do
+  while [ "$count" -gt 0 ] && read -r -t 60 line <&"$out"; do
     echo "$line"
     count=$((count - 1))
   done

@@ -12,7 +12,7 @@ import type { ParameterValue } from "../../../packages/fluvio/src/connector/file
 /** The DuckDB sink with DuckDB itself. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 30_000, interval: 10 };
+const WAIT = { timeout: 60_000, interval: 10 };
 const state = { files: 0 };
 const newPath = () => join(connectors.folder, `${++state.files}.duckdb`);
 

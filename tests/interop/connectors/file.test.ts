@@ -7,7 +7,7 @@ import { useManaged } from "../../../packages/connectors/testing/managed.ts";
 /** The source as the cluster runs it: a process of its own that is killed. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 test("killed again and again while files grow and are rotated: complete and in order", async () => {
   const folder = join(connectors.folder, "log");

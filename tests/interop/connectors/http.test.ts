@@ -15,7 +15,7 @@ import { startWeb, type Web } from "../services/web.ts";
 /** Connectors that speak HTTP and WebSocket: servers that are killed and frozen, TLS, processes that are killed. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const TRUTH_MS = 5000;
 let web: Web;
 let certificates: Certificates;

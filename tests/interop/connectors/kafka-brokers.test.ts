@@ -7,7 +7,7 @@ import { Kafka, type SecondBroker } from "../services/kafka.ts";
 
 /** A cluster of two brokers: a source and a sink of topics whose partitions are led by both. */
 const connectors = useConnectors();
-const WAIT = { timeout: 40_000, interval: 200 };
+const WAIT = { timeout: 60_000, interval: 200 };
 const PARTITIONS = [0, 1];
 /** What groups have committed outlives a broker. */
 const REPLICATED = { "offsets.topic.replication.factor": "2" };

@@ -6,7 +6,7 @@ import { Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 200 };
+const WAIT = { timeout: 60_000, interval: 200 };
 let kafka: Kafka;
 let kafkaTopic: string;
 let names = 0;

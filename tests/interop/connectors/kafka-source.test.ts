@@ -6,8 +6,8 @@ import { Kafka } from "../services/kafka.ts";
 
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 50 };
-const SLOW = { timeout: 20_000, interval: 400 };
+const WAIT = { timeout: 60_000, interval: 50 };
+const SLOW = { timeout: 60_000, interval: 400 };
 let kafka: Kafka;
 let kafkaTopic: string;
 let names = 0;

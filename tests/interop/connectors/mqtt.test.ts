@@ -13,7 +13,7 @@ import { startNats } from "../services/nats.ts";
 /** The MQTT connectors against mosquitto. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const TRUTH_MS = 5000;
 let broker: Mosquitto;
 const clients: MqttClient[] = [];

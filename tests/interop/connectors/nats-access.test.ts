@@ -11,7 +11,7 @@ import { type NatsServer, type NatsServerOptions, startNats } from "../services/
 
 /** How nats-server is reached, and whom it lets in. */
 const connectors = useConnectors();
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 type Parameters = Readonly<Record<string, ParameterValue>>;
 type KeyPair = ReturnType<typeof nkeys.createUser>;
 

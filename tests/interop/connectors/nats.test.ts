@@ -11,7 +11,7 @@ import { type NatsServer, startNats } from "../services/nats.ts";
 /** The NATS connectors against nats-server. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const TRUTH_MS = 5000;
 type Parameters = Readonly<Record<string, ParameterValue>>;
 

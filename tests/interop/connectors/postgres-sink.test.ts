@@ -5,7 +5,7 @@ import { useConnectors } from "../../../packages/connectors/testing/connectors.t
 import { Postgres } from "../services/postgres.ts";
 
 const connectors = useConnectors();
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 let postgres: Postgres;
 
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { CHANGES, numbers, postgresSuite } from "./postgres-suite.ts";
 
 const { connectors, postgres, name, sql, config, isActive, streaming, started, ids } = postgresSuite();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 describe("the server's log", () => {
   const kept = async () => {
@@ -126,7 +126,7 @@ test("a process that is killed loses nothing, and repeats no more than the last 
       const found = (await connectors.stored(topic)).map(({ value }) => JSON.parse(value).after.id);
       expect([...new Set(found)]).toEqual(numbers(0, wanted));
     },
-    { timeout: 20_000, interval: 300 },
+    { timeout: 60_000, interval: 300 },
   );
 });
 

@@ -3,7 +3,7 @@ import { connector as source } from "../../../packages/connectors/postgres/sourc
 import { type RunningConnector, useConnectors } from "../../../packages/connectors/testing/connectors.ts";
 import { Postgres } from "../services/postgres.ts";
 
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 60_000, interval: 50 };
 
 interface Change {
   readonly op: string;

@@ -10,7 +10,7 @@ import { Postgres } from "../services/postgres.ts";
 
 /** Connectors with a PostgreSQL that has TLS, whose certificate a test's own authority has signed for 127.0.0.1 and localhost. */
 const connectors = useConnectors();
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 /** The state tells the truth within this time. */
 const TRUTH = { timeout: 5000, interval: 10 };
 /** Leads to the server, but is no name of its certificate. */

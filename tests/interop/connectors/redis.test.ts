@@ -10,7 +10,7 @@ import { type RedisServer, startRedis } from "../services/redis.ts";
 /** The Redis connectors against a real server. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 const TRUTH_MS = 5000;
 type Parameters = Readonly<Record<string, ParameterValue>>;
 

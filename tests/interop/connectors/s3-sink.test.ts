@@ -16,7 +16,7 @@ import { TcpProxy } from "../services/tcp-proxy.ts";
 /** The sink with a real S3 server and a real cluster. */
 const connectors = useConnectors();
 const managed = useManaged(connectors);
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 let s3: S3Server;
 let bucket: string;
 let count = 0;

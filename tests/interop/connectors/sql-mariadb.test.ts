@@ -38,7 +38,7 @@ test("every type of the SQL model comes back as it was", async () => {
   const topic = await connectors.topicWith([record, record]);
   const sink = connectors.start(connector, config(topic, { "create-table": "true" }));
   await vi.waitFor(() => expect([sink.counters.records, sink.troubles.at(-1) ?? ""]).toEqual([2, ""]), {
-    timeout: 10_000,
+    timeout: 60_000,
   });
   const found = await rows(`SELECT *, hex(c_bytes) AS hex, CAST(c_big AS CHAR) AS big FROM ${table}`);
   expect(found).toHaveLength(2);

@@ -27,7 +27,7 @@ const { connectors, rows, config, newTable } = sqlSuite("PostgreSQL", {
   noPassword: 'password authentication failed for user "fluvio"',
   noDatabase: 'database "nowhere" does not exist',
 });
-const WAIT = { timeout: 20_000 };
+const WAIT = { timeout: 60_000 };
 
 test("every type of the SQL model comes back as it was", async () => {
   const table = newTable();

@@ -25,7 +25,7 @@ export interface SqlSuiteOptions {
 }
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
-const WAIT = { timeout: 30_000, interval: 10 };
+const WAIT = { timeout: 60_000, interval: 10 };
 const TRUTH = { timeout: 5000, interval: 10 };
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `{"id":${from + index}}`);
 

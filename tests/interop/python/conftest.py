@@ -15,12 +15,12 @@ WASM = ROOT / "tests" / "fixtures" / "wasm"
 
 def free_port() -> int:
     command = ["node", "--import", "tsx", "tests/free-port.ts"]
-    return int(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, cwd=ROOT).stdout)
+    return int(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=ROOT).stdout)
 
 
 def cli(*arguments: str, **options) -> subprocess.CompletedProcess:
     """Runs a command of ours against the session's cluster; its environment comes from the `cluster` fixture."""
-    return subprocess.run([*FLUVIO, *arguments], capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run([*FLUVIO, *arguments], capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -101,7 +101,7 @@ def test_full_producer_configuration(fluvio, topic):
         .linger(5)
         .set_specific_partitioner(0)
         .compression(Compression.Gzip)
-        .timeout(3000)
+        .timeout(30_000)
         .isolation(Isolation.ReadCommitted)
         .delivery_semantic(DeliverySemantic.AtLeastOnce)
         .build()
