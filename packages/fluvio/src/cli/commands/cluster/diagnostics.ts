@@ -117,7 +117,9 @@ async function fileSizes(folder: string): Promise<Readonly<Record<string, number
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    sizes[path] = (await stat(path)).size;
+    // a cluster that runs replaces files meanwhile
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) sizes[path] = found.size;
   }
   return sizes;
 }
