@@ -35,7 +35,8 @@ interface Waiter {
 export class PartitionTracker {
   readonly #context: ScContext;
   readonly #waiters = new Map<string, Set<Waiter>>();
-  #moved = new Map<string, MetadataOf<"Partition">>();
+  /** Statuses that are not told yet, by partition. The rest of a partition may change meanwhile. */
+  readonly #moved = new Map<string, PartitionStatus>();
   #cancelPublish: (() => void) | undefined;
 
   constructor(context: ScContext) {
@@ -49,14 +50,14 @@ export class PartitionTracker {
     const changed: MetadataOf<"Partition">[] = [];
     for (const status of statuses) {
       const name = partitionName(status.topic, status.partition);
-      const object = this.#moved.get(name) ?? this.#context.stores.partitions.get(name);
+      const object = this.#context.stores.partitions.get(name);
       if (object === undefined || object.spec.leader !== spuId || object.status.isBeingDeleted) continue;
-      const next = { ...object, status: toPartitionStatus(spuId, status) };
-      if (object.status.resolution === next.status.resolution) {
+      const next = toPartitionStatus(spuId, status);
+      if (object.status.resolution === next.resolution) {
         this.#moved.set(name, next);
       } else {
         this.#moved.delete(name);
-        changed.push(next);
+        changed.push({ ...object, status: next });
       }
       if (status.problem !== undefined) this.#problem(name, status.online, status.problem);
     }
@@ -107,9 +108,13 @@ export class PartitionTracker {
   #publish(): void {
     this.#cancelPublish?.();
     this.#cancelPublish = undefined;
-    const moved = [...this.#moved.values()];
-    this.#moved = new Map();
-    this.#context.stores.partitions.put(...moved);
+    const { partitions } = this.#context.stores;
+    const moved = [...this.#moved].flatMap(([name, status]) => {
+      const object = partitions.get(name);
+      return object === undefined ? [] : [{ ...object, status }];
+    });
+    this.#moved.clear();
+    partitions.put(...moved);
   }
 
   #cameOnline(name: string): void {

@@ -249,6 +249,39 @@ test("retention and sizes change in place, for ever included; what is not named 
   expect((await controller.topics())[0]?.spec.storage).toEqual({ segmentSize: 4096, maxPartitionSize: 65_536 });
 });
 
+test("a change of a topic stands, whatever its SPU reports while it is made", async () => {
+  const clock = new ManualClock();
+  await using controller = await TestController.start({ clock });
+  await controller.createTopic("hello");
+  controller.spu.report({ topic: "hello", partition: 0, highWatermark: 3, logEndOffset: 3 });
+  await clock.waiting(100);
+  await controller.updateTopic("hello", { type: "configure", infiniteRetention: false, timeInSeconds: 60 });
+  clock.advance(100);
+  expect(controller.sc.stores.partitions.get("hello-0")).toMatchObject({
+    spec: { cleanupPolicy: { timeInSeconds: 60 } },
+    status: { leader: { hw: 3 } },
+  });
+});
+
+test("what an SPU reports stands, whatever of the topic is being changed", async () => {
+  await using controller = await TestController.start();
+  await controller.createTopic("hello");
+  const changed = controller.updateTopic("hello", { type: "configure", infiniteRetention: false, timeInSeconds: 60 });
+  const { metadata } = controller;
+  const { commit } = metadata;
+  metadata.commit = async (changes) => {
+    await commit.call(metadata, changes);
+    controller.spu.close();
+    await controller.partitionBecomes("hello-0", "leaderOffline");
+  };
+  expect((await changed).errorCode.name).toBe("None");
+  metadata.commit = commit;
+  expect(controller.sc.stores.partitions.get("hello-0")).toMatchObject({
+    spec: { cleanupPolicy: { timeInSeconds: 60 } },
+    status: { resolution: "leaderOffline" },
+  });
+});
+
 test("topics are listed by substrings of their names, system topics only when asked for", async () => {
   await using controller = await TestController.start();
   for (const name of ["orders", "old-orders", "users"]) await controller.createTopic(name);

@@ -233,7 +233,9 @@ export class Topics {
     for (const object of partitions) changes.push({ type: "put", label: "Partition", object });
     await metadata.commit(changes);
     stores.topics.put(topic);
-    stores.partitions.put(...partitions);
+    // what their SPUs said of them while it was written stands
+    const statusOf = ({ name, status }: MetadataOf<"Partition">) => stores.partitions.get(name)?.status ?? status;
+    stores.partitions.put(...partitions.map((object) => ({ ...object, status: statusOf(object) })));
     for (const leader of new Set(partitions.map(({ spec }) => spec.leader))) this.#parts.links.syncReplicas(leader);
   }
 
