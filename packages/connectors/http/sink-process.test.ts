@@ -75,9 +75,9 @@ const LONG = { timeout: 120_000 };
 
 describe("a sink whose process is killed", LONG, () => {
   test("loses nothing, keeps the order, and repeats at most what was in hand", async () => {
-    const values = numbers(0, 300);
+    const values = numbers(0, 120);
     supervisor.apply("out", config("out", await topicWith(values)));
-    for (const count of [40, 120]) {
+    for (const count of [20, 60]) {
       await target.until(() => distinct().length >= count);
       signalProcess(supervisor, "out", "SIGKILL");
     }
