@@ -65,6 +65,8 @@ export class SinkClaim implements AsyncDisposable {
 
   /** Whether this run has its place still, as of just now; a cluster that cannot say does not take it away. */
   async isHeld(): Promise<boolean> {
+    // one that is under way may have been answered before another run came
+    await this.#asking;
     if (!this.#lost.signal.aborted) await this.#ask();
     return !this.#lost.signal.aborted;
   }
