@@ -30,11 +30,12 @@ export async function runNpm(args: readonly string[], options: NpmOptions): Prom
   });
   let stdout = "";
   let stderr = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    stdout = (stdout + chunk.toString()).slice(0, KEPT_CHARS);
+  // a pipe may cut a letter in two
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout = (stdout + text).slice(0, KEPT_CHARS);
   });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString()).slice(-KEPT_CHARS);
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-KEPT_CHARS);
   });
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) => reject(error.code === "ENOENT" ? noNpm() : error));
