@@ -6,7 +6,9 @@ afterEach(async () => {
   for (const cluster of clusters.splice(0)) await cluster.remove();
 });
 
-it("goes on where it was when an SPU process is killed, and loses nothing that was acknowledged", async () => {
+it("goes on where it was when an SPU process is killed, and loses nothing that was acknowledged", {
+  timeout: 180_000,
+}, async () => {
   const cluster = new TestCluster({ spuCount: 3, spuLogLevel: "fatal" });
   clusters.push(cluster);
   await cluster.start();

@@ -63,7 +63,8 @@ describe("names of packages", () => {
   );
 });
 
-describe("installing", () => {
+// each runs npm several times
+describe("installing", { timeout: 180_000 }, () => {
   it("from the registry, once, without its scripts and peers", async () => {
     await publish("1.2.0");
     progress.length = 0;

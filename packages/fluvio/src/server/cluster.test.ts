@@ -34,7 +34,9 @@ test("a deleted topic's records do not come back under its name", async () => {
   expect(await temporary.read("hello", 1)).toEqual(["new"]);
 });
 
-test("several SPUs share the partitions and keep them over a restart; fewer SPUs are refused while one is needed", async () => {
+test("several SPUs share the partitions and keep them over a restart; fewer SPUs are refused while one is needed", {
+  timeout: 180_000,
+}, async () => {
   await using temporary = await TemporaryCluster.start({ spuCount: 3 });
   expect(new Set(temporary.cluster.spus.map(({ processId }) => processId)).size).toBe(3);
   await temporary.createTopic("spread", 6);
@@ -148,7 +150,9 @@ test("closing while records come in keeps every answered one, and closing twice 
   expect(values.slice(0, answered.length)).toEqual(answered.map((offset) => `record ${offset}`));
 });
 
-test("kill -9 of the cluster loses no answered record, ends its SPU processes and frees its folder", async () => {
+test("kill -9 of the cluster loses no answered record, ends its SPU processes and frees its folder", {
+  timeout: 180_000,
+}, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "fluvio-cluster-"));
   const program = fileURLToPath(new URL("./testing/producing-program.ts", import.meta.url));
   const child = fork(program, [dataDir], {

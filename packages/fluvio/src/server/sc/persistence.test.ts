@@ -150,7 +150,9 @@ async function stored(
   return { topics: store.load("Topic"), partitions: store.load("Partition").map(({ name }) => name) };
 }
 
-test("kill -9 in the middle of creating topics loses none that was answered and leaves none in half", async () => {
+test("kill -9 in the middle of creating topics loses none that was answered and leaves none in half", {
+  timeout: 180_000,
+}, async () => {
   const program = fileURLToPath(new URL("./testing/creating-program.ts", import.meta.url));
   for (const answersBeforeKill of [1, 7, 20]) {
     const dataDir = await mkdtemp(join(tmpdir(), "fluvio-kill-"));

@@ -9,7 +9,7 @@ import { type SpuProcess, spawnSpu } from "./spawn.ts";
 import { batchOf, produceTo, readUntil, streamFrom } from "./testing/harness.ts";
 import { TestSc } from "./testing/test-sc.ts";
 
-describe("an SPU as a process of its own", () => {
+describe("an SPU as a process of its own", { timeout: 120_000 }, () => {
   let dataDir: string;
   let spu: SpuProcess;
   let sc: TestSc;
