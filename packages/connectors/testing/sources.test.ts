@@ -179,6 +179,14 @@ describe("a position", () => {
     await expect(failing.done).rejects.toThrow("the system forgot us");
   });
 
+  test("is kept by a cluster that hung up when it was asked for the one before, as it went away and came back", async () => {
+    await using cluster = await originalCluster(connectors.endpoint, 1);
+    const own = config("scripted", await topicWith([]));
+    const source = new RunningConnector(counting(3), own, cluster.endpoint);
+    await source.done;
+    expect((await admin().connectorPosition(own.name))?.position).toBe(3);
+  });
+
   test("on a cluster that keeps none, the source runs from the start each time, and says so once", async () => {
     await using cluster = await originalCluster(connectors.endpoint);
     const own = config("scripted", await topicWith([]));
@@ -192,9 +200,13 @@ describe("a position", () => {
   });
 });
 
-/** Passes everything on to a real cluster but what the original does not know: there it hangs up, as the original does. */
-async function originalCluster(endpoint: string) {
+/**
+ * Passes everything on to a real cluster but what the original does not know: there it hangs up, as the original does.
+ * @param hangUpsMax after so many it passes that on too
+ */
+async function originalCluster(endpoint: string, hangUpsMax = Number.POSITIVE_INFINITY) {
   const [host = "", port] = endpoint.split(":");
+  let hangUps = 0;
   const sockets = new Set<Socket>();
   const server: Server = createServer((client) => {
     const upstream = dial({ host, port: Number(port) });
@@ -213,7 +225,7 @@ async function originalCluster(endpoint: string) {
       while (waiting.length >= 6 && waiting.length >= 4 + waiting.readInt32BE(0)) {
         const frame = waiting.subarray(0, 4 + waiting.readInt32BE(0));
         waiting = waiting.subarray(frame.length);
-        if (frame.readInt16BE(4) >= 30_000) return void client.destroy();
+        if (frame.readInt16BE(4) >= 30_000 && hangUps++ < hangUpsMax) return void client.destroy();
         upstream.write(frame);
       }
     });

@@ -4,9 +4,9 @@ import type { Cluster } from "./cluster.ts";
 
 /**
  * Asks the SC for what a cluster of the original does not know: it closes the connection on an unknown request, so
- * this has a connection of its own and the session goes on undisturbed.
+ * this has a connection of its own and the session goes on undisturbed. What is asked may be done twice.
  * @param what names the request in the error, as in `this cluster cannot …`
- * @throws FLV_UNSUPPORTED when the cluster hung up | FLV_CONNECT | FLV_TLS | FLV_TIMEOUT
+ * @throws FLV_UNSUPPORTED when the cluster hung up twice | FLV_CONNECT | FLV_TLS | FLV_TIMEOUT
  */
 export async function askExtension<Req, ReqIn, Res, ResIn>(
   cluster: Cluster,
@@ -15,19 +15,16 @@ export async function askExtension<Req, ReqIn, Res, ResIn>(
   what: string,
   options: AbortOptions = {},
 ): Promise<Res> {
-  await using connection = await cluster.separateConnection(options);
-  try {
-    return await connection.request(api, body, options);
-  } catch (error) {
-    if (!isFluvioError(error) || error.code !== "FLV_CONNECTION_CLOSED") throw error;
-    // a cluster that still takes connections hung up because of the request
-    await checkThere(cluster, options);
-    throw unsupported(connection, what, error);
+  for (let hangUps = 0; ; hangUps++) {
+    await using connection = await cluster.separateConnection(options);
+    try {
+      return await connection.request(api, body, options);
+    } catch (error) {
+      if (!isFluvioError(error) || error.code !== "FLV_CONNECTION_CLOSED") throw error;
+      // a cluster that hung up because it was about to go away answers when it is back
+      if (hangUps > 0) throw unsupported(connection, what, error);
+    }
   }
-}
-
-async function checkThere(cluster: Cluster, options: AbortOptions): Promise<void> {
-  await using _connection = await cluster.separateConnection(options);
 }
 
 function unsupported({ host, port, platformVersion }: Connection, what: string, cause: unknown): Error {
