@@ -21,9 +21,13 @@ export class TcpProxy implements AsyncDisposable {
         });
       }
       target.pipe(client);
-      client.on("data", (chunk) => {
+      let before = "";
+      client.on("data", (chunk: Buffer) => {
         const trap = this.#trap;
-        if (trap === undefined || !chunk.includes(trap.text)) {
+        // the text may come in two pieces
+        const sent = before + chunk.toString("latin1");
+        if (trap === undefined || !sent.includes(trap.text)) {
+          before = trap === undefined ? "" : sent.slice(-trap.text.length);
           target.write(chunk);
           return;
         }
