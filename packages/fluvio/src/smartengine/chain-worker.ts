@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { FluvioError, flvError } from "../protocol/index.ts";
 import { howToRaise } from "./limits.ts";
 import {
@@ -43,6 +43,7 @@ interface Pending {
  */
 export class ChainWorker {
   private readonly worker: Worker;
+  private readonly port: MessagePort;
   private readonly clock = new BigInt64Array(new SharedArrayBuffer(8 * CLOCK.length));
   private readonly requestCount = new Int32Array(new SharedArrayBuffer(4));
   private readonly options: ChainWorkerOptions;
@@ -56,25 +57,31 @@ export class ChainWorker {
 
   constructor(options: ChainWorkerOptions) {
     this.options = options;
-    const workerData: WorkerData = { guestClock: this.clock, requestCount: this.requestCount };
+    const { port1, port2 } = new MessageChannel();
+    const workerData: WorkerData = { port: port2, guestClock: this.clock, requestCount: this.requestCount };
     this.worker = new Worker(options.entry, {
       workerData,
+      transferList: [port2],
       // nothing of the process reaches the guests' threads
       env: {},
       execArgv: [],
       name: "smartmodule",
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
     });
-    this.worker.on("message", (reply: WorkerReply) => this.onReply(reply));
+    this.worker.unref();
     this.worker.on("error", (error) => this.die(this.located(crashed(error, this.current?.name))));
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
+        this.takeLeftReplies();
         this.die(crashed(new Error("it ended"), undefined));
+        this.port.close();
         resolve();
       });
     });
-    // who listens to messages is waited for
-    this.worker.unref();
+    this.port = port1;
+    this.port.on("message", (reply: WorkerReply) => this.onReply(reply));
+    // a port that is listened to keeps the process
+    this.port.unref();
   }
 
   get alive(): boolean {
@@ -101,9 +108,9 @@ export class ChainWorker {
     return new Promise((resolve, reject) => {
       this.pending = { resolve: resolve as (value: never) => void, reject };
       // while it works the process has to stay
-      this.worker.ref();
+      this.port.ref();
       this.watch(this.shortestTimeoutMs);
-      this.worker.postMessage(message, [...transfer]);
+      this.port.postMessage(message, transfer);
       Atomics.add(this.requestCount, 0, 1);
       Atomics.notify(this.requestCount, 0);
     });
@@ -160,6 +167,13 @@ export class ChainWorker {
     this.die(this.located(timedOut(current?.name ?? "", timeoutMs)));
   }
 
+  /** What a thread that has ended said before. */
+  private takeLeftReplies(): void {
+    for (let left = receiveMessageOnPort(this.port); left !== undefined; left = receiveMessageOnPort(this.port)) {
+      this.onReply(left.message as WorkerReply);
+    }
+  }
+
   private onReply(reply: WorkerReply): void {
     if ("type" in reply && reply.type === "output") {
       this.options.onOutput(reply.module, reply.stream, reply.line);
@@ -209,7 +223,7 @@ export class ChainWorker {
 
   private settled(): void {
     this.pending = undefined;
-    this.worker.unref();
+    this.port.unref();
   }
 }
 

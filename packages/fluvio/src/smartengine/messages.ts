@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { FluvioErrorCode, WindowOptions } from "../protocol/index.ts";
 import type { ModuleTraits } from "./host/instance.ts";
 import type { ChainState, EngineLimits, Lookback, RecordError, SmartModuleKind } from "./types.ts";
@@ -146,8 +147,10 @@ export type WorkerReply =
       readonly line: string;
     };
 
-/** Shared with each worker. */
+/** What each worker is given. */
 export interface WorkerData {
+  /** Requests come here and replies go here: a port of a channel of its own takes half the time of the thread's own one. */
+  readonly port: MessagePort;
   /** By {@link CLOCK}. */
   readonly guestClock: BigInt64Array;
   /**

@@ -1,4 +1,4 @@
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { isFluvioError } from "../../protocol/index.ts";
 import {
   CLOCK,
@@ -157,14 +157,11 @@ function errorMessage(error: unknown): ErrorMessage {
   };
 }
 
-const port = parentPort;
-if (port !== null) {
-  const { guestClock, requestCount } = workerData as WorkerData;
-  const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, [...transfer]));
-  // nothing here needs the event loop, which is never come back to: the thread ends by being terminated
-  for (let count = 0; ; count = (count + 1) | 0) {
-    // what wakes it may be the notification of the request before, which it had seen by the count alone
-    while (Atomics.load(requestCount, 0) === count) Atomics.wait(requestCount, 0, count);
-    thread.handle(receiveMessageOnPort(port)?.message);
-  }
+const { port, guestClock, requestCount } = workerData as WorkerData;
+const thread = new ChainThread(guestClock, (reply, transfer = []) => port.postMessage(reply, transfer));
+// nothing here needs the event loop, which is never come back to: the thread ends by being terminated
+for (let count = 0; ; count = (count + 1) | 0) {
+  // what wakes it may be the notification of the request before, which it had seen by the count alone
+  while (Atomics.load(requestCount, 0) === count) Atomics.wait(requestCount, 0, count);
+  thread.handle(receiveMessageOnPort(port)?.message);
 }
