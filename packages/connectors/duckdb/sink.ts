@@ -1,7 +1,7 @@
 import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
-import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
-import { TableWriter } from "../shared/sql/table-writer.ts";
+import { checkRowOptions, rowFields, rowReader } from "../shared/sql/options.ts";
+import { writeTables } from "../shared/sql/write-tables.ts";
 import { absoluteDuckdb, duckdbDialect, duckdbPath } from "./duckdb.ts";
 import { ParquetExport } from "./export.ts";
 
@@ -45,27 +45,10 @@ export const connector = defineSink({
   version: "0.1.0",
   summary: "Writes records into tables of DuckDB, and to Parquet files",
   config,
-  run: async (context) => {
-    const { config: own, deliver } = context;
+  run: (context) => {
+    const { config: own } = context;
     const dialect = duckdbDialect(duckdbPath(own.url));
-    const parquet = own.export === undefined ? undefined : new ParquetExport(own.export, dialect, Date.now());
-    const writer = await TableWriter.open({
-      context,
-      dialect,
-      read: rowReader(own),
-      createTable: own["create-table"],
-      offsetsTable: own["offsets-table"],
-      timeoutMs: own.timeout,
-      ...(parquet === undefined ? {} : { between: parquet }),
-    });
-    if (writer === undefined) return;
-    try {
-      await deliver((group, signal) => writer.write(group, signal), {
-        ...groupOptions(own.batch),
-        positions: writer.positions,
-      });
-    } finally {
-      await writer.close();
-    }
+    const between = own.export === undefined ? {} : { between: new ParquetExport(own.export, dialect, Date.now()) };
+    return writeTables(context, { dialect, read: rowReader(own), ...between });
   },
 });

@@ -2,9 +2,9 @@ import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
 import { absoluteTlsFiles, tlsOptionsOf } from "../shared/sql/address.ts";
 import { tableBeside } from "../shared/sql/names.ts";
-import { checkRowOptions, documentReader, groupOptions, type RowOptions, rowFields } from "../shared/sql/options.ts";
+import { checkRowOptions, documentReader, type RowOptions, rowFields } from "../shared/sql/options.ts";
 import { type DocumentReader, isObject, jsonOf } from "../shared/sql/row.ts";
-import { TableWriter } from "../shared/sql/table-writer.ts";
+import { writeTables } from "../shared/sql/write-tables.ts";
 import { messageReader } from "./messages.ts";
 import { postgresDialect } from "./postgres.ts";
 import { Relations } from "./relations.ts";
@@ -31,28 +31,14 @@ export const connector = defineSink({
   summary: "Applies the changes of a PostgreSQL database to another one, or writes records into its tables",
   config,
   run: async (context) => {
-    const { config: own, deliver, name, topic } = context;
+    const { config: own, name, topic } = context;
     const dialect = postgresDialect(own.url, {
       ...{ name, timeoutMs: own.timeout, connectTimeoutMs: own["connect-timeout"] },
       ...tlsOptionsOf(own),
     });
-    const offsetsTable = own["offsets-table"];
-    const relations = new Relations(dialect, tableBeside(offsetsTable, "_relations"), name, topic);
+    const relations = new Relations(dialect, tableBeside(own["offsets-table"], "_relations"), name, topic);
     const read = reader(own, relations);
-    const writer = await TableWriter.open({
-      ...{ context, dialect, offsetsTable, createTable: own["create-table"], timeoutMs: own.timeout },
-      read: (value) => read(jsonOf(value)),
-      memory: relations,
-    });
-    if (writer === undefined) return;
-    try {
-      await deliver((group, signal) => writer.write(group, signal), {
-        ...groupOptions(own.batch),
-        positions: writer.positions,
-      });
-    } finally {
-      await writer.close();
-    }
+    await writeTables(context, { dialect, read: (value) => read(jsonOf(value)), memory: relations });
   },
 });
 

@@ -2,8 +2,8 @@ import { defineSink, field } from "fluvio/connector";
 import { z } from "zod";
 import { absoluteTlsFiles, tlsOptionsOf } from "../shared/sql/address.ts";
 import type { Dialect } from "../shared/sql/dialect.ts";
-import { checkRowOptions, groupOptions, rowFields, rowReader } from "../shared/sql/options.ts";
-import { TableWriter } from "../shared/sql/table-writer.ts";
+import { checkRowOptions, rowFields, rowReader } from "../shared/sql/options.ts";
+import { writeTables } from "../shared/sql/write-tables.ts";
 import { mysqlDialect } from "./mysql.ts";
 import { postgresDialect } from "./postgres.ts";
 import { serverFields } from "./server-fields.ts";
@@ -39,25 +39,9 @@ export const connector = defineSink({
   version: "0.1.0",
   summary: "Writes records into tables of PostgreSQL, MySQL, MariaDB or SQLite",
   config,
-  run: async (context) => {
-    const { config: own, deliver, name } = context;
-    const writer = await TableWriter.open({
-      context,
-      dialect: dialectOf(own, name),
-      read: rowReader(own),
-      createTable: own["create-table"],
-      offsetsTable: own["offsets-table"],
-      timeoutMs: own.timeout,
-    });
-    if (writer === undefined) return;
-    try {
-      await deliver((group, signal) => writer.write(group, signal), {
-        ...groupOptions(own.batch),
-        positions: writer.positions,
-      });
-    } finally {
-      await writer.close();
-    }
+  run: (context) => {
+    const { config: own, name } = context;
+    return writeTables(context, { dialect: dialectOf(own, name), read: rowReader(own) });
   },
 });
 

@@ -61,6 +61,15 @@ export interface RowOptions {
   readonly "unique-columns"?: readonly string[] | undefined;
 }
 
+/** How rows are written. */
+export interface WriteOptions {
+  readonly "create-table": boolean;
+  readonly "offsets-table": string;
+  readonly batch?: z.output<NonNullable<typeof rowFields>["batch"]>;
+  /** Longest time for one transaction, milliseconds. */
+  readonly timeout: number;
+}
+
 /** What the options do not say together. */
 export function checkRowOptions(options: RowOptions, context: z.RefinementCtx): void {
   const problem = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
@@ -92,7 +101,7 @@ export function documentReader(options: RowOptions): DocumentReader {
 }
 
 /** How records are put into groups. */
-export function groupOptions(batch: z.output<NonNullable<typeof rowFields>["batch"]>) {
+export function groupOptions(batch: WriteOptions["batch"]) {
   return {
     recordsMax: batch?.size ?? BATCH_SIZE,
     sizeBytesMax: batch?.["size-bytes"] ?? 4_000_000,

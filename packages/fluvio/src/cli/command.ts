@@ -76,7 +76,7 @@ export async function loadNoun({ load, ...text }: Noun): Promise<LoadedNoun> {
 }
 
 /** A positional argument; the order in the table is the order on the command line. */
-interface Arg<T> {
+export interface Arg<T> {
   readonly name: string;
   readonly summary: string;
   readonly required: boolean;

@@ -2,11 +2,10 @@ import { copyFile, readdir, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { ConnectorProject } from "../../../cdk/index.ts";
 import { flvError } from "../../../protocol/index.ts";
-import { command, flag, optionalArg, value } from "../../command.ts";
+import { command, flag, value } from "../../command.ts";
 import { fileError } from "../../files.ts";
 import type { Io } from "../../io.ts";
-import { confirm } from "../../prompt.ts";
-import { Exit } from "../../report.ts";
+import { askToPublish, checkVisibility, visibilityArgs } from "../../publishing.ts";
 import { nonEmpty } from "../../values.ts";
 import { buildConnectorHere, formerBuildOptions } from "./build.ts";
 
@@ -47,7 +46,8 @@ export const connectorPublish = command({
     const tarball = await packed(project, io);
     io.stdout.print(`Package ${relative(io.cwd, tarball)} created`);
     if (pack) return 0;
-    if (isPublic && !publicYes) await askToPublish(io, name);
+    if (isPublic && !publicYes)
+      await askToPublish(io, name, `The package ${name} is public. Publish it for everybody?`);
     const access = isPublic ? "public" : "restricted";
     const words = ["publish", tarball, "--ignore-scripts", "--access", access, ...from];
     await runNpm(words, { ...npm, terminal: io.ownsProcess && io.stdinIsTty });
@@ -85,26 +85,12 @@ async function packed({ dir, name, version }: ConnectorProject, io: Io): Promise
   throw flvError("FLV_PACKAGE", `npm did not write ${file}`, { details: { dir } });
 }
 
-async function askToPublish(io: Io, name: string): Promise<void> {
-  if (!io.stdinIsTty) {
-    throw flvError("FLV_ARGUMENT", `Publishing ${name} needs a confirmation`, {
-      hint: "Add --public-yes to publish without a terminal.",
-    });
-  }
-  if (await confirm(io, `The package ${name} is public. Publish it for everybody?`)) return;
-  io.stdout.print("publish stopped");
-  throw new Exit(1);
-}
-
 export const connectorSetPublic = command({
   noun: "connector",
   verb: "set-public",
   summary: "Say in package.json whether the connector is published for everybody",
-  args: { visible: optionalArg({ name: "true|false", summary: "Default true" }) },
-  check: ({ visible }) =>
-    visible === undefined || visible === "true" || visible === "false"
-      ? undefined
-      : `invalid value '${visible}' for '[true|false]'\n  [possible values: true, false]`,
+  args: visibilityArgs,
+  check: checkVisibility,
   run: async ({ visible = "true" }, io) => {
     const { findConnectorProject, setPublic } = await import("../../../cdk/index.ts");
     const project = await findConnectorProject(io.cwd);

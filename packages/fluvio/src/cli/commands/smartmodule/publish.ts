@@ -1,11 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { flvError } from "../../../protocol/index.ts";
-import type { Packed } from "../../../smdk/index.ts";
-import { command, flag, optionalArg, value } from "../../command.ts";
-import type { Io } from "../../io.ts";
-import { confirm } from "../../prompt.ts";
-import { Exit } from "../../report.ts";
+import { command, flag, value } from "../../command.ts";
+import { askToPublish, checkVisibility, visibilityArgs } from "../../publishing.ts";
 import { nonEmpty } from "../../values.ts";
 import { buildHere, buildOptions } from "./build.ts";
 
@@ -47,7 +43,7 @@ export const smartmodulePublish = command({
     const { visibility } = project.metadata.package;
     const registry = (await runNpm(["config", "get", "registry"], { ...npm, cwd: project.dir })).trim();
     const what = `${packed.packageName}@${packed.version} to ${registry}, ${visibility}`;
-    if (!dryRun && !publicYes) await askToPublish(io, what, packed);
+    if (!dryRun && !publicYes) await askToPublish(io, packed.packageName, `Publish ${what}?`);
     const access = visibility === "public" ? "public" : "restricted";
     const flags = ["--ignore-scripts", "--access", access, ...(dryRun ? ["--dry-run"] : [])];
     await runNpm(["publish", packed.tarball, ...flags], {
@@ -60,24 +56,12 @@ export const smartmodulePublish = command({
   },
 });
 
-async function askToPublish(io: Io, what: string, { packageName }: Packed): Promise<void> {
-  if (!io.stdinIsTty) {
-    throw flvError("FLV_ARGUMENT", `Publishing ${packageName} needs a confirmation`, {
-      hint: "Add --public-yes to publish without a terminal.",
-    });
-  }
-  if (!(await confirm(io, `Publish ${what}?`))) throw new Exit(1);
-}
-
 export const smartmoduleSetPublic = command({
   noun: "smartmodule",
   verb: "set-public",
   summary: "Say in SmartModule.toml whether the module is published for everybody",
-  args: { visible: optionalArg({ name: "true|false", summary: "Default true" }) },
-  check: ({ visible }) =>
-    visible === undefined || visible === "true" || visible === "false"
-      ? undefined
-      : `invalid value '${visible}' for '[true|false]'\n  [possible values: true, false]`,
+  args: visibilityArgs,
+  check: checkVisibility,
   run: async ({ visible = "true" }, io) => {
     const { findProject, PACKAGE_FILE, withVisibility } = await import("../../../smdk/index.ts");
     const { dir, metadata } = await findProject(io.cwd);
