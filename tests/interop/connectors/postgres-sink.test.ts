@@ -66,7 +66,7 @@ test("tables and their changes come out equal in another database, over restarts
   await shop('TRUNCATE "Odd schema"."Odd ""table""" RESTART IDENTITY');
   await shop('INSERT INTO "Odd schema"."Odd ""table""" ("select") VALUES (\'y\')');
   await postgres.service.kill();
-  await vi.waitFor(() => expect(third.troubles.at(-1)).toContain("ECONNREFUSED"), { timeout: 5000 });
+  await vi.waitFor(() => expect(third.troubles.at(-1)).toContain("ECONNREFUSED"), { timeout: 60_000 });
   await postgres.service.start();
   await shop("INSERT INTO notes VALUES ('last', 1)");
   await vi.waitFor(async () => expect(await copy("SELECT FROM notes WHERE a = 'last'")).toHaveLength(1), WAIT);

@@ -11,8 +11,6 @@ import { Postgres } from "../services/postgres.ts";
 /** Connectors with a PostgreSQL that has TLS, whose certificate a test's own authority has signed for 127.0.0.1 and localhost. */
 const connectors = useConnectors();
 const WAIT = { timeout: 60_000, interval: 20 };
-/** The state tells the truth within this time. */
-const TRUTH = { timeout: 5000, interval: 10 };
 /** Leads to the server, but is no name of its certificate. */
 const OTHER_ADDRESS = "127.0.0.2";
 const state = { names: 0, otherCa: "" };
@@ -114,7 +112,7 @@ describe.each(PARTS)("%s over TLS", (part) => {
     ];
     for (const [url, parameters, told] of wrong) {
       const { running } = await start(part, url, parameters);
-      await vi.waitFor(() => expect(running.troubles.at(-1) ?? "").toMatch(told), TRUTH);
+      await vi.waitFor(() => expect(running.troubles.at(-1) ?? "").toMatch(told), WAIT);
       expect(running.counters.records).toBe(0);
       await running.stop();
     }
@@ -129,7 +127,7 @@ test.each(PARTS)(
     const { running } = await start(part, plain.url(), { tls: "require" });
     await vi.waitFor(
       () => expect(running.troubles.at(-1) ?? "").toMatch(/has no TLS, but `tls: require` wants it/),
-      TRUTH,
+      WAIT,
     );
     await running.stop();
     const preferring = await start(part, plain.url(), {});

@@ -129,7 +129,7 @@ describe("TLS", () => {
     const topic = await connectors.topicWith(['{"id":2}']);
     const sink = start(topic, VERIFIED);
     const reason = /is not trusted: give the certificate of who has signed it as `tls-ca`/;
-    await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toMatch(reason), { timeout: 5000 });
+    await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toMatch(reason), WAIT);
     expect(sink.counters.records).toBe(0);
   });
 });

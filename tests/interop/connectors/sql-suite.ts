@@ -26,7 +26,6 @@ export interface SqlSuiteOptions {
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
 const WAIT = { timeout: 60_000, interval: 10 };
-const TRUTH = { timeout: 5000, interval: 10 };
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `{"id":${from + index}}`);
 
 /** What the sink promises of every database server. */
@@ -87,7 +86,7 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       } else if (onError === "skip") {
         await vi.waitFor(() => expect(sink.counters.recordErrors).toBe(1), WAIT);
       } else {
-        await vi.waitFor(() => expect(sink.troubles.join()).toContain(options.words.noTable), TRUTH);
+        await vi.waitFor(() => expect(sink.troubles.join()).toContain(options.words.noTable), WAIT);
         await rows(`CREATE TABLE ${table} (id INTEGER NOT NULL)`);
         await complete(table, 1);
         await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), WAIT);
@@ -154,7 +153,7 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       for (const reached of [200, 1500]) {
         await vi.waitFor(() => expect(sink.counters.records).toBeGreaterThan(reached), WAIT);
         await server().service.kill();
-        await vi.waitFor(() => expect(sink.troubles.at(-1)).not.toBe(""), TRUTH);
+        await vi.waitFor(() => expect(sink.troubles.at(-1)).not.toBe(""), WAIT);
         await server().service.start();
       }
       await vi.waitFor(() => expect(sink.counters.records).toBe(total), WAIT);
@@ -227,11 +226,11 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       const topic = await connectors.topicWith(numbers(10));
       await server().service.kill();
       const sink = connectors.start(connector, config(topic, { table }));
-      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("cannot connect to"), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("cannot connect to"), WAIT);
       expect(JSON.stringify(sink.lines)).toContain("ECONNREFUSED");
       await server().service.start();
       await complete(table, 10);
-      await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), WAIT);
     });
 
     test("when the database is lost while no record comes", async () => {
@@ -240,7 +239,7 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       const sink = connectors.start(connector, config(topic, { table }));
       await complete(table, 1);
       await server().service.kill();
-      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("cannot connect to"), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("cannot connect to"), WAIT);
       await server().service.start();
       await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), WAIT);
       await connectors.produce(topic, numbers(1, 1));
@@ -255,10 +254,10 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       await complete(table, 1);
       proxy.freeze();
       await connectors.produce(topic, numbers(1, 1));
-      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("has not answered for 3 s"), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain("has not answered for 3 s"), WAIT);
       proxy.thaw();
       await complete(table, 2);
-      await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1)).toBe(""), WAIT);
       await sink.stop();
     });
 
@@ -268,7 +267,7 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       expect(url).toContain(":mistaken@");
       const made = connectors.config("sql-sink", topic, { url, table: newTable() });
       const sink = connectors.start(connector, made);
-      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain(options.noPassword), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain(options.noPassword), WAIT);
       expect(JSON.stringify([sink.lines, sink.messages])).not.toContain("mistaken");
     });
 
@@ -276,7 +275,7 @@ export function sqlSuite(name: string, options: SqlSuiteOptions) {
       const topic = await connectors.topicWith(numbers(1));
       const url = server().url("nowhere");
       const sink = connectors.start(connector, connectors.config("sql-sink", topic, { url, table: "t" }));
-      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain(options.noDatabase), TRUTH);
+      await vi.waitFor(() => expect(sink.troubles.at(-1) ?? "").toContain(options.noDatabase), WAIT);
       expect(JSON.stringify([sink.lines, sink.troubles])).not.toContain("s3cret");
     });
   });
