@@ -4,9 +4,10 @@
  * second of all threads, which is what one core does, and which others on the machine disturb least; each is the median
  * of those of the rounds. Output is laid out as for our own clients, with gaps inside batches. Rounds are short and many:
  * each has new instances, and where their memory comes to lie makes a tenth of their speed.
- * Run on a quiet machine: npx tsx bench/smartengine.ts [--rounds 21] [--milliseconds 200] [--only words of a name],
- * behind `taskset -c 0` for one core, as the claims are meant: on several, a call with one small batch pays for waking another,
- * after npm run build and tests/fixtures/build-rust.sh, and tests/interop/rust-engine/build.sh for the real engine.
+ * Run on a quiet machine, after npm run build, tests/fixtures/build-rust.sh and, for the real engine,
+ * tests/interop/rust-engine/build.sh: npx tsx bench/smartengine.ts [--rounds 21] [--milliseconds 200] [--only words of a name].
+ * Behind `taskset -c 0` it has one core, as the claims are meant: on several, a call with one small batch pays for waking
+ * another.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";

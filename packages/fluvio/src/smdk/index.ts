@@ -3,7 +3,7 @@ export { rustOptionsOf } from "./build-rust.ts";
 export { generateFromTemplate, generateProject, type TemplateSource } from "./generate.ts";
 export { officialModules } from "./library.ts";
 export type { OfferedModule } from "./offered.ts";
-export { noGroup, PACK_DIR, type Packed, packProject } from "./pack.ts";
+export { noGroup, PACK_DIR, packProject } from "./pack.ts";
 export { parsePackageFile, withVisibility } from "./package-file.ts";
 export { modulesOfFolder, modulesOfRegistry, modulesOfTarball } from "./package-source.ts";
 export {
