@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 const SLEEP_MS_MAX = 2 ** 31 - 1;
 
 /**
- * Waits until `performance.now()` has reached `atMs`, never less: a timer counts from when its turn of the event loop began, so one
- * of Node is early by as long as that turn took, and by what is cut off its milliseconds.
+ * Waits until `performance.now()` has reached `atMs`, never less. A timer alone may be early: it counts from when its turn
+ * of the event loop began, and whole milliseconds only.
  * @throws the signal's reason
  */
 export async function waitUntil(atMs: number, signal: AbortSignal): Promise<void> {

@@ -118,7 +118,10 @@ async function fileSizes(folder: string): Promise<Readonly<Record<string, number
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     // a cluster that runs replaces files meanwhile
-    const found = await stat(path).catch(() => undefined);
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      return undefined;
+    });
     if (found !== undefined) sizes[path] = found.size;
   }
   return sizes;
